@@ -1,0 +1,76 @@
+// Package bucket is an object store in four verbs, and the decorators that
+// every store needs. The stores are in its subpackages; buckettest is their
+// contract.
+package bucket
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"time"
+)
+
+// ErrNotFound tells that there is no such object. Test with errors.Is.
+var ErrNotFound = errors.New("no such object")
+
+// ErrChanged tells that an object is no longer the one whose ETag was pinned.
+var ErrChanged = errors.New("object has changed")
+
+// Object describes a stored object. A zero ModTime or ETag is unknown.
+type Object struct {
+	Key       string
+	SizeBytes int64
+	ModTime   time.Time
+	ETag      string
+}
+
+// Body is an object's content, or the part asked for; Object describes the
+// whole object.
+type Body struct {
+	io.ReadCloser
+	Object Object
+}
+
+// PutOptions change what Put does. The zero value overwrites.
+type PutOptions struct {
+	// IfAbsent asks the store to leave an existing object as it is; Put then
+	// succeeds without writing. Stores that cannot do so overwrite: callers may
+	// rely on it only to save work, never for correctness.
+	IfAbsent bool
+	// ContentType is the object's media type; empty leaves it to the store.
+	ContentType string
+}
+
+// GetOptions select a part of an object. The zero value is the whole object.
+type GetOptions struct {
+	// Offset of the first byte. A negative offset counts from the end: the last
+	// -Offset bytes, or all of a shorter object.
+	Offset int64
+	// Length in bytes; zero means up to the end. More than there is gives what there is.
+	Length int64
+	// ETag, if not empty, must still be the object's, or Get fails with ErrChanged.
+	ETag string
+}
+
+// ListOptions narrow a listing.
+type ListOptions struct {
+	// StartAfter skips keys up to and including this one.
+	StartAfter string
+}
+
+// Bucket is an object store, or a prefix of one. Keys are slash-separated,
+// without a leading slash. All methods may be called concurrently.
+type Bucket interface {
+	// Put stores sizeBytes from r under key, wholly or not at all. It is
+	// idempotent. It may read r several times and from several goroutines.
+	Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, opts PutOptions) error
+	// Get opens an object; the caller closes the body. ErrNotFound where there
+	// is none. Reading the body may fail later than Get.
+	Get(ctx context.Context, key string, opts GetOptions) (Body, error)
+	// List yields the objects whose key starts with prefix, in lexical order of
+	// their keys. It stops after the first error.
+	List(ctx context.Context, prefix string, opts ListOptions) iter.Seq2[Object, error]
+	// Delete removes an object; it is no error if there is none.
+	Delete(ctx context.Context, key string) error
+}

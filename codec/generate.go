@@ -1,0 +1,3 @@
+package codec
+
+//go:generate protoc --gogofaster_out=paths=source_relative:. entry.proto
