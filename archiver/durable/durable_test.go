@@ -1,0 +1,116 @@
+package durable
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestWriteFileReplaces(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	for _, content := range []string{"one, which is longer", "two", ""} {
+		if err := WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(path)
+		if err != nil || string(got) != content {
+			t.Fatalf("got %q, %v; want %q", got, err, content)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("mode %v, %v", info.Mode(), err)
+	}
+	wantNames(t, filepath.Dir(path), "f")
+}
+
+func TestWriteKeepsOldFileAfterError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantErr := errors.New("no more input")
+	err := Write(path, 0o600, func(w io.Writer) error {
+		_, _ = w.Write([]byte("half"))
+		return wantErr
+	})
+	if !errors.Is(err, wantErr) {
+		t.Fatalf("got %v", err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != "old" {
+		t.Fatalf("got %q", got)
+	}
+	wantNames(t, filepath.Dir(path), "f")
+}
+
+func TestWriteRemovesTempWhereRenameFails(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "d")
+	if err := MkdirAll(filepath.Join(path, "inside"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(path, []byte("x"), 0o600); err == nil {
+		t.Fatal("replaced a directory")
+	}
+	wantNames(t, dir, "d")
+}
+
+func TestWriteTempIsRecognised(t *testing.T) {
+	dir := t.TempDir()
+	tmp, err := WriteTemp(dir, 0o640, func(w io.Writer) error { _, err := w.Write([]byte("x")); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !IsTemp(filepath.Base(tmp)) || IsTemp("0000000001.sealed") {
+		t.Fatalf("IsTemp(%s)", tmp)
+	}
+	other := filepath.Join(dir, "sub")
+	if err := MkdirAll(other, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Rename(tmp, filepath.Join(other, "f")); err != nil {
+		t.Fatal(err)
+	}
+	wantNames(t, dir, "sub")
+	wantNames(t, other, "f")
+}
+
+func TestMkdirAll(t *testing.T) {
+	dir := t.TempDir()
+	if err := MkdirAll(filepath.Join(dir, "a/b/c"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := MkdirAll(filepath.Join(dir, "a/b/c"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "f"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var pathErr *fs.PathError
+	if err := MkdirAll(filepath.Join(dir, "f/x"), 0o700); !errors.As(err, &pathErr) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func wantNames(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if len(got) != len(want) {
+		t.Fatalf("names in directory: %q, want %q", got, want)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Fatalf("names in directory: %q, want %q", got, want)
+		}
+	}
+}
