@@ -45,12 +45,28 @@ type PutOptions struct {
 // GetOptions select a part of an object. The zero value is the whole object.
 type GetOptions struct {
 	// Offset of the first byte. A negative offset counts from the end: the last
-	// -Offset bytes, or all of a shorter object.
+	// -Offset bytes, or all of a shorter object. One at or beyond the end gives
+	// an empty body.
 	Offset int64
-	// Length in bytes; zero means up to the end. More than there is gives what there is.
+	// Length in bytes; zero means up to the end. More than there is gives what
+	// there is. Negative is an error.
 	Length int64
 	// ETag, if not empty, must still be the object's, or Get fails with ErrChanged.
 	ETag string
+}
+
+// Span resolves the options for an object of sizeBytes: the first byte, at most
+// sizeBytes, and how many from there.
+func (o GetOptions) Span(sizeBytes int64) (start, length int64) {
+	start = min(o.Offset, sizeBytes)
+	if start < 0 {
+		start = max(0, sizeBytes+start)
+	}
+	length = sizeBytes - start
+	if o.Length > 0 {
+		length = min(length, o.Length)
+	}
+	return start, length
 }
 
 // ListOptions narrow a listing.
@@ -60,7 +76,8 @@ type ListOptions struct {
 }
 
 // Bucket is an object store, or a prefix of one. Keys are slash-separated,
-// without a leading slash. All methods may be called concurrently.
+// without a leading slash. All methods may be called concurrently. Errors are
+// *Error, except where the context ended them.
 type Bucket interface {
 	// Put stores sizeBytes from r under key, wholly or not at all. It is
 	// idempotent. It may read r several times and from several goroutines.
