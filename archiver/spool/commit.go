@@ -1,0 +1,253 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver/durable"
+)
+
+// Commit makes durable what Fill brought so far: it syncs the data, then writes
+// its records and syncs these. It then seals the segments that were closed.
+// It waits for the disk, Fill does not wait for it.
+func (l *Log) Commit() error {
+	l.commitMu.Lock()
+	defer l.commitMu.Unlock()
+	l.mu.Lock()
+	var todo []*segment
+	for _, s := range l.segments {
+		if s.state == Active && (s.rolled || s.uncommitted() > 0) || !s.synced {
+			todo = append(todo, s)
+		}
+	}
+	l.forgetTail(len(todo) > 0)
+	l.mu.Unlock()
+	var errs []error
+	for _, s := range todo {
+		err := l.commit(s)
+		if err == nil && s.state == Active && s.rolled {
+			err = l.seal(s)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// forgetTail frees the memory of a container that has been silent for some
+// commits. Called with mu held.
+func (l *Log) forgetTail(busy bool) {
+	if busy {
+		l.idle = 0
+		return
+	}
+	if l.idle++; l.idle > 4 && l.active != nil && !l.active.torn() {
+		l.tail = nil
+	}
+}
+
+// commit syncs one segment. Called with commitMu held.
+func (l *Log) commit(s *segment) error {
+	l.mu.Lock()
+	s.open = false // what comes now belongs to the next record
+	recs := slices.Clone(s.records[s.committed:])
+	l.mu.Unlock()
+	if len(recs) > 0 {
+		if err := unix.Fdatasync(int(s.data.Fd())); err != nil {
+			return full(fmt.Errorf("sync segment: %w", err))
+		}
+		if err := s.idx.append(recs...); err != nil {
+			return full(err)
+		}
+		// Written, if not yet synced: a retry must not write them again.
+		l.mu.Lock()
+		s.committed += len(recs)
+		s.synced = false
+		l.mu.Unlock()
+	}
+	return l.syncNames(s)
+}
+
+// syncNames makes a segment's records, and its names if they are new, durable.
+// Called with commitMu held.
+func (l *Log) syncNames(s *segment) error {
+	if s.synced {
+		return nil
+	}
+	if s.idx != nil {
+		if err := unix.Fdatasync(int(s.idx.f.Fd())); err != nil {
+			return full(fmt.Errorf("sync sidecar: %w", err))
+		}
+	}
+	if !s.named {
+		if err := durable.SyncDir(l.cfg.Dir); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.synced, s.named = true, true
+	return nil
+}
+
+// seal ends a committed segment: its file gets the name that says so. An
+// unfinished frame never gets here, an empty segment is removed.
+func (l *Log) seal(s *segment) error {
+	if s.entries() == 0 {
+		return l.remove(s)
+	}
+	l.mu.Lock()
+	err := os.Rename(s.path(extActive), s.path(extSealed))
+	if err == nil {
+		s.state, s.synced, s.named = Sealed, false, false
+		// Its records are read from the sidecar from now on.
+		s.records, s.committed = nil, 0
+		err = s.closeFiles()
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return full(fmt.Errorf("seal segment: %w", err))
+	}
+	// Until then it is not Pending: a segment that was archived must not come
+	// back active after a power loss, and take more entries.
+	return l.syncNames(s)
+}
+
+// remove unlinks a segment. Called with commitMu held.
+func (l *Log) remove(s *segment) error {
+	l.mu.Lock()
+	st := streamState{LastSeq: l.lastSeq(), LastSegment: l.stream.LastSegment}
+	l.mu.Unlock()
+	if err := st.write(l.cfg.Dir); err != nil {
+		return full(err)
+	}
+	l.mu.Lock()
+	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
+	l.mu.Unlock()
+	// The data first: a sidecar alone is nothing.
+	err := errors.Join(s.closeFiles(), os.Remove(s.path(s.state.ext())), os.Remove(s.path(extIndex)))
+	if err != nil {
+		return fmt.Errorf("remove segment: %w", err)
+	}
+	return nil
+}
+
+// lastSeq is the number given last. Called with mu held.
+func (l *Log) lastSeq() int64 {
+	if l.active != nil {
+		return l.active.lastSeq
+	}
+	return l.stream.LastSeq
+}
+
+// Pending returns the numbers of the segments that wait to be archived, oldest first.
+func (l *Log) Pending() []int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []int64
+	for _, s := range l.segments {
+		if s.state == Sealed && s.synced {
+			out = append(out, s.header.SegmentSeq)
+		}
+	}
+	return out
+}
+
+// Archived records that a sealed segment's objects are in the bucket. The
+// segment stays as a local copy until Evict removes it.
+func (l *Log) Archived(segmentSeq int64, objs []Object) error {
+	l.commitMu.Lock()
+	defer l.commitMu.Unlock()
+	s := l.find(segmentSeq)
+	if s == nil || s.state != Sealed {
+		return fmt.Errorf("archive segment %d: it is not sealed", segmentSeq)
+	}
+	// The list first: a segment that is listed but still sealed is archived
+	// again, under the same keys.
+	if err := appendObjects(l.cfg.Dir, objs); err != nil {
+		return full(err)
+	}
+	l.mu.Lock()
+	err := os.Rename(s.path(extSealed), s.path(extArchived))
+	if err == nil {
+		s.state = Archived
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return full(fmt.Errorf("archive segment: %w", err))
+	}
+	return durable.SyncDir(l.cfg.Dir)
+}
+
+// Quarantine puts a sealed segment aside that cannot be archived, with its bytes kept.
+func (l *Log) Quarantine(segmentSeq int64) error {
+	l.commitMu.Lock()
+	defer l.commitMu.Unlock()
+	s := l.find(segmentSeq)
+	if s == nil || s.state == Active {
+		return fmt.Errorf("quarantine segment %d: it is not sealed", segmentSeq)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := errors.Join(l.quarantine(segmentName(segmentSeq, s.state.ext())), l.quarantine(segmentName(segmentSeq, extIndex)))
+	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
+	return err
+}
+
+func (l *Log) find(segmentSeq int64) *segment {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.segments {
+		if s.header.SegmentSeq == segmentSeq {
+			return s
+		}
+	}
+	return nil
+}
+
+// Evict removes archived segments, the oldest first, until no more than
+// keepBytes of them are left, and returns how many bytes that freed.
+func (l *Log) Evict(keepBytes int64) (freedBytes int64, err error) {
+	l.commitMu.Lock()
+	defer l.commitMu.Unlock()
+	l.mu.Lock()
+	var cached []*segment
+	total := int64(0)
+	for _, s := range l.segments {
+		if s.state == Archived {
+			cached = append(cached, s)
+			total += s.written
+		}
+	}
+	l.mu.Unlock()
+	for _, s := range cached {
+		if total <= keepBytes {
+			break
+		}
+		if err := l.remove(s); err != nil {
+			return freedBytes, err
+		}
+		total -= s.written
+		freedBytes += s.written
+	}
+	return freedBytes, nil
+}
+
+// Close commits and closes the files. The log cannot be used afterwards, but
+// what Snapshot gave stays readable.
+func (l *Log) Close() error {
+	err := l.Commit()
+	l.commitMu.Lock()
+	defer l.commitMu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.wake()
+	for _, s := range l.segments {
+		err = errors.Join(err, s.closeFiles())
+	}
+	return err
+}

@@ -1,0 +1,291 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/durable"
+)
+
+// ErrFull tells that the disk, or a quota on it, has no room for more entries.
+var ErrFull = errors.New("spool is full")
+
+// Config says whose log it is. All fields but Trust are required.
+type Config struct {
+	Dir         string // the container's directory; made with the first entry
+	ContainerID string
+	SpoolID     string
+	Logger      *slog.Logger
+	Now         func() time.Time // the arrival clock
+	// Trust skips reading committed data again when recovering: right after a
+	// crash of the process alone, when the page cache has lost nothing.
+	// Checksums are verified whenever data is read in any case.
+	Trust bool
+}
+
+// Log is the spool of one container. Its methods may be called concurrently,
+// Fill from one goroutine at a time.
+type Log struct {
+	cfg Config
+
+	// commitMu is held by who syncs, seals or removes segments. It is taken
+	// before mu and held while the disk is slow; Fill does not take it.
+	commitMu sync.Mutex
+
+	mu       sync.Mutex // guards all below; never held during an fsync
+	segments []*segment // oldest first
+	active   *segment   // nil until there are entries
+	frozen   Frozen
+	stream   streamState
+	tail     *tail
+	notify   chan struct{} // closed when there is more to read; nil while nobody waits
+	live     int           // attached FIFOs
+	endings  int           // how often live went back to 0
+	rollDue  bool
+	noSplice bool
+	idle     int // commits in a row that found nothing
+	made     bool
+	closed   bool
+	lost     int64 // bytes that were no frames
+}
+
+// Open recovers the log in cfg.Dir, which need not exist. Segments that cannot
+// be read are moved to the quarantine; quarantined counts them.
+func Open(cfg Config) (l *Log, quarantined int, err error) {
+	l = &Log{cfg: cfg}
+	if l.stream, err = readStream(cfg.Dir); err != nil {
+		l.quarantine(streamFile)
+		quarantined++
+	}
+	names, err := os.ReadDir(cfg.Dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return l, 0, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("open spool: %w", err)
+	}
+	l.made = true
+	for _, de := range names {
+		seq, state, ok := parseSegmentName(de.Name())
+		if !ok {
+			continue
+		}
+		s, lost, err := loadSegment(cfg.Dir, seq, state, cfg.Trust)
+		if err != nil || s.header.ContainerID != cfg.ContainerID {
+			quarantined++
+			cfg.Logger.Error("quarantined an unreadable segment", "container", cfg.ContainerID, "segment", de.Name(), "err", err)
+			err = errors.Join(s.closeFiles(), l.quarantine(de.Name()), l.quarantine(segmentName(seq, extIndex)))
+			if err != nil {
+				return nil, quarantined, fmt.Errorf("open spool: %w", err)
+			}
+			continue
+		}
+		l.lost += lost
+		l.segments = append(l.segments, s)
+	}
+	l.arrange()
+	return l, quarantined, nil
+}
+
+// arrange orders the segments found and picks the one that takes more entries:
+// the last, where it is still active.
+func (l *Log) arrange() {
+	slices.SortFunc(l.segments, func(a, b *segment) int { return int(a.header.SegmentSeq - b.header.SegmentSeq) })
+	for i, s := range l.segments {
+		l.stream.LastSeq = max(l.stream.LastSeq, s.lastSeq)
+		l.stream.LastSegment = max(l.stream.LastSegment, s.header.SegmentSeq)
+		switch {
+		case s.state != Active:
+			s.rolled = true
+		case i < len(l.segments)-1:
+			s.rolled = true // a crash came between rolling and sealing
+		default:
+			l.active = s
+			l.frozen = s.header.Frozen
+		}
+	}
+}
+
+func (l *Log) quarantine(name string) error {
+	dir := filepath.Join(l.cfg.Dir, quarantineDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("quarantine %s: %w", name, err)
+	}
+	to := filepath.Join(dir, fmt.Sprintf("%d-%s", l.cfg.Now().UnixNano(), name))
+	err := durable.Rename(filepath.Join(l.cfg.Dir, name), to)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("quarantine %s: %w", name, err)
+	}
+	return nil
+}
+
+// Freeze sets what the next segments' headers hold. An active segment with
+// other values is closed at the next frame's end.
+func (l *Log) Freeze(f Frozen) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.frozen = f
+	if l.active != nil && !reflect.DeepEqual(l.active.header.Frozen, f) {
+		l.rollDue = true
+	}
+}
+
+// Attached counts a FIFO that feeds the log: followers wait for more while
+// there is one. The returned function ends that.
+func (l *Log) Attached() (release func()) {
+	l.mu.Lock()
+	l.live++
+	l.mu.Unlock()
+	return sync.OnceFunc(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.live--; l.live == 0 {
+			l.endings++
+		}
+		l.wake()
+	})
+}
+
+// ensureActive makes a segment to append to. Called with mu held.
+func (l *Log) ensureActive() error {
+	if l.active != nil {
+		return nil
+	}
+	if !l.made {
+		if err := os.MkdirAll(l.cfg.Dir, 0o700); err != nil {
+			return fmt.Errorf("make spool directory: %w", err)
+		}
+		l.made = true
+	}
+	now := l.cfg.Now()
+	h := Header{
+		ContainerID: l.cfg.ContainerID,
+		SpoolID:     l.cfg.SpoolID,
+		SegmentSeq:  l.stream.LastSegment + 1,
+		FirstSeq:    l.stream.LastSeq + 1,
+		CreatedNano: now.UnixNano(),
+		Frozen:      l.frozen,
+	}
+	if l.stream.LastSeq == 0 {
+		h.FirstSeq, h.Origin = now.UnixMicro(), true
+	}
+	s, err := createSegment(l.cfg.Dir, h)
+	if err != nil {
+		return err
+	}
+	l.stream.LastSegment = h.SegmentSeq
+	l.stream.LastSeq = h.FirstSeq - 1
+	l.segments = append(l.segments, s)
+	l.active = s
+	l.rollDue = false
+	return nil
+}
+
+// Roll closes the active segment for appending, at once or, where a frame is
+// unfinished, at that frame's end. Seal does the rest.
+func (l *Log) Roll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rollDue = true
+	l.rollIfDue()
+}
+
+// rollIfDue closes the active segment if that was asked for and no frame is
+// unfinished. Called with mu held.
+func (l *Log) rollIfDue() {
+	s := l.active
+	if s == nil || !l.rollDue || s.torn() {
+		return
+	}
+	l.rollDue = false
+	s.open = false
+	s.rolled = true
+	l.stream.LastSeq = s.lastSeq
+	l.active, l.tail = nil, nil
+	l.wake()
+}
+
+// DropTorn gives up an unfinished frame, whose rest will not come, and returns
+// how many bytes of it there were.
+func (l *Log) DropTorn() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.active
+	if s == nil || !s.torn() {
+		return 0
+	}
+	n := s.written - s.end
+	s.skip(n)
+	l.lost += n
+	l.rollIfDue()
+	return n
+}
+
+// Torn tells whether the log ends in an unfinished frame that came from the
+// FIFO called source, so that its rest may follow from there.
+func (l *Log) Torn(source string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.active != nil && l.active.torn() && l.active.idx.last == sourceSum(source)
+}
+
+// sourceSum is a FIFO's name as source records keep it; never 0.
+func sourceSum(name string) uint32 { return max(1, crc32.Checksum([]byte(name), castagnoli)) }
+
+// Info describes the log at one moment.
+type Info struct {
+	Segments          int
+	ActiveBytes       int64
+	PendingBytes      int64 // not archived yet, the active segment included
+	PendingSegments   int
+	CachedBytes       int64
+	OldestPendingNano int64 // arrival; 0 where nothing is pending
+	ActiveFirstNano   int64 // arrival; 0 where nothing is active
+	LastSeq           int64
+	LostBytes         int64
+	Live              int
+	UncommittedBytes  int64
+}
+
+// Info returns the log's figures.
+func (l *Log) Info() Info {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	in := Info{Segments: len(l.segments), LastSeq: l.stream.LastSeq, LostBytes: l.lost, Live: l.live}
+	for _, s := range l.segments {
+		if s.state == Archived {
+			in.CachedBytes += s.written
+			continue
+		}
+		in.PendingBytes += s.end
+		if s.entries() > 0 {
+			in.PendingSegments++
+			if in.OldestPendingNano == 0 {
+				in.OldestPendingNano = s.firstNano
+			}
+		}
+	}
+	if l.active != nil {
+		in.ActiveBytes, in.ActiveFirstNano = l.active.end, l.active.firstNano
+	}
+	if l.active != nil {
+		in.LastSeq = l.active.lastSeq
+	}
+	return in
+}
+
+// wake lets waiting followers look again. Called with mu held.
+func (l *Log) wake() {
+	if l.notify != nil {
+		close(l.notify)
+		l.notify = nil
+	}
+}

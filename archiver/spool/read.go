@@ -1,0 +1,384 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sort"
+
+	"github.com/coldtail/coldtail/codec"
+)
+
+// ErrGone tells that what a cursor would read next was evicted: the bucket has it.
+var ErrGone = errors.New("segment is no longer in the spool")
+
+// Snapshot is what a log held at one moment. Close it.
+type Snapshot struct {
+	log *Log
+	// Segments are opened, oldest first.
+	Segments []*View
+	// LastSeq is the last entry's number; 0 while there were none.
+	LastSeq int64
+	ending  int
+}
+
+// View is a segment opened for reading.
+type View struct {
+	Header  Header
+	State   State
+	LastSeq int64 // as of the snapshot
+
+	log  *Log
+	seg  *segment
+	data *os.File
+	idx  *os.File
+	recs []Record // once the segment is no longer active
+}
+
+// Entries is how many entries the segment held when the snapshot was taken.
+func (v *View) Entries() int64 { return v.LastSeq - v.Header.FirstSeq + 1 }
+
+// Snapshot opens what the log holds now.
+func (l *Log) Snapshot() (*Snapshot, error) {
+	l.mu.Lock()
+	sn := &Snapshot{log: l, LastSeq: l.lastSeq(), ending: l.endings}
+	for _, s := range l.segments {
+		if s.entries() == 0 && s.rolled {
+			continue
+		}
+		v, err := l.view(s)
+		if err != nil {
+			l.mu.Unlock()
+			return nil, errors.Join(err, sn.Close())
+		}
+		sn.Segments = append(sn.Segments, v)
+	}
+	l.mu.Unlock()
+	return sn, nil
+}
+
+// Objects are all that were archived from this spool up to now, in the order of
+// archiving. As the segments were opened before, what was archived in between
+// is in both, and nothing is in neither.
+func (sn *Snapshot) Objects() ([]Object, error) { return readObjects(sn.log.cfg.Dir) }
+
+// OpenSegment opens one segment for reading.
+func (l *Log) OpenSegment(segmentSeq int64) (*View, error) {
+	s := l.find(segmentSeq)
+	if s == nil {
+		return nil, fmt.Errorf("open segment %d: %w", segmentSeq, ErrGone)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view(s)
+}
+
+// view opens a segment. Called with mu held, under which names do not change.
+func (l *Log) view(s *segment) (*View, error) {
+	data, err := os.Open(s.path(s.state.ext()))
+	if err != nil {
+		return nil, fmt.Errorf("open segment: %w", err)
+	}
+	idx, err := os.Open(s.path(extIndex))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open segment: %w", err), data.Close())
+	}
+	return &View{Header: s.header, State: s.state, LastSeq: s.lastSeq, log: l, seg: s, data: data, idx: idx}, nil
+}
+
+// Cursor reads the segment as it was when it was opened.
+func (v *View) Cursor() *Cursor {
+	sn := &Snapshot{log: v.log, Segments: []*View{v}, LastSeq: v.LastSeq}
+	return sn.Cursor(0)
+}
+
+// Close releases the segment's files.
+func (v *View) Close() error { return errors.Join(v.data.Close(), v.idx.Close()) }
+
+// Close releases every segment's files.
+func (sn *Snapshot) Close() error {
+	var err error
+	for _, v := range sn.Segments {
+		err = errors.Join(err, v.Close())
+	}
+	sn.Segments = nil
+	return err
+}
+
+// Batch is a row of whole frames.
+type Batch struct {
+	Frames      []byte // valid until the next call
+	FirstSeq    int64
+	ArrivalNano int64
+}
+
+// piece is where a view's next batch lies.
+type piece struct {
+	Record
+	ok     bool
+	whole  bool  // all of a record, so that its checksum can be verified
+	rolled bool  // where not ok: whether nothing will follow
+	tail   *tail // holds mem, if not nil
+	mem    []byte
+}
+
+// next finds what follows file offset off.
+func (v *View) next(off int64) (piece, error) {
+	v.log.mu.Lock()
+	if v.seg.state == Active && v.seg.records != nil || v.seg.end == 0 {
+		defer v.log.mu.Unlock()
+		p := findPiece(v.seg.records, off)
+		p.rolled = v.seg.rolled
+		if p.ok && v.seg == v.log.active && v.log.tail.holds(p.Offset, p.end()) {
+			p.tail = v.log.tail
+			p.tail.refs++
+			p.mem = p.tail.b[p.Offset-p.tail.off:][:p.Length]
+		}
+		return p, nil
+	}
+	v.log.mu.Unlock()
+	if v.recs == nil {
+		sc, err := readSidecar(v.idx)
+		if err != nil {
+			return piece{}, err
+		}
+		v.recs = sc.records
+	}
+	p := findPiece(v.recs, off)
+	p.rolled = true
+	return p, nil
+}
+
+// findPiece returns what the records say of the frames from off on.
+func findPiece(recs []Record, off int64) piece {
+	i := sort.Search(len(recs), func(i int) bool { return recs[i].end() > off })
+	for ; i < len(recs); i++ {
+		if r := recs[i]; r.kind == kindBatch {
+			whole := r.Offset >= off
+			if !whole {
+				r.Length, r.Offset = r.end()-off, off
+			}
+			return piece{Record: r, ok: true, whole: whole}
+		}
+	}
+	return piece{}
+}
+
+// Cursor reads a log's batches in order. It is used by one goroutine.
+type Cursor struct {
+	sn   *Snapshot
+	view *View
+	own  bool // the view was opened by the cursor
+	i    int
+	off  int64
+	seq  int64
+	buf  []byte
+	held *tail
+}
+
+// Cursor starts at the batch that holds entry fromSeq, or at the first later
+// one. Entries before fromSeq may come first in that batch.
+func (sn *Snapshot) Cursor(fromSeq int64) *Cursor {
+	c := &Cursor{sn: sn, seq: fromSeq}
+	c.i = slices.IndexFunc(sn.Segments, func(v *View) bool { return v.LastSeq >= fromSeq })
+	if c.i < 0 {
+		c.i = max(0, len(sn.Segments)-1)
+	}
+	return c
+}
+
+// Next returns the next batch: io.EOF after what the snapshot held or, when
+// following, once the last FIFO was detached and everything was read. When
+// following, it waits for more entries; ready, if not nil, is called before it
+// does. ErrGone tells that the entries from Seq on must be read from the bucket.
+func (c *Cursor) Next(ctx context.Context, follow bool, idle func()) (Batch, error) {
+	c.release()
+	for {
+		if !follow && c.seq > c.sn.LastSeq {
+			return Batch{}, io.EOF
+		}
+		if c.view == nil {
+			if err := c.advance(ctx, follow, idle); err != nil {
+				return Batch{}, err
+			}
+		}
+		p, err := c.view.next(c.off)
+		if err != nil {
+			return Batch{}, err
+		}
+		if p.ok {
+			return c.read(p)
+		}
+		if p.rolled {
+			c.leave()
+			continue
+		}
+		if !follow {
+			return Batch{}, io.EOF
+		}
+		if err := c.wait(ctx, idle); err != nil {
+			return Batch{}, err
+		}
+	}
+}
+
+// Seq is the number of the entry that the next batch starts with.
+func (c *Cursor) Seq() int64 { return c.seq }
+
+// read gives the piece from memory or from the file.
+func (c *Cursor) read(p piece) (Batch, error) {
+	b := Batch{FirstSeq: c.seq, ArrivalNano: p.ArrivalNano}
+	if p.whole {
+		b.FirstSeq = p.FirstSeq
+	}
+	switch {
+	case p.tail != nil:
+		c.held = p.tail
+		b.Frames = p.mem
+	case p.whole:
+		buf, err := readRecord(c.view.data, p.Record, c.buf)
+		if err != nil {
+			return Batch{}, c.corrupt(p, err)
+		}
+		c.buf, b.Frames = buf, buf
+	default:
+		if int64(cap(c.buf)) < p.Length {
+			c.buf = make([]byte, p.Length)
+		}
+		b.Frames = c.buf[:p.Length]
+		if _, err := c.view.data.ReadAt(b.Frames, p.Offset); err != nil {
+			return Batch{}, c.corrupt(p, err)
+		}
+	}
+	c.off = p.end()
+	c.seq = p.FirstSeq + p.Entries
+	return b, nil
+}
+
+func (c *Cursor) corrupt(p piece, err error) error {
+	what := fmt.Sprintf("segment %d of container %s", c.view.Header.SegmentSeq, c.view.Header.ContainerID)
+	// The next call goes on behind it.
+	c.off, c.seq = p.end(), p.FirstSeq+p.Entries
+	return &codec.CorruptError{What: what, Offset: p.Offset, Err: err}
+}
+
+// advance goes to the next view: of the snapshot first, then of the log.
+func (c *Cursor) advance(ctx context.Context, follow bool, idle func()) error {
+	if c.i < len(c.sn.Segments) {
+		return c.enter(c.sn.Segments[c.i], false)
+	}
+	for follow {
+		l := c.sn.log
+		l.mu.Lock()
+		i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.lastSeq >= c.seq || s == l.active })
+		if i >= 0 {
+			s := l.segments[i]
+			if s.header.FirstSeq > c.seq && c.seq > 0 && c.sn.LastSeq > 0 && !s.header.Origin {
+				l.mu.Unlock()
+				return fmt.Errorf("read on from entry %d: %w", c.seq, ErrGone)
+			}
+			v, err := l.view(s)
+			l.mu.Unlock()
+			if err != nil {
+				return err
+			}
+			return c.enter(v, true)
+		}
+		l.mu.Unlock()
+		if err := c.wait(ctx, idle); err != nil {
+			return err
+		}
+	}
+	return io.EOF
+}
+
+// enter places the cursor at the batch of v that holds entry c.seq.
+func (c *Cursor) enter(v *View, own bool) error {
+	c.view, c.own, c.off = v, own, 0
+	for off := int64(0); c.seq > v.Header.FirstSeq; {
+		p, err := v.next(off)
+		if err != nil {
+			return err
+		}
+		if p.tail != nil {
+			c.held = p.tail
+			c.release()
+		}
+		if !p.ok {
+			break
+		}
+		if p.LastSeq() >= c.seq {
+			c.off = p.Offset
+			return nil
+		}
+		off = p.end()
+		c.off = off
+	}
+	c.seq = max(c.seq, v.Header.FirstSeq)
+	return nil
+}
+
+func (c *Cursor) leave() {
+	if c.own {
+		_ = c.view.Close() // only read from
+	}
+	c.view = nil
+	c.i++
+}
+
+// wait blocks until there may be more to read. It returns io.EOF once nothing
+// will come.
+func (c *Cursor) wait(ctx context.Context, idle func()) error {
+	if idle != nil {
+		idle()
+	}
+	l := c.sn.log
+	l.mu.Lock()
+	if l.hasFrom(c.seq) {
+		l.mu.Unlock()
+		return nil
+	}
+	if l.live == 0 || l.endings != c.sn.ending || l.closed {
+		l.mu.Unlock()
+		return io.EOF
+	}
+	if l.notify == nil {
+		l.notify = make(chan struct{})
+	}
+	ch := l.notify
+	l.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-ch:
+		return nil
+	}
+}
+
+// hasFrom tells whether entry seq is there. Called with mu held.
+func (l *Log) hasFrom(seq int64) bool {
+	last := l.lastSeq()
+	return last > 0 && last >= seq
+}
+
+func (c *Cursor) release() {
+	if c.held == nil {
+		return
+	}
+	c.sn.log.mu.Lock()
+	c.held.refs--
+	c.sn.log.mu.Unlock()
+	c.held = nil
+}
+
+// Close ends the reading; the snapshot stays open.
+func (c *Cursor) Close() error {
+	c.release()
+	if c.view != nil && c.own {
+		return c.view.Close()
+	}
+	return nil
+}

@@ -1,0 +1,306 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/codec"
+)
+
+// segment is one segment of a Log. Fields are guarded by the Log's mu, except
+// for those of the sidecar file, which have a lock of their own because the
+// committer writes there while Fill goes on.
+type segment struct {
+	dir    string
+	header Header
+	state  State
+
+	// records cover the data from offset 0; the last one may still grow while
+	// it is not closed. Dropped once the segment is committed for good: then
+	// they are read from the sidecar again.
+	records   []Record
+	open      bool  // the last record may grow
+	committed int   // how many of the records are in the sidecar
+	written   int64 // bytes in the data file, an unfinished frame included
+	end       int64 // where the last whole frame ends
+	lastSeq   int64 // FirstSeq-1 while empty
+	firstNano int64 // arrival of the first batch, 0 while empty
+
+	data *os.File // nil unless active or about to be sealed
+	idx  *index
+	// rolled is set when a later segment takes the entries.
+	rolled bool
+	// synced tells that what was written to the sidecar, and the segment's
+	// names, are durable; named that the names are.
+	synced, named bool
+}
+
+func (s *segment) path(ext string) string {
+	return filepath.Join(s.dir, segmentName(s.header.SegmentSeq, ext))
+}
+
+func (s *segment) entries() int64 { return s.lastSeq - s.header.FirstSeq + 1 }
+func (s *segment) torn() bool     { return s.written > s.end }
+
+// uncommitted is how many bytes of whole frames have no record on the disk.
+func (s *segment) uncommitted() int64 {
+	if s.committed == 0 {
+		return s.end
+	}
+	return s.end - s.records[s.committed-1].end()
+}
+
+// openRecord returns the record that may take more data, or nil.
+func (s *segment) openRecord() *Record {
+	if !s.open {
+		return nil
+	}
+	return &s.records[len(s.records)-1]
+}
+
+// extend adds whole frames that end the data so far.
+func (s *segment) extend(frames []byte, entries, arrivalNano int64) {
+	r := s.openRecord()
+	if r == nil || r.Length+int64(len(frames)) > maxRecordBytes && r.Length > 0 {
+		s.records = append(s.records, Record{
+			kind: kindBatch, Offset: s.end, FirstSeq: s.lastSeq + 1, ArrivalNano: arrivalNano,
+		})
+		s.open = true
+		r = s.openRecord()
+	}
+	r.CRC = crc32.Update(r.CRC, castagnoli, frames)
+	r.Length += int64(len(frames))
+	r.Entries += entries
+	s.end += int64(len(frames))
+	s.lastSeq += entries
+	if s.firstNano == 0 {
+		s.firstNano = arrivalNano
+	}
+}
+
+// skip marks n bytes after the last whole frame as not being frames.
+func (s *segment) skip(n int64) {
+	s.open = false
+	if k := len(s.records); k > s.committed && s.records[k-1].kind == kindSkip {
+		s.records[k-1].Length += n
+	} else {
+		s.records = append(s.records, Record{kind: kindSkip, Offset: s.end, Length: n})
+	}
+	s.end += n
+}
+
+// index is the sidecar's file, to which records are appended.
+type index struct {
+	mu   sync.Mutex
+	f    *os.File
+	end  int64
+	buf  []byte
+	last uint32 // the last source record's
+}
+
+func (x *index) append(recs ...Record) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.buf = x.buf[:0]
+	for _, r := range recs {
+		x.buf = r.append(x.buf)
+	}
+	n, err := x.f.WriteAt(x.buf, x.end)
+	if err != nil {
+		return fmt.Errorf("write records: %w", err)
+	}
+	x.end += int64(n)
+	return nil
+}
+
+// createSegment makes the files of a new active segment. They become durable
+// with the first commit.
+func createSegment(dir string, h Header) (*segment, error) {
+	s := &segment{dir: dir, header: h, lastSeq: h.FirstSeq - 1}
+	b, err := appendHeader(nil, &h)
+	if err != nil {
+		return nil, err
+	}
+	// The sidecar goes first: a data file without one could not be archived.
+	idx, err := os.OpenFile(s.path(extIndex), os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create segment: %w", err)
+	}
+	if _, err := idx.Write(b); err != nil {
+		err = errors.Join(err, idx.Close(), os.Remove(idx.Name()))
+		return nil, fmt.Errorf("create segment: %w", err)
+	}
+	data, err := os.OpenFile(s.path(extActive), os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		err = errors.Join(err, idx.Close(), os.Remove(idx.Name()))
+		return nil, fmt.Errorf("create segment: %w", err)
+	}
+	s.idx = &index{f: idx, end: int64(len(b))}
+	s.data = data
+	return s, nil
+}
+
+// closeFiles closes what an active segment holds open.
+func (s *segment) closeFiles() error {
+	var err error
+	if s.data != nil {
+		err = s.data.Close()
+		s.data = nil
+	}
+	if s.idx != nil {
+		err = errors.Join(err, s.idx.f.Close())
+		s.idx = nil
+	}
+	return err
+}
+
+// loadSegment reads a segment from the disk. Records are believed when their
+// own checksum holds and their data lies within the file; an active segment's
+// data past the last record is parsed as well. It returns how many bytes of
+// that were no frames.
+func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int64, error) {
+	s := &segment{dir: dir, state: state, synced: true, named: true}
+	s.header.SegmentSeq = seq
+	sc, err := openSidecar(s.path(extIndex))
+	if err != nil {
+		return s, 0, err
+	}
+	if sc.header.SegmentSeq != seq {
+		return s, 0, &codec.CorruptError{What: "sidecar " + s.path(extIndex), Err: errHeader}
+	}
+	s.header = sc.header
+	s.lastSeq = s.header.FirstSeq - 1
+	fi, err := os.Stat(s.path(state.ext()))
+	if err != nil {
+		return s, 0, fmt.Errorf("load segment: %w", err)
+	}
+	if state != Active {
+		s.adopt(sc.records, fi.Size())
+		s.written = s.end
+		s.records, s.committed = nil, 0
+		return s, 0, nil
+	}
+	lost, err := s.recover(sc, fi, trust)
+	return s, lost, err
+}
+
+// adopt takes over the records whose data lies within sizeBytes.
+func (s *segment) adopt(recs []Record, sizeBytes int64) {
+	for _, r := range recs {
+		if r.end() > sizeBytes {
+			break
+		}
+		s.records = append(s.records, r)
+		s.end = r.end()
+		if r.kind == kindBatch {
+			s.lastSeq = r.LastSeq()
+			if s.firstNano == 0 {
+				s.firstNano = r.ArrivalNano
+			}
+		}
+	}
+	s.committed = len(s.records)
+}
+
+// recover opens an active segment's files to go on where they end. It returns
+// how many bytes were neither frames nor the start of one.
+func (s *segment) recover(sc *sidecar, fi fs.FileInfo, trust bool) (lost int64, err error) {
+	data, err := os.OpenFile(s.path(extActive), os.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("recover segment: %w", err)
+	}
+	idx, err := os.OpenFile(s.path(extIndex), os.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, errors.Join(fmt.Errorf("recover segment: %w", err), data.Close())
+	}
+	s.data, s.idx = data, &index{f: idx, end: sc.end, last: sc.source}
+	s.synced, s.named = false, false
+	s.adopt(sc.records, fi.Size())
+	if len(s.records) < len(sc.records) {
+		if err := s.rewriteIndex(); err != nil {
+			return 0, err
+		}
+	}
+	if !trust {
+		if err := s.checkRecords(); err != nil {
+			return 0, err
+		}
+	}
+	if err := idx.Truncate(s.idx.end); err != nil {
+		return 0, fmt.Errorf("recover segment: %w", err)
+	}
+	return s.parseRest(fi)
+}
+
+// checkRecords verifies the data under the records and gives up those from the
+// first broken one on: after a power loss a record may have outlived its data.
+func (s *segment) checkRecords() error {
+	var buf []byte
+	for i, r := range s.records {
+		if r.kind != kindBatch {
+			continue
+		}
+		b, err := readRecord(s.data, r, buf)
+		if err == nil {
+			buf = b
+			continue
+		}
+		var perr *fs.PathError
+		if errors.As(err, &perr) {
+			return fmt.Errorf("recover segment: %w", err)
+		}
+		s.records, s.committed, s.end, s.lastSeq = s.records[:i], i, r.Offset, r.FirstSeq-1
+		return s.rewriteIndex()
+	}
+	return nil
+}
+
+// rewriteIndex makes the sidecar hold the header, the committed records and
+// the source again, and nothing else.
+func (s *segment) rewriteIndex() error {
+	b, err := appendHeader(nil, &s.header)
+	if err != nil {
+		return err
+	}
+	for _, r := range s.records[:s.committed] {
+		b = r.append(b)
+	}
+	if s.idx.last != 0 {
+		b = Record{kind: kindSource, CRC: s.idx.last, Offset: s.end}.append(b)
+	}
+	if _, err := s.idx.f.WriteAt(b, 0); err != nil {
+		return fmt.Errorf("recover segment: %w", err)
+	}
+	s.idx.end = int64(len(b))
+	return nil
+}
+
+// parseRest finds the frames past the last record. They arrived before the
+// file was last written.
+func (s *segment) parseRest(fi fs.FileInfo) (lost int64, err error) {
+	s.written = fi.Size()
+	window := int64(maxRecordBytes)
+	for s.end < s.written {
+		b := make([]byte, min(window, s.written-s.end))
+		if _, err := s.data.ReadAt(b, s.end); err != nil {
+			return lost, fmt.Errorf("recover segment: %w", err)
+		}
+		entries, n := s.take(b, fi.ModTime().UnixNano())
+		lost += n
+		if entries > 0 || n > 0 {
+			continue
+		}
+		if int64(len(b)) == s.written-s.end {
+			break
+		}
+		window = int64(len(b) + codec.FrameMissing(b))
+	}
+	return lost, nil
+}

@@ -1,0 +1,217 @@
+package spool
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+
+	"github.com/coldtail/coldtail/codec"
+)
+
+const (
+	sidecarMagic   = "CTSI"
+	sidecarVersion = 1
+
+	prefixLen      = 12
+	recordLen      = 48
+	maxHeaderBytes = 4 << 20 // labels and attributes are the daemon's to bound
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Header is what a segment is born with and never changes: all that is needed
+// to encode it without the daemon.
+type Header struct {
+	ContainerID string `json:"container_id"`
+	SpoolID     string `json:"spool_id"`
+	SegmentSeq  int64  `json:"segment_seq"`
+	FirstSeq    int64  `json:"first_seq"`
+	// Origin marks the first segment of a container's history in this spool.
+	Origin      bool  `json:"origin"`
+	CreatedNano int64 `json:"created_unix_nano"`
+	Frozen
+}
+
+// Frozen is the part of a header that comes from the container's configuration.
+type Frozen struct {
+	Format codec.Format `json:"format"`
+	Meta   codec.Meta   `json:"meta"`
+}
+
+// Kinds of records.
+const (
+	kindBatch  = 1
+	kindSkip   = 2
+	kindSource = 3
+)
+
+// Record describes a stretch of the data file (docs/format.md).
+type Record struct {
+	Offset      int64
+	Length      int64
+	FirstSeq    int64
+	Entries     int64
+	ArrivalNano int64
+	CRC         uint32 // of the data; of the FIFO's name in a source record
+	kind        uint32
+}
+
+func (r Record) end() int64 { return r.Offset + r.Length }
+
+// LastSeq is the sequence number of the batch's last entry.
+func (r Record) LastSeq() int64 { return r.FirstSeq + r.Entries - 1 }
+
+func (r Record) append(dst []byte) []byte {
+	start := len(dst)
+	le := binary.LittleEndian
+	dst = le.AppendUint32(dst, r.kind)
+	dst = le.AppendUint32(dst, r.CRC)
+	dst = le.AppendUint64(dst, uint64(r.Offset))
+	dst = le.AppendUint32(dst, uint32(r.Length))
+	dst = le.AppendUint32(dst, 0)
+	dst = le.AppendUint64(dst, uint64(r.FirstSeq))
+	dst = le.AppendUint32(dst, uint32(r.Entries))
+	dst = le.AppendUint64(dst, uint64(r.ArrivalNano))
+	return le.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+func parseRecord(b []byte) (Record, bool) {
+	le := binary.LittleEndian
+	if crc32.Checksum(b[:recordLen-4], castagnoli) != le.Uint32(b[recordLen-4:]) {
+		return Record{}, false
+	}
+	r := Record{
+		kind:        le.Uint32(b),
+		CRC:         le.Uint32(b[4:]),
+		Offset:      int64(le.Uint64(b[8:])),
+		Length:      int64(le.Uint32(b[16:])),
+		FirstSeq:    int64(le.Uint64(b[24:])),
+		Entries:     int64(le.Uint32(b[32:])),
+		ArrivalNano: int64(le.Uint64(b[36:])),
+	}
+	return r, r.Offset >= 0 && r.kind >= kindBatch && r.kind <= kindSource
+}
+
+func appendHeader(dst []byte, h *Header) ([]byte, error) {
+	js, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("encode segment header: %w", err)
+	}
+	start := len(dst)
+	dst = append(dst, sidecarMagic...)
+	dst = binary.LittleEndian.AppendUint32(dst, sidecarVersion)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(js)))
+	dst = append(dst, js...)
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli)), nil
+}
+
+// sidecar is a sidecar as read from the disk.
+type sidecar struct {
+	header Header
+	// records are the batches and skips in the data file's order, without gap
+	// or overlap from offset 0.
+	records []Record
+	source  uint32 // of the last source record; 0 where there is none
+	// end is where the next record goes. What lies behind it was not whole.
+	end int64
+}
+
+var errHeader = errors.New("not a coldtail segment header")
+
+// openSidecar is readSidecar for a path.
+func openSidecar(path string) (*sidecar, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open sidecar: %w", err)
+	}
+	defer f.Close()
+	return readSidecar(f)
+}
+
+// readSidecar reads the header and as many records as are whole and continue
+// each other. Without a readable header it returns a *codec.CorruptError.
+func readSidecar(f *os.File) (*sidecar, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read sidecar: %w", err)
+	}
+	b := make([]byte, fi.Size())
+	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read sidecar: %w", err)
+	}
+	n, h, err := parseHeader(b)
+	if err != nil {
+		return nil, &codec.CorruptError{What: "sidecar " + f.Name(), Offset: 0, Err: err}
+	}
+	sc := &sidecar{header: h, end: int64(n)}
+	next, seq := int64(0), h.FirstSeq
+	for rest := b[n:]; len(rest) >= recordLen; rest = rest[recordLen:] {
+		r, ok := parseRecord(rest)
+		if !ok {
+			break
+		}
+		if r.kind == kindSource {
+			sc.source = r.CRC
+			sc.end += recordLen
+			continue
+		}
+		if r.Offset != next || r.kind == kindBatch && r.FirstSeq != seq {
+			break
+		}
+		next = r.end()
+		if r.kind == kindBatch {
+			seq += r.Entries
+		}
+		sc.records = append(sc.records, r)
+		sc.end += recordLen
+	}
+	return sc, nil
+}
+
+func parseHeader(b []byte) (int, Header, error) {
+	var h Header
+	if len(b) < prefixLen+4 || string(b[:4]) != sidecarMagic {
+		return 0, h, errHeader
+	}
+	if v := binary.LittleEndian.Uint32(b[4:]); v != sidecarVersion {
+		return 0, h, fmt.Errorf("segment version %d: this coldtail reads version %d", v, sidecarVersion)
+	}
+	n := int(binary.LittleEndian.Uint32(b[8:]))
+	if n > maxHeaderBytes || n > len(b)-prefixLen-4 {
+		return 0, h, errHeader
+	}
+	end := prefixLen + n
+	if crc32.Checksum(b[:end], castagnoli) != binary.LittleEndian.Uint32(b[end:]) {
+		return 0, h, fmt.Errorf("%w: checksum mismatch", errHeader)
+	}
+	if err := json.Unmarshal(b[prefixLen:end], &h); err != nil {
+		return 0, h, fmt.Errorf("%w: %w", errHeader, err)
+	}
+	if h.FirstSeq <= 0 || h.SegmentSeq <= 0 {
+		return 0, h, errHeader
+	}
+	return end + 4, h, nil
+}
+
+// readRecord reads a batch from the data file and checks it. buf is used where
+// it is large enough.
+func readRecord(f io.ReaderAt, r Record, buf []byte) ([]byte, error) {
+	if int64(cap(buf)) < r.Length {
+		buf = make([]byte, r.Length)
+	}
+	buf = buf[:r.Length]
+	if _, err := f.ReadAt(buf, r.Offset); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	if crc32.Checksum(buf, castagnoli) != r.CRC {
+		return nil, errors.New("checksum mismatch")
+	}
+	return buf, nil
+}
