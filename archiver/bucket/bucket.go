@@ -6,6 +6,7 @@ package bucket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"time"
@@ -53,6 +54,14 @@ type GetOptions struct {
 	Length int64
 	// ETag, if not empty, must still be the object's, or Get fails with ErrChanged.
 	ETag string
+}
+
+// Validate reports what no store could do, for an object called key.
+func (o GetOptions) Validate(key string) error {
+	if o.Length < 0 {
+		return &Error{Op: OpGet, Key: key, Permanent: true, Err: fmt.Errorf("length %d is negative", o.Length)}
+	}
+	return nil
 }
 
 // Span resolves the options for an object of sizeBytes: the first byte, at most
