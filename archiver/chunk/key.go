@@ -1,0 +1,189 @@
+package chunk
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coldtail/coldtail/codec"
+)
+
+// Meta is what a chunk's key says about it.
+type Meta struct {
+	Format      codec.Format
+	ContainerID string // of the form that ContainerID gives
+	SpoolID     string // 16 hexadecimal digits
+	SegmentSeq  int64  // counts a container's segments from 1
+	FirstSeq    int64  // sequence numbers of the first and the last entry;
+	LastSeq     int64  // not all between them need be in this chunk
+	Entries     int64
+	MinNano     int64     // smallest and largest entry time, Unix nanoseconds;
+	MaxNano     int64     // negative ones count as 0 in the key
+	Hour        time.Time // the start of the hour under which it is filed, UTC
+}
+
+const (
+	dayLayout    = "2006-01-02"
+	containerLen = 64
+	spoolLen     = 16
+	shortLen     = 10 // digits of segment numbers and counts
+	longLen      = 19 // digits of sequence numbers and nanoseconds
+)
+
+// Key is the chunk's key. Numbers have a fixed width, so that lexical order is
+// sequence order within a partition.
+func (m Meta) Key() string {
+	return fmt.Sprintf("%s%s-%010d-%019d-%019d-%010d-%019d-%019d.%s",
+		HourPrefix(m.Format, m.ContainerID, m.Hour), m.SpoolID, m.SegmentSeq, m.FirstSeq, m.LastSeq,
+		m.Entries, max(0, m.MinNano), max(0, m.MaxNano), m.Format.Ext())
+}
+
+// PartitionPrefix is what the keys of all chunks of an hour start with.
+func PartitionPrefix(f codec.Format, hour time.Time) string {
+	hour = hour.UTC()
+	return fmt.Sprintf("%s/dt=%s/hour=%02d/", f, hour.Format(dayLayout), hour.Hour())
+}
+
+// HourPrefix is what the keys of a container's chunks of an hour start with.
+func HourPrefix(f codec.Format, containerID string, hour time.Time) string {
+	return PartitionPrefix(f, hour) + containerID + "-"
+}
+
+// SegmentPrefix is what the keys of a segment's chunks of an hour start with.
+func SegmentPrefix(f codec.Format, containerID, spoolID string, segmentSeq int64, hour time.Time) string {
+	return fmt.Sprintf("%s%s-%010d-", HourPrefix(f, containerID, hour), spoolID, segmentSeq)
+}
+
+var errKey = errors.New("not a chunk's key")
+
+// ParseKey is the inverse of Meta.Key. It accepts nothing that Key does not
+// make: keys are read from buckets that others can write to.
+func ParseKey(key string) (Meta, error) {
+	m, err := parseKey(key)
+	if err != nil {
+		return Meta{}, fmt.Errorf("parse key %q: %w", key, err)
+	}
+	return m, nil
+}
+
+func parseKey(key string) (Meta, error) {
+	var m Meta
+	parts := strings.Split(key, "/")
+	if len(parts) != 4 {
+		return m, errKey
+	}
+	f, err := codec.ParseFormat(parts[0])
+	if err != nil {
+		return m, err
+	}
+	m.Format = f
+	day, ok1 := strings.CutPrefix(parts[1], "dt=")
+	hour, ok2 := strings.CutPrefix(parts[2], "hour=")
+	name, ok3 := strings.CutSuffix(parts[3], "."+f.Ext())
+	if !ok1 || !ok2 || !ok3 {
+		return m, errKey
+	}
+	if m.Hour, err = time.Parse(dayLayout+"T15", day+"T"+hour); err != nil {
+		return m, fmt.Errorf("%w: no such hour", errKey)
+	}
+	fields := strings.Split(name, "-")
+	if len(fields) != 8 {
+		return m, errKey
+	}
+	m.ContainerID, m.SpoolID = fields[0], fields[1]
+	if !isHex(m.ContainerID, containerLen) || !isHex(m.SpoolID, spoolLen) {
+		return m, fmt.Errorf("%w: malformed container or spool id", errKey)
+	}
+	for i, n := range []struct {
+		to     *int64
+		digits int
+	}{
+		{&m.SegmentSeq, shortLen}, {&m.FirstSeq, longLen}, {&m.LastSeq, longLen},
+		{&m.Entries, shortLen}, {&m.MinNano, longLen}, {&m.MaxNano, longLen},
+	} {
+		if *n.to, err = parseDigits(fields[2+i], n.digits); err != nil {
+			return m, err
+		}
+	}
+	if err := m.check(); err != nil {
+		return m, err
+	}
+	if m.Key() != key {
+		return m, errKey // another spelling of it
+	}
+	return m, nil
+}
+
+// check finds numbers that no segment can have.
+func (m *Meta) check() error {
+	switch {
+	case m.SegmentSeq < 1:
+		return fmt.Errorf("%w: segment 0", errKey)
+	case m.FirstSeq > m.LastSeq:
+		return fmt.Errorf("%w: first sequence number after the last", errKey)
+	case m.Entries < 1 || m.Entries-1 > m.LastSeq-m.FirstSeq:
+		return fmt.Errorf("%w: %d entries do not fit its sequence numbers", errKey, m.Entries)
+	case m.MinNano > m.MaxNano:
+		return fmt.Errorf("%w: smallest time after the largest", errKey)
+	}
+	return nil
+}
+
+func parseDigits(s string, digits int) (int64, error) {
+	if len(s) != digits {
+		return 0, fmt.Errorf("%w: %q has not %d digits", errKey, s, digits)
+	}
+	// A sign would pass ParseInt, and have the right length.
+	if s[0] < '0' || s[0] > '9' {
+		return 0, fmt.Errorf("%w: %q is not a number", errKey, s)
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %q is not a number", errKey, s)
+	}
+	return n, nil
+}
+
+// ContainerID is id where it is one of Docker's, 64 hexadecimal digits in
+// lower case, and else the SHA-256 of it: `coldtail pipe` and other sources
+// name their streams as they like.
+func ContainerID(id string) string {
+	if isHex(id, containerLen) {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:])
+}
+
+func isHex(s string, digits int) bool {
+	if len(s) != digits {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// earliestNano is 2013-01-01, before Docker was: an earlier time is a clock
+// that was not set.
+const earliestNano = 1356998400 * int64(time.Second)
+
+// Hour is the start of the hour, UTC, under which an entry is filed: of its
+// own time, or of its arrival where that time is absurd, before 2013 or more
+// than 24 h after the arrival. Both are Unix nanoseconds.
+func Hour(timeNano, arrivalNano int64) time.Time {
+	if timeNano < earliestNano || timeNano-int64(24*time.Hour) > arrivalNano {
+		timeNano = arrivalNano
+	}
+	return time.Unix(0, timeNano).UTC().Truncate(time.Hour)
+}
+
+// day is the start of t's day, UTC.
+func day(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }

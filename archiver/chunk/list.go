@@ -1,0 +1,157 @@
+package chunk
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// parallelLists bounds the listings that one call makes at a time: an hour is
+// a request, a day 24.
+const parallelLists = 16
+
+// Chunk is an archived object.
+type Chunk struct {
+	Meta
+	SizeBytes int64
+	ETag      string
+}
+
+// The functions below pass over keys that are not coldtail's: others may keep
+// their files in the same prefix. `coldtail verify` names them.
+
+// Days returns the days on which a container has chunks, oldest first, one for
+// each format.
+func Days(ctx context.Context, b bucket.Bucket, containerID string) ([]Day, error) {
+	var days []Day
+	for o, err := range b.List(ctx, dayPrefix+containerID+"/", bucket.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		if d, err := ParseDayKey(o.Key); err == nil {
+			days = append(days, d)
+		}
+	}
+	return days, nil
+}
+
+// ListHour returns a container's chunks of one hour, in the order of List.
+func ListHour(ctx context.Context, b bucket.Bucket, f codec.Format, containerID string, hour time.Time) ([]Chunk, error) {
+	chunks, err := list(ctx, b, HourPrefix(f, containerID, hour))
+	Sort(chunks)
+	return chunks, err
+}
+
+// ListDay returns a container's chunks of one day, in the order of List.
+func ListDay(ctx context.Context, b bucket.Bucket, d Day) ([]Chunk, error) {
+	return listDays(ctx, b, []Day{d})
+}
+
+// List returns all chunks of a container in the order in which their entries
+// arrived: grouped by spool id, the groups by their smallest sequence number,
+// since a container that lost its local state has started again at a larger
+// one; within a group by the first sequence number.
+func List(ctx context.Context, b bucket.Bucket, containerID string) ([]Chunk, error) {
+	days, err := Days(ctx, b, containerID)
+	if err != nil {
+		return nil, err
+	}
+	return listDays(ctx, b, days)
+}
+
+func listDays(ctx context.Context, b bucket.Bucket, days []Day) ([]Chunk, error) {
+	const hours = 24
+	results := make([][]Chunk, len(days)*hours)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelLists)
+	for i := range results {
+		d := days[i/hours]
+		hour := d.Day.Add(time.Duration(i%hours) * time.Hour)
+		g.Go(func() error {
+			var err error
+			results[i], err = list(ctx, b, HourPrefix(d.Format, d.ContainerID, hour))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	chunks := slices.Concat(results...)
+	Sort(chunks)
+	return chunks, nil
+}
+
+func list(ctx context.Context, b bucket.Bucket, prefix string) ([]Chunk, error) {
+	var chunks []Chunk
+	for o, err := range b.List(ctx, prefix, bucket.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		if m, err := ParseKey(o.Key); err == nil {
+			chunks = append(chunks, Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag})
+		}
+	}
+	return chunks, nil
+}
+
+// Sort puts chunks of one container into the order of List.
+func Sort(chunks []Chunk) {
+	smallest := map[string]int64{}
+	for _, c := range chunks {
+		if s, ok := smallest[c.SpoolID]; !ok || c.FirstSeq < s {
+			smallest[c.SpoolID] = c.FirstSeq
+		}
+	}
+	slices.SortFunc(chunks, func(a, b Chunk) int {
+		return cmp.Or(
+			cmp.Compare(smallest[a.SpoolID], smallest[b.SpoolID]),
+			cmp.Compare(a.SpoolID, b.SpoolID),
+			cmp.Compare(a.FirstSeq, b.FirstSeq),
+			cmp.Compare(a.MinNano, b.MinNano),
+			cmp.Compare(a.LastSeq, b.LastSeq),
+			a.Hour.Compare(b.Hour),
+		)
+	})
+}
+
+// Names returns the containers whose marker has the given parts; an empty part
+// of the filter matches all. They come in the order of service, name, host.
+func Names(ctx context.Context, b bucket.Bucket, filter Name) ([]Name, error) {
+	// What is known from the left narrows the listing.
+	prefix := namePrefix
+	for _, part := range []string{filter.Service, filter.Name, filter.Host} {
+		if part == "" {
+			break
+		}
+		prefix += escape(part) + "/"
+	}
+	var names []Name
+	for o, err := range b.List(ctx, prefix, bucket.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		n, err := ParseNameKey(o.Key)
+		if err == nil && filter.matches(o.Key) {
+			names = append(names, n)
+		}
+	}
+	return names, nil
+}
+
+// matches compares escaped parts, so that names too long for a key are found.
+func (n Name) matches(key string) bool {
+	parts := strings.Split(strings.TrimPrefix(key, namePrefix), "/")
+	for i, want := range []string{n.Service, n.Name, n.Host} {
+		if want != "" && parts[i] != escape(want) {
+			return false
+		}
+	}
+	return n.ContainerID == "" || parts[3] == n.ContainerID
+}
