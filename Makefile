@@ -1,0 +1,47 @@
+# The commands of coldtail; `make help` lists them. Logic of more than a few
+# lines is in test/scripts and .ci.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+PLUGIN ?= coldtail:dev
+BENCH ?= .
+FUZZTIME ?= 10s
+GO ?= go
+
+.DEFAULT_GOAL := help
+.PHONY: help build plugin demo test lint e2e bench fuzz terraform clean FORCE
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: bin/coldtail ## bin/coldtail, one static binary
+
+# Go's own cache decides what is rebuilt.
+bin/coldtail: FORCE
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/coldtail
+
+plugin: build ## the managed plugin PLUGIN (coldtail:dev), with COLDTAIL_* of the environment, enabled
+	test/scripts/plugin.sh $(PLUGIN)
+
+demo: build ## archive real output and read it back, with a Docker engine or without
+	test/scripts/demo.sh
+
+test: ## everything that needs no Docker engine, with a real MinIO
+	test/scripts/test.sh
+
+lint: ## formatting, vet, golangci-lint with the import graph, shellcheck, tidy modules
+	.ci/lint
+
+e2e: build ## end to end on a real Docker engine, started here if root and none answers
+	test/scripts/engine.sh test/scripts/e2e.sh
+
+bench: ## benchmarks; BENCH=pattern selects
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	test/scripts/fuzz.sh $(FUZZTIME)
+
+terraform: ## format and validate the Terraform module, offline where a provider mirror is found
+	test/scripts/terraform.sh
+
+clean: ## remove what was built here
+	rm -rf bin .cache

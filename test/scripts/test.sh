@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# test.sh: every test that needs no Docker engine. The race detector and DuckDB
+# need a C compiler; without one the rest runs, and this says what did not.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+cd "$root"
+compiler=$(go env CC)
+race=()
+if have "${compiler%% *}" && [ "$(go env CGO_ENABLED)" = 1 ]; then
+	race=(-race)
+else
+	note "skipped: the race detector, as there is no C compiler ($compiler)"
+fi
+
+status=0
+heading "go test ${race[*]} ./..."
+go test "${race[@]}" ./... || status=1
+
+cd "$root/test"
+if [ ${#race[@]} -gt 0 ]; then
+	heading "go test ./... in test/, with MinIO and DuckDB"
+	go test ./... || status=1
+else
+	note "skipped: the tests that query with DuckDB, as it is linked with cgo"
+	heading "go test ./buckets/... in test/, with MinIO"
+	CGO_ENABLED=0 go test ./buckets/... || status=1
+fi
+exit "$status"
