@@ -129,10 +129,11 @@ func wrap(ctx context.Context, op bucket.Op, key string, err error) error {
 
 // Put writes the object beside the others and renames it into its place.
 func (b *Bucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, opts bucket.PutOptions) error {
-	return wrap(ctx, bucket.OpPut, key, b.put(ctx, key, r, sizeBytes, opts))
+	src := bucket.NewSource(r, sizeBytes)
+	return src.Wrap(ctx, key, b.put(ctx, key, src.Reader(), opts), classify)
 }
 
-func (b *Bucket) put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, opts bucket.PutOptions) error {
+func (b *Bucket) put(ctx context.Context, key string, r *io.SectionReader, opts bucket.PutOptions) error {
 	path, err := b.path(key)
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (b *Bucket) put(ctx context.Context, key string, r io.ReaderAt, sizeBytes i
 			return nil
 		}
 	}
-	if err := b.checkSize(sizeBytes); err != nil {
+	if err := b.checkSize(r.Size()); err != nil {
 		return err
 	}
 	tmp := filepath.Join(b.cfg.Dir, tmpDir)
@@ -153,16 +154,13 @@ func (b *Bucket) put(ctx context.Context, key string, r io.ReaderAt, sizeBytes i
 		return err
 	}
 	name, err := durable.WriteTemp(tmp, filePerm, func(w io.Writer) error {
-		n, err := io.Copy(w, &ctxReader{ctx, io.NewSectionReader(r, 0, sizeBytes)})
-		if err == nil && n != sizeBytes {
-			err = fmt.Errorf("content ends after %d of %d bytes: %w", n, sizeBytes, io.ErrUnexpectedEOF)
-		}
+		_, err := io.Copy(w, &ctxReader{ctx, r})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if err := b.commit(ctx, name, path, sizeBytes); err != nil {
+	if err := b.commit(ctx, name, path, r.Size()); err != nil {
 		_ = os.Remove(name)
 		return err
 	}

@@ -1,0 +1,131 @@
+package bucketurl
+
+import (
+	"log/slog"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
+	"github.com/coldtail/coldtail/archiver/bucket/miniobucket"
+	"github.com/coldtail/coldtail/archiver/bucket/s3bucket"
+)
+
+func TestParse(t *testing.T) {
+	for raw, want := range map[string]URL{
+		"file:///var/lib/coldtail":              {File: &filebucket.Config{Dir: "/var/lib/coldtail"}},
+		"file://localhost/a%20b?max-size=10g":   {File: &filebucket.Config{Dir: "/a b", MaxSizeBytes: 10 << 30}},
+		"file:///a?max-size=1.5m":               {File: &filebucket.Config{Dir: "/a", MaxSizeBytes: 3 << 19}},
+		"s3://logs":                             {S3: &s3bucket.Config{Bucket: "logs"}},
+		"s3://logs/team/a/?region=eu-central-1": {Prefix: "team/a", S3: &s3bucket.Config{Bucket: "logs", Region: "eu-central-1"}},
+		"s3://logs?endpoint=https://h:9000":     {S3: &s3bucket.Config{Bucket: "logs", Endpoint: "https://h:9000", PathStyle: true}},
+		"s3://logs?endpoint=http%3A%2F%2Fh&path-style=false&ca-file=/ca.pem": {
+			S3: &s3bucket.Config{Bucket: "logs", Endpoint: "http://h", CAFile: "/ca.pem"}},
+		"s3://logs?path-style=true":               {S3: &s3bucket.Config{Bucket: "logs", PathStyle: true}},
+		"minio://h:9000/logs":                     {MinIO: &miniobucket.Config{Endpoint: "h:9000", Bucket: "logs", TLS: true}},
+		"minio://[::1]:9000/logs/a/b/?tls=false":  {Prefix: "a/b", MinIO: &miniobucket.Config{Endpoint: "[::1]:9000", Bucket: "logs"}},
+		"minio://h/logs?region=x&ca-file=/ca.pem": {MinIO: &miniobucket.Config{Endpoint: "h", Bucket: "logs", TLS: true, Region: "x", CAFile: "/ca.pem"}},
+	} {
+		got, err := Parse(raw)
+		if err != nil || !reflect.DeepEqual(*got, want) {
+			t.Errorf("%s: %+v, %v", raw, got, err)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for raw, want := range map[string]string{
+		"":                                    "must start with file://, s3:// or minio://",
+		"/var/lib":                            "must start with",
+		"gs://bucket":                         "must start with",
+		"file:relative":                       "must have // after the colon",
+		"s3:bucket":                           "must have // after the colon",
+		"file://host/path":                    "absolute path",
+		"file://":                             "absolute path",
+		"file:///a?max-size=lots":             `max-size="lots" must be a size such as`,
+		"file:///a?max-size=0":                `max-size="0" must be a size such as`,
+		"file:///a?max-size=-1g":              "must be a size such as",
+		"file:///a?max-size=":                 "max-size is empty",
+		"file:///a?max-size=1g&max-size=2g":   "max-size is given more than once",
+		"file:///a?region=x":                  `unknown parameter "region": file:// allows max-size`,
+		"s3:///prefix":                        "needs a bucket's name",
+		"s3://host:9000/bucket":               "endpoint=",
+		"s3://b?acl=public&path-style=true":   `unknown parameter "acl": s3:// allows ca-file, endpoint, path-style, region`,
+		"s3://b?path-style=maybe":             `path-style="maybe" must be true or false`,
+		"s3://b?endpoint=host:9000":           `endpoint="host:9000" must be a URL such as`,
+		"s3://b?endpoint=https://h/?x=y":      "must be a URL such as",
+		"s3://b?endpoint=https://u:hunter2@h": "must not contain a user name",
+		"s3://b/a/../b":                       "the prefix must not contain",
+		"s3://b/a//b":                         "the prefix must not contain",
+		"s3://AKIA:hunter2@b":                 "must not contain a user name",
+		"s3://AKIA:hunter2@b:x":               "not a URL",
+		"s3://b?secret-key=hunter2":           `unknown parameter "secret-key"`,
+		"s3://b#x":                            "must not contain a #",
+		"s3://b?region=%zz":                   "malformed parameters",
+		"minio://h:9000":                      "needs a server and a bucket",
+		"minio:///bucket":                     "needs a server and a bucket",
+		"minio://h/b?tls=si":                  `tls="si" must be true or false`,
+		"minio://h/b?path-style=true":         `unknown parameter "path-style": minio:// allows ca-file, region, tls`,
+	} {
+		u, err := Parse(raw)
+		if err == nil {
+			t.Errorf("%s accepted: %+v", raw, u)
+			continue
+		}
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q in it", raw, err, want)
+		}
+		if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}
+
+// TestOpenNeedsNoNetwork opens buckets on a port where nobody listens.
+func TestOpenNeedsNoNetwork(t *testing.T) {
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	log := slog.New(slog.DiscardHandler)
+	env := map[string]string{"MINIO_ACCESS_KEY": "a", "MINIO_SECRET_KEY": "hunter2hunter2"}
+	getenv := func(name string) string { return env[name] }
+	for _, raw := range []string{
+		"file://" + filepath.Join(t.TempDir(), "not", "yet"),
+		"s3://logs/p?region=eu-central-1",
+		"s3://logs?endpoint=http://127.0.0.1:1",
+		"minio://127.0.0.1:1/logs?tls=false",
+	} {
+		var b bucket.Bucket
+		b, err := Open(t.Context(), raw, getenv, log)
+		if err != nil || b == nil {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+	if _, err := Open(t.Context(), "s3://logs", getenv, log); err == nil || !strings.Contains(err.Error(), "region") {
+		t.Errorf("without a region: %v", err)
+	}
+	delete(env, "MINIO_ACCESS_KEY")
+	if _, err := Open(t.Context(), "minio://127.0.0.1:1/logs", getenv, log); err == nil || !strings.Contains(err.Error(), "MINIO_ACCESS_KEY") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("without credentials: %v", err)
+	}
+}
+
+// TestErrorsSayNoSecret reads the error of a request that never arrives.
+func TestErrorsSayNoSecret(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")
+	getenv := func(string) string { return "hunter2hunter2" }
+	for _, raw := range []string{"s3://logs/p?endpoint=http://127.0.0.1:1", "minio://127.0.0.1:1/logs/p?tls=false"} {
+		b, err := Open(t.Context(), raw, getenv, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = b.Get(t.Context(), "k", bucket.GetOptions{})
+		if !bucket.Transient(err) || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), `get "p/k": `) {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}

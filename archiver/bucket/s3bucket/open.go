@@ -1,0 +1,105 @@
+package s3bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/coldtail/coldtail/archiver/bucket/s3http"
+)
+
+// Config of an S3 bucket. What is empty is up to the SDK's environment and profiles.
+type Config struct {
+	Bucket string
+	// Region, such as eu-central-1. With an Endpoint it may be empty.
+	Region string
+	// Endpoint is the URL of a store other than Amazon's.
+	Endpoint string
+	// PathStyle puts the bucket's name into the path instead of the host's name.
+	PathStyle bool
+	// CAFile has certificates to trust beside the system's.
+	CAFile string
+}
+
+// googleHost is where Google speaks S3.
+const googleHost = "storage.googleapis.com"
+
+// Open prepares a client; it reads files but does not touch the network.
+func Open(ctx context.Context, cfg Config) (*Bucket, error) {
+	base := &http.Transport{}
+	if err := s3http.Configure(base, cfg.CAFile); err != nil {
+		return nil, fmt.Errorf("open s3 bucket: %w", err)
+	}
+	// The SDK's own client type, because only that can be given AWS_CA_BUNDLE.
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		_ = s3http.Configure(t, "")
+		t.TLSClientConfig = base.TLSClientConfig
+	}).WithReadTimeout(0) // s3http has one that heeds uploads
+	options := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(client),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
+		config.WithLogger(logging.Nop{}),
+	}
+	if cfg.Region != "" {
+		options = append(options, config.WithRegion(cfg.Region))
+	}
+	shared, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("open s3 bucket: read AWS configuration: %w", err)
+	}
+	b := &Bucket{name: cfg.Bucket}
+	b.client = s3.NewFromConfig(shared, func(o *s3.Options) { cfg.adapt(o, &shared) })
+	if b.client.Options().Region == "" {
+		return nil, errors.New("open s3 bucket: no region: add region= to the bucket's URL, or set AWS_REGION")
+	}
+	return b, nil
+}
+
+// adapt applies what the stores differ in.
+func (cfg *Config) adapt(o *s3.Options, shared *aws.Config) {
+	o.UsePathStyle = cfg.PathStyle
+	o.ContinueHeaderThresholdBytes = -1
+	o.DisableLogOutputChecksumValidationSkipped = true
+	if cfg.Endpoint != "" {
+		o.BaseEndpoint = &cfg.Endpoint
+	}
+	if o.BaseEndpoint == nil { // neither from AWS_ENDPOINT_URL
+		return
+	}
+	if o.Region == "" {
+		o.Region = "us-east-1" // which most stores take for any
+	}
+	// What the user set for the SDK is what he wants.
+	if shared.RequestChecksumCalculation == aws.RequestChecksumCalculationUnset {
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+	}
+	if shared.ResponseChecksumValidation == aws.ResponseChecksumValidationUnset {
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+	}
+	if u, err := url.Parse(*o.BaseEndpoint); err == nil && (u.Hostname() == googleHost || strings.HasSuffix(u.Hostname(), "."+googleHost)) {
+		o.APIOptions = append(o.APIOptions, dropAcceptEncoding)
+	}
+}
+
+// dropAcceptEncoding keeps the header out of the signature.
+func dropAcceptEncoding(stack *middleware.Stack) error {
+	drop := middleware.FinalizeMiddlewareFunc("ColdtailDropAcceptEncoding",
+		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+			if req, ok := in.Request.(*smithyhttp.Request); ok {
+				req.Header.Del("Accept-Encoding")
+			}
+			return next.HandleFinalize(ctx, in)
+		})
+	return stack.Finalize.Insert(drop, "Signing", middleware.Before)
+}

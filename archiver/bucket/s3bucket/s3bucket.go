@@ -1,0 +1,156 @@
+package s3bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/bucket/s3http"
+)
+
+// Bucket is an S3 bucket. It implements bucket.Bucket.
+type Bucket struct {
+	client *s3.Client
+	name   string
+	// plainPut tells that the store is known to refuse If-None-Match.
+	plainPut atomic.Bool
+}
+
+// Put sends the object in one request, or in parts above s3http.MultipartBytes.
+func (b *Bucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, opts bucket.PutOptions) error {
+	src := bucket.NewSource(r, sizeBytes)
+	if sizeBytes > s3http.MultipartBytes {
+		return src.Wrap(ctx, key, b.putParts(ctx, key, src, sizeBytes, opts), classify)
+	}
+	conditional := opts.IfAbsent && !b.plainPut.Load()
+	err := b.putOnce(ctx, key, src, sizeBytes, opts, conditional)
+	if conditional && err != nil {
+		code, status := answer(err)
+		switch {
+		case status == http.StatusPreconditionFailed:
+			return nil // it is there already
+		case s3http.RejectsCondition(code, status):
+			if err = b.putOnce(ctx, key, src, sizeBytes, opts, false); err == nil {
+				b.plainPut.Store(true) // it was the condition
+			}
+		}
+	}
+	return src.Wrap(ctx, key, err, classify)
+}
+
+func (b *Bucket) putOnce(ctx context.Context, key string, src *bucket.Source, sizeBytes int64, opts bucket.PutOptions, conditional bool) error {
+	in := &s3.PutObjectInput{
+		Bucket:        &b.name,
+		Key:           &key,
+		Body:          src.Reader(),
+		ContentLength: &sizeBytes,
+		ContentType:   optional(opts.ContentType),
+	}
+	if conditional {
+		in.IfNoneMatch = aws.String("*")
+	}
+	_, err := b.client.PutObject(ctx, in)
+	return err
+}
+
+// Get opens the object. A range that has nothing in it is an error in S3: then
+// a second request finds out how large the object is.
+func (b *Bucket) Get(ctx context.Context, key string, opts bucket.GetOptions) (bucket.Body, error) {
+	if err := opts.Validate(key); err != nil {
+		return bucket.Body{}, err
+	}
+	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{
+		Bucket:  &b.name,
+		Key:     &key,
+		Range:   optional(s3http.RangeHeader(opts)),
+		IfMatch: optional(opts.ETag),
+	})
+	if err != nil {
+		if _, status := answer(err); status == http.StatusRequestedRangeNotSatisfiable {
+			return b.emptyRange(ctx, key, opts, err)
+		}
+		return bucket.Body{}, wrap(ctx, bucket.OpGet, key, sentinel(err))
+	}
+	o := bucket.Object{Key: key, SizeBytes: aws.ToInt64(out.ContentLength), ModTime: aws.ToTime(out.LastModified), ETag: aws.ToString(out.ETag)}
+	total, partial := s3http.Total(aws.ToString(out.ContentRange))
+	if partial {
+		o.SizeBytes = total
+	}
+	body, err := s3http.NewBody(out.Body, o, opts, partial)
+	return body, wrap(ctx, bucket.OpGet, key, err)
+}
+
+func (b *Bucket) emptyRange(ctx context.Context, key string, opts bucket.GetOptions, cause error) (bucket.Body, error) {
+	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: &key, IfMatch: optional(opts.ETag)})
+	if err != nil {
+		return bucket.Body{}, wrap(ctx, bucket.OpGet, key, sentinel(err))
+	}
+	o := bucket.Object{Key: key, SizeBytes: aws.ToInt64(out.ContentLength), ModTime: aws.ToTime(out.LastModified), ETag: aws.ToString(out.ETag)}
+	if _, length := opts.Span(o.SizeBytes); length > 0 {
+		// It has grown in between.
+		return bucket.Body{}, &bucket.Error{Op: bucket.OpGet, Key: key, Err: cause}
+	}
+	return bucket.Body{ReadCloser: http.NoBody, Object: o}, nil
+}
+
+// List pages through the keys.
+func (b *Bucket) List(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
+	return func(yield func(bucket.Object, error) bool) {
+		pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{
+			Bucket:     &b.name,
+			Prefix:     optional(prefix),
+			StartAfter: optional(opts.StartAfter),
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(bucket.Object{}, wrap(ctx, bucket.OpList, prefix, err))
+				return
+			}
+			for _, c := range page.Contents {
+				o := bucket.Object{Key: aws.ToString(c.Key), SizeBytes: aws.ToInt64(c.Size), ModTime: aws.ToTime(c.LastModified), ETag: aws.ToString(c.ETag)}
+				if !yield(o, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Delete removes the object; S3 does not tell whether there was one.
+func (b *Bucket) Delete(ctx context.Context, key string) error {
+	_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.name, Key: &key})
+	if err = sentinel(err); errors.Is(err, bucket.ErrNotFound) {
+		return nil // but others do
+	}
+	return wrap(ctx, bucket.OpDelete, key, err)
+}
+
+// optional is nil for the empty string, which S3 would take for a value.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// sentinel finds the two errors that are part of the contract.
+func sentinel(err error) error {
+	code, status := answer(err)
+	switch {
+	case code == s3http.CodeNoSuchKey, code == "NotFound",
+		status == http.StatusNotFound && code != "NoSuchBucket":
+		return fmt.Errorf("%w: %w", bucket.ErrNotFound, err)
+	case status == http.StatusPreconditionFailed:
+		return fmt.Errorf("%w: %w", bucket.ErrChanged, err)
+	}
+	return err
+}
