@@ -1,0 +1,336 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/docker/go-plugins-helpers/sdk"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// How long requests may take. The daemon gives docker stop some 30 s in all, and
+// holds the container's lock meanwhile.
+const (
+	bodyTimeout   = 10 * time.Second
+	startTimeout  = 10 * time.Second
+	stopTimeout   = 20 * time.Second
+	statusTimeout = 5 * time.Second
+	closeTimeout  = time.Second // for requests under way at shutdown: SIGKILL comes after 10 s
+)
+
+// bodyMaxBytes bounds a request: it holds a container's whole environment.
+const bodyMaxBytes = 16 << 20
+
+// activation is what a plugin on a plain socket says that it implements.
+const activation = `{"Implements": ["LogDriver"]}`
+
+// HandlerConfig is what a Handler serves.
+type HandlerConfig struct {
+	Driver   *Driver
+	Registry *prometheus.Registry // of /metrics; the handler adds its own
+	Logger   *slog.Logger
+	Version  string // of /status
+}
+
+// Handler serves the driver over HTTP.
+type Handler struct {
+	cfg     HandlerConfig
+	sdk     sdk.Handler
+	metrics handlerMetrics
+	closing chan struct{} // closed when Serve's context ends
+
+	mu      sync.Mutex
+	serving sync.WaitGroup // requests under way
+	closed  bool
+}
+
+type handlerMetrics struct {
+	requests *prometheus.CounterVec
+	panics   prometheus.Counter
+	readers  prometheus.Gauge
+}
+
+// NewHandler returns a handler of the log driver's protocol and of coldtail's
+// own endpoints.
+func NewHandler(cfg HandlerConfig) (*Handler, error) {
+	h := &Handler{cfg: cfg, sdk: sdk.NewHandler(activation), closing: make(chan struct{}), metrics: handlerMetrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "coldtail_plugin_requests_total", Help: "Requests answered, by endpoint and result.",
+		}, []string{"endpoint", "result"}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "coldtail_plugin_panics_total", Help: "Panics that were contained in a request.",
+		}),
+		readers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "coldtail_plugin_readers", Help: "Logs being read.",
+		}),
+	}}
+	for _, c := range []prometheus.Collector{h.metrics.requests, h.metrics.panics, h.metrics.readers} {
+		if err := cfg.Registry.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	h.handle("/LogDriver.StartLogging", startTimeout, h.startLogging)
+	h.handle("/LogDriver.StopLogging", stopTimeout, h.stopLogging)
+	h.handle("/LogDriver.Capabilities", statusTimeout, h.capabilities)
+	h.handle("/status", statusTimeout, h.status)
+	h.handle("/flush", 0, h.flush)
+	h.handleRaw("/LogDriver.ReadLogs", h.readLogs)
+	metrics := promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{Timeout: statusTimeout, ErrorHandling: promhttp.ContinueOnError})
+	h.handleRaw("/metrics", func(w http.ResponseWriter, r *http.Request) error {
+		metrics.ServeHTTP(w, r)
+		return nil
+	})
+	return h, nil
+}
+
+// Serve answers requests on l until ctx ends; then it closes l, ends readers and
+// gives other requests a moment. It always closes l.
+func (h *Handler) Serve(ctx context.Context, l net.Listener) error {
+	served := make(chan error, 1)
+	go func() { served <- h.sdk.Serve(l) }()
+	select {
+	case err := <-served:
+		return errors.Join(fmt.Errorf("serve: %w", err), l.Close())
+	case <-ctx.Done():
+	}
+	err := l.Close()
+	<-served // says only that l is closed
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	close(h.closing)
+	done := make(chan struct{})
+	go func() { h.serving.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(closeTimeout):
+		h.cfg.Logger.Warn("requests are still under way at shutdown")
+	}
+	return err
+}
+
+// enter counts a request in, unless the handler is closing.
+func (h *Handler) enter() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.serving.Add(1)
+	return true
+}
+
+// answer is what a request led to. Err is the daemon's field.
+type answer struct {
+	Err string
+}
+
+// statusError is an error that coldtail's own endpoints answer with this status.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e *statusError) Error() string { return e.text }
+
+// handle serves an endpoint that answers JSON. f gets the request's body and
+// returns what to answer. It is given up after limit, where that is not zero:
+// what it waits for then goes on without an asker.
+func (h *Handler) handle(path string, limit time.Duration, f func(ctx context.Context, r *http.Request, body []byte) (any, error)) {
+	h.handleRaw(path, func(w http.ResponseWriter, r *http.Request) error {
+		body, err := readBody(w, r)
+		if err != nil {
+			// The connection is of no more use, and an answer may still arrive.
+			w.Header().Set("Connection", "close")
+		}
+		ctx := r.Context()
+		if limit > 0 {
+			var cancel context.CancelFunc
+			// A client that goes away must not undo what it asked for.
+			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limit)
+			defer cancel()
+		}
+		res, err := h.bounded(ctx, path, func() (any, error) { return f(ctx, r, body) })
+		respond(w, path, res, err)
+		return err
+	})
+}
+
+// grace is how much longer than its context a request may take to notice that
+// the context has ended.
+const grace = time.Second
+
+// bounded returns what f does, or an error once ctx ended and f did not notice:
+// a system call that hangs on a bad disk cannot be interrupted.
+func (h *Handler) bounded(ctx context.Context, path string, f func() (any, error)) (any, error) {
+	type result struct {
+		v   any
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		res := result{err: errors.New("internal error: see the log of the plugin")}
+		defer func() { done <- res }()
+		defer h.contain(path)
+		res.v, res.err = f()
+	}()
+	select {
+	case res := <-done:
+		return res.v, res.err
+	case <-ctx.Done():
+	}
+	select {
+	case res := <-done:
+		return res.v, res.err
+	case <-time.After(grace):
+		return nil, errors.New("coldtail could not answer in time: its disk may hang")
+	}
+}
+
+// contain stops a panic; defer it.
+func (h *Handler) contain(path string) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	h.metrics.panics.Inc()
+	// Neither the value nor the arguments: they may hold a container's log.
+	h.cfg.Logger.Error("panic in a request", "endpoint", path, "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+}
+
+// handleRaw serves an endpoint that writes its answer itself. Any HTTP verb is
+// as good as POST: the daemon's are not promised.
+func (h *Handler) handleRaw(path string, f func(w http.ResponseWriter, r *http.Request) error) {
+	h.sdk.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		if !h.enter() {
+			// Better no answer than a wrong one: the daemon repeats the request,
+			// and the next process can do what it asks.
+			panic(http.ErrAbortHandler)
+		}
+		defer h.serving.Done()
+		result := "panic"
+		defer func() { h.metrics.requests.WithLabelValues(strings.TrimPrefix(path, "/"), result).Inc() }()
+		defer h.contain(path)
+		result = "ok"
+		if err := f(w, r); err != nil {
+			result = "error"
+		}
+	})
+}
+
+// readBody reads a request's body; what could not be read is as good as empty.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // not supported in some tests
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMaxBytes))
+	if err != nil {
+		return nil, err
+	}
+	// A deadline that stays would end the request when it passes.
+	_ = rc.SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// respond answers with JSON, never with an empty body.
+func respond(w http.ResponseWriter, path string, res any, err error) {
+	w.Header().Set("Content-Type", sdk.DefaultContentTypeV1_1)
+	if err != nil {
+		res = answer{Err: oneLine(err)}
+		switch {
+		case path == "/LogDriver.StopLogging":
+			res = answer{} // invariant 3
+		case strings.HasPrefix(path, "/LogDriver."):
+			// The daemon shows Err as it is only with status 200.
+		default:
+			status := http.StatusInternalServerError
+			if se := (*statusError)(nil); errors.As(err, &se) {
+				status = se.status
+			}
+			w.WriteHeader(status)
+		}
+	}
+	_ = json.NewEncoder(w).Encode(res) // the client is gone
+}
+
+// oneLine makes a joined error one sentence.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+func (h *Handler) startLogging(ctx context.Context, _ *http.Request, body []byte) (any, error) {
+	var req struct {
+		File string
+		Info Info
+	}
+	// The decoder's own error may quote the body, which holds secrets.
+	if len(body) > 0 && json.Unmarshal(body, &req) != nil {
+		return nil, errors.New("the request to start logging is not what a Docker daemon sends")
+	}
+	return answer{}, h.cfg.Driver.StartLogging(ctx, req.File, req.Info)
+}
+
+func (h *Handler) stopLogging(ctx context.Context, _ *http.Request, body []byte) (any, error) {
+	var req struct{ File string }
+	if json.Unmarshal(body, &req) != nil {
+		req.File = "" // as if it were empty
+	}
+	h.cfg.Driver.StopLogging(ctx, req.File)
+	return answer{}, nil
+}
+
+func (h *Handler) capabilities(context.Context, *http.Request, []byte) (any, error) {
+	type capability struct{ ReadLogs bool }
+	return struct {
+		Cap capability
+		Err string
+	}{Cap: capability{ReadLogs: true}}, nil
+}
+
+func (h *Handler) status(context.Context, *http.Request, []byte) (any, error) {
+	s := h.cfg.Driver.Status()
+	s.Version = h.cfg.Version
+	return s, nil
+}
+
+// flush archives everything now. It lasts as long as the uploads and ends when
+// the client goes away.
+func (h *Handler) flush(ctx context.Context, r *http.Request, _ []byte) (any, error) {
+	if r.Method != http.MethodPost {
+		return nil, &statusError{http.StatusMethodNotAllowed, "flush: use POST"}
+	}
+	evict := false
+	if v := r.URL.Query().Get("evict"); v != "" {
+		var err error
+		if evict, err = strconv.ParseBool(v); err != nil {
+			return nil, &statusError{http.StatusBadRequest, fmt.Sprintf("flush: evict=%q: must be true or false", v)}
+		}
+	}
+	ctx, cancel := h.untilClosing(ctx)
+	defer cancel()
+	return h.cfg.Driver.Flush(ctx, evict)
+}
+
+// untilClosing derives a context that also ends when the handler closes.
+func (h *Handler) untilClosing(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-h.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(); <-ended }
+}

@@ -1,0 +1,166 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net/http"
+	"time"
+
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback"
+)
+
+// flushBytes is how many bytes of frames are collected before they are written.
+const flushBytes = 64 << 10
+
+// streamType is the media type of a stream of frames, as Docker's examples have it.
+const streamType = "application/x-json-stream"
+
+// readConfig is what the daemon asks to read (moby daemon/logger/logger.go).
+type readConfig struct {
+	Since, Until time.Time
+	Tail         *int64 // negative: all; nil, which no daemon sends: all
+	Follow       bool
+}
+
+// readRequest is the request to read logs. Nothing else of Info is needed.
+type readRequest struct {
+	Info struct {
+		ContainerID      string
+		ContainerCreated time.Time
+	}
+	Config readConfig
+}
+
+func (r *readRequest) query() readback.Query {
+	q := readback.Query{
+		ContainerID: valid(r.Info.ContainerID), Created: r.Info.ContainerCreated,
+		Tail: -1, Since: r.Config.Since, Until: r.Config.Until, Follow: r.Config.Follow,
+	}
+	if r.Config.Tail != nil {
+		q.Tail = *r.Config.Tail
+	}
+	return q
+}
+
+var errReadRequest = errors.New("the request to read logs is not what a Docker daemon sends")
+
+// readLogs streams a container's log. It has no bound in time: a follower stays
+// as long as the container, and a slow one as long as it likes.
+func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(w, r)
+	var req readRequest
+	if err != nil || json.Unmarshal(body, &req) != nil || req.Info.ContainerID == "" {
+		// Not 200, or the daemon would take this for frames.
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(answer{Err: errReadRequest.Error()})
+		return errReadRequest
+	}
+	h.metrics.readers.Inc()
+	defer h.metrics.readers.Dec()
+
+	rc := http.NewResponseController(w)
+	w.Header().Set("Content-Type", streamType)
+	w.WriteHeader(http.StatusOK)
+	// At once: docker logs waits for the headers before it shows anything.
+	if err := rc.Flush(); err != nil {
+		return err
+	}
+	ctx, cancel := h.untilClosing(r.Context())
+	defer cancel()
+	// A reader that takes nothing must not hold up the shutdown.
+	stop := context.AfterFunc(ctx, func() { _ = rc.SetWriteDeadline(time.Now().Add(closeTimeout / 2)) })
+	defer stop()
+
+	fw := &frameWriter{w: w, flush: rc.Flush, cfg: req.Config}
+	defer func() {
+		if v := recover(); v != nil {
+			fw.complain(errors.New("internal error: see the log of the plugin"))
+			_ = fw.send() // as below
+			panic(v)      // counted and logged by handleRaw
+		}
+	}()
+	q := req.query()
+	entries, err := h.cfg.Driver.ReadLogs(ctx, q)
+	if err == nil {
+		err = fw.copy(entries)
+	}
+	if err == nil || ctx.Err() != nil || fw.failed {
+		return nil
+	}
+	h.cfg.Logger.Error("cannot read a container's log", "container", q.ContainerID, "err", err)
+	fw.complain(err)
+	_ = fw.send() // nobody is left to tell
+	return err
+}
+
+// frameWriter writes entries as frames, many at once.
+type frameWriter struct {
+	w      http.ResponseWriter
+	flush  func() error
+	cfg    readConfig
+	buf    []byte
+	failed bool // the client is gone
+}
+
+// copy writes entries until they end. Its error is theirs, or the client's where
+// failed is set. What is corrupt is named in its place, and the rest goes on.
+func (f *frameWriter) copy(entries iter.Seq2[codec.Entry, error]) error {
+	for e, err := range entries {
+		if corrupt := (*codec.CorruptError)(nil); errors.As(err, &corrupt) {
+			f.complain(err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		// An entry without a number says that nothing more is ready for now.
+		if e.Seq != 0 {
+			f.add(&e)
+			if len(f.buf) < flushBytes {
+				continue
+			}
+		}
+		if err := f.send(); err != nil {
+			return err
+		}
+	}
+	return f.send()
+}
+
+func (f *frameWriter) add(e *codec.Entry) {
+	if e.Source != codec.Stdout && e.Source != codec.Stderr {
+		e.Source = codec.Stderr // the daemon drops entries of any other source
+	}
+	f.buf = codec.AppendReadFrame(f.buf, e)
+}
+
+func (f *frameWriter) send() error {
+	if len(f.buf) == 0 {
+		return nil
+	}
+	_, err := f.w.Write(f.buf)
+	f.buf = f.buf[:0]
+	if err == nil {
+		err = f.flush()
+	}
+	f.failed = f.failed || err != nil
+	return err
+}
+
+// complain adds a line on stderr: the status has been sent, so nothing else can
+// tell the user what is missing.
+func (f *frameWriter) complain(err error) {
+	now := time.Now()
+	// The daemon drops entries outside the range that was asked for.
+	if !f.cfg.Until.IsZero() && now.After(f.cfg.Until) {
+		now = f.cfg.Until
+	}
+	if now.Before(f.cfg.Since) {
+		now = f.cfg.Since
+	}
+	f.add(&codec.Entry{TimeNano: now.UnixNano(), Source: codec.Stderr, Line: []byte("coldtail: " + oneLine(err))})
+}

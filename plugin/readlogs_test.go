@@ -1,0 +1,110 @@
+package plugin
+
+import (
+	"bytes"
+	"errors"
+	"iter"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/coldtail/coldtail/codec"
+)
+
+// step is what an iterator of a test yields.
+type step struct {
+	e   codec.Entry
+	err error
+}
+
+func seq(steps []step) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) {
+		for _, s := range steps {
+			if !yield(s.e, s.err) {
+				return
+			}
+		}
+	}
+}
+
+func entry(n int64, source, line string) step {
+	return step{e: codec.Entry{Seq: n, TimeNano: n, Source: source, Line: []byte(line)}}
+}
+
+func TestFramesAreFlushedWhenIdle(t *testing.T) {
+	var got []int // bytes sent at each flush
+	rec := httptest.NewRecorder()
+	fw := &frameWriter{w: rec, flush: func() error { got = append(got, rec.Body.Len()); return nil }}
+	big := string(bytes.Repeat([]byte("x"), flushBytes))
+	var mark step
+	if err := fw.copy(seq([]step{entry(1, codec.Stdout, "a"), entry(2, codec.Stdout, "b"), mark, mark, entry(3, codec.Stdout, big), entry(4, codec.Stdout, "c")})); err != nil {
+		t.Fatal(err)
+	}
+	size := func(line string) int {
+		return len(codec.AppendReadFrame(nil, &codec.Entry{TimeNano: 1, Source: codec.Stdout, Line: []byte(line)}))
+	}
+	want := []int{2 * size("a"), 2*size("a") + size(big), 3*size("a") + size(big)}
+	if !slices.Equal(got, want) {
+		t.Errorf("flushed at %v, want %v", got, want)
+	}
+}
+
+func TestGapsAndErrorsAreShown(t *testing.T) {
+	rec := httptest.NewRecorder()
+	fw := &frameWriter{w: rec, flush: func() error { return nil }}
+	end := errors.New("bucket is away")
+	err := fw.copy(seq([]step{
+		entry(1, codec.GapSource, "gap"),
+		{err: &codec.CorruptError{What: "page", Offset: 7, Err: errors.New("bad\nsum")}},
+		entry(2, codec.Stdout, "on"),
+		{err: end},
+	}))
+	if !errors.Is(err, end) {
+		t.Fatalf("got %v", err)
+	}
+	fw.complain(err)
+	if err := fw.send(); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"stderr: gap\n", "stderr: coldtail: read page at offset 7: bad; sum\n", "stdout: on\n", "stderr: coldtail: bucket is away\n"}
+	if got := lines(t, rec.Body.String()); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestComplaintsAreInRange keeps them from being dropped by the daemon, which
+// filters by time.
+func TestComplaintsAreInRange(t *testing.T) {
+	past, future := time.Unix(1000, 0), time.Now().Add(time.Hour)
+	for name, tc := range map[string]struct {
+		cfg  readConfig
+		want int64
+	}{
+		"until": {readConfig{Until: past}, past.UnixNano()},
+		"since": {readConfig{Since: future}, future.UnixNano()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fw := &frameWriter{cfg: tc.cfg}
+			fw.complain(errors.New("x"))
+			var e codec.Entry
+			if _, err := codec.ParseFrame(fw.buf, &e); err != nil || e.TimeNano != tc.want {
+				t.Errorf("got %d, %v, want %d", e.TimeNano, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestClientGone(t *testing.T) {
+	gone := errors.New("broken pipe")
+	fw := &frameWriter{w: httptest.NewRecorder(), flush: func() error { return gone }}
+	n := 0
+	err := fw.copy(func(yield func(codec.Entry, error) bool) {
+		for yield(codec.Entry{Seq: 1, Line: bytes.Repeat([]byte("x"), 1<<14)}, nil) {
+			n++
+		}
+	})
+	if !errors.Is(err, gone) || !fw.failed || n > 10 {
+		t.Errorf("got %v after %d entries", err, n)
+	}
+}

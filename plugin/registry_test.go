@@ -1,0 +1,178 @@
+package plugin
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/coldtail/coldtail/archiver"
+	"github.com/coldtail/coldtail/codec"
+)
+
+func testSource(path, id string) archiver.Source {
+	return archiver.Source{Path: path, Options: archiver.DefaultOptions(), Meta: codec.Meta{
+		ContainerID: id, ContainerName: "web", Labels: map[string]string{"a<b>": "\u2028"},
+	}}
+}
+
+func openRegistry(t *testing.T, dir, boot string) *Registry {
+	t.Helper()
+	r, err := OpenRegistry(dir, boot, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func paths(r *Registry) []string {
+	var out []string
+	for _, s := range r.Sources() {
+		out = append(out, s.Path)
+	}
+	return out
+}
+
+func add(t *testing.T, r *Registry, src archiver.Source) {
+	t.Helper()
+	if _, err := r.Add(src, time.Unix(1, 0).UTC()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRegistrySurvives(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state", "fifos")
+	r := openRegistry(t, dir, "boot")
+	var want []string
+	for i := range 12 {
+		p := fmt.Sprintf("/run/%d/x", 11-i)
+		add(t, r, testSource(p, "id"))
+		want = append(want, p)
+	}
+	if fresh, err := r.Add(testSource(want[0], "id"), time.Time{}); fresh || err != nil {
+		t.Errorf("added again: %v, %v", fresh, err)
+	}
+	if err := r.Remove(want[3]); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Remove("/never"); err != nil {
+		t.Error(err)
+	}
+	want = slices.Delete(want, 3, 4)
+	for range 2 { // as it is, and reopened
+		if d := cmp.Diff(want, paths(r)); d != "" {
+			t.Errorf("order: %s", d)
+		}
+		if d := cmp.Diff(testSource(want[1], "id"), r.Sources()[1]); d != "" {
+			t.Error(d)
+		}
+		r = openRegistry(t, dir, "boot")
+	}
+	add(t, r, testSource("/later", "id"))
+	if got := paths(r); got[len(got)-1] != "/later" {
+		t.Errorf("order after reopening: %v", got)
+	}
+	fi, err := os.Stat(filepath.Join(dir, recordName("/later")))
+	if err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("record: %v, %v", fi, err)
+	}
+}
+
+func TestRegistryForgetsOtherBoots(t *testing.T) {
+	dir := t.TempDir()
+	add(t, openRegistry(t, dir, "boot1"), testSource("/a", "id"))
+	if r := openRegistry(t, dir, "boot2"); r.Len() != 0 || r.Quarantined() != 0 {
+		t.Errorf("%d known, %d quarantined", r.Len(), r.Quarantined())
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 0 {
+		t.Errorf("left: %v", files)
+	}
+}
+
+// TestRegistryDamage flips every bit and cuts at every byte of a record.
+func TestRegistryDamage(t *testing.T) {
+	b, err := formatRecord(record{Order: 1, BootID: "boot", Source: testSource("/a", "id")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = bytes.TrimSuffix(b, []byte("\n"))
+	good, err := parseRecord(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range b {
+		if _, err := parseRecord(b[:i]); err == nil {
+			t.Errorf("cut at %d: accepted", i)
+		}
+		for bit := range 8 {
+			bad := bytes.Clone(b)
+			bad[i] ^= 1 << bit
+			got, err := parseRecord(bad)
+			// Keys match whatever their case.
+			if err == nil && !cmp.Equal(good, got) {
+				t.Errorf("bit %d of byte %d: accepted as %+v", bit, i, got)
+			}
+		}
+	}
+}
+
+func TestRegistryQuarantines(t *testing.T) {
+	dir := t.TempDir()
+	r := openRegistry(t, dir, "boot")
+	add(t, r, testSource("/good", "id"))
+	add(t, r, testSource("/bad", "id"))
+	bad := filepath.Join(dir, recordName("/bad"))
+	if err := os.WriteFile(bad, []byte(`{"secret"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(filepath.Join(dir, recordName("/good")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A whole record under another's name.
+	if err := os.WriteFile(filepath.Join(dir, recordName("/other")), good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".tmp-1"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	r, err = OpenRegistry(dir, "boot", slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := paths(r); !slices.Equal(got, []string{"/good"}) || r.Quarantined() != 2 {
+		t.Errorf("%v known, %d quarantined", got, r.Quarantined())
+	}
+	if n := strings.Count(log.String(), "\n"); n != 2 || strings.Contains(log.String(), "secret") {
+		t.Errorf("log: %s", log.String())
+	}
+	if _, err := os.Stat(bad + corruptExt); err != nil {
+		t.Errorf("the damaged file is not kept: %v", err)
+	}
+	if r := openRegistry(t, dir, "boot"); r.Len() != 1 || r.Quarantined() != 0 {
+		t.Errorf("second start: %d known, %d quarantined", r.Len(), r.Quarantined())
+	}
+}
+
+func FuzzParseRecord(f *testing.F) {
+	b, err := formatRecord(record{Order: 1, BootID: "boot", Source: testSource("/a", "id")})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"version":1,"crc32c":0,"record":null}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		rec, err := parseRecord(b)
+		if err == nil && (rec.Source.Path == "" || rec.Source.Meta.ContainerID == "") {
+			t.Errorf("accepted: %+v", rec)
+		}
+	})
+}
