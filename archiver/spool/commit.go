@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -29,12 +30,21 @@ func (l *Log) Commit() error {
 	var errs []error
 	for _, s := range todo {
 		err := l.commit(s)
-		if err == nil && s.state == Active && s.rolled {
+		if err == nil && l.sealable(s) {
 			err = l.seal(s)
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// sealable tells whether a segment was closed and all its records are written.
+// It may have been closed, with more entries, while it was being committed:
+// then it is the next commit's.
+func (l *Log) sealable(s *segment) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return s.state == Active && s.rolled && s.committed == len(s.records)
 }
 
 // forgetTail frees the memory of a container that has been silent for some
@@ -250,4 +260,24 @@ func (l *Log) Close() error {
 		err = errors.Join(err, s.closeFiles())
 	}
 	return err
+}
+
+// KeepCopy links a sealed segment into the quarantine, from where nothing removes it.
+func (l *Log) KeepCopy(segmentSeq int64) error {
+	l.commitMu.Lock()
+	defer l.commitMu.Unlock()
+	s := l.find(segmentSeq)
+	if s == nil {
+		return fmt.Errorf("keep segment %d: %w", segmentSeq, ErrGone)
+	}
+	dir := filepath.Join(l.cfg.Dir, quarantineDir)
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("keep segment: %w", err)
+	}
+	for from, to := range map[string]string{s.path(s.state.ext()): segmentName(segmentSeq, extSealed), s.path(extIndex): segmentName(segmentSeq, extIndex)} {
+		if err := os.Link(from, filepath.Join(dir, to)); err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("keep segment: %w", err)
+		}
+	}
+	return durable.SyncDir(dir)
 }

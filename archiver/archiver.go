@@ -1,0 +1,269 @@
+package archiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/spool"
+)
+
+// Archiver archives the logs of many containers. Make one with New, then let
+// Run do the work. Its methods may be called concurrently.
+type Archiver struct {
+	cfg      Config
+	bucket   bucket.Bucket
+	state    state
+	sameBoot bool
+	lock     *os.File
+	pipes    *pipeBudget
+	metrics  *metrics
+	markers  markers
+	health   health
+
+	ingests sync.WaitGroup
+	commits chan *stream
+	uploads chan *stream
+	// recovered is closed once Run has looked through the state directory.
+	recovered chan struct{}
+
+	mu      sync.Mutex
+	streams map[string]*stream // by container id
+	paths   map[string]*stream // by FIFO
+	closing bool
+}
+
+// New locks the state directory and reads its identity. It does not touch the
+// bucket, and reads no log: Attach works at once, Run looks after what an
+// earlier process left. b is used through bucket.Retry.
+func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	st, sameBoot, lock, err := openState(cfg.StateDir, cfg.Now())
+	if err != nil {
+		return nil, err
+	}
+	a := &Archiver{
+		cfg: cfg, state: st, sameBoot: sameBoot, lock: lock,
+		pipes:     newPipeBudget(),
+		commits:   make(chan *stream, 1024),
+		uploads:   make(chan *stream, 1024),
+		recovered: make(chan struct{}),
+		streams:   map[string]*stream{},
+		paths:     map[string]*stream{},
+	}
+	a.bucket = bucket.Retry(b, bucket.RetryConfig{
+		OnRetry: func(_ bucket.Op, _ string, err error, _ time.Duration) { a.health.failed(a, err) },
+	})
+	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return a, nil
+}
+
+// SpoolID identifies the state directory in object keys.
+func (a *Archiver) SpoolID() string { return a.state.SpoolID }
+
+// Created is when the state directory was made: containers that are younger
+// have no history but what it knows.
+func (a *Archiver) Created() time.Time { return a.state.Created }
+
+// stream returns the container's stream with its log open.
+func (a *Archiver) stream(containerID string) (*stream, error) {
+	id := chunk.ContainerID(containerID)
+	a.mu.Lock()
+	s := a.streams[id]
+	if s == nil {
+		s = &stream{a: a, id: id, opts: DefaultOptions(), upload: make(chan struct{}, 1)}
+		s.roll.Store(s.opts.RollBytes)
+		a.streams[id] = s
+	}
+	s.lastUsed.Store(a.cfg.Now().UnixNano())
+	a.mu.Unlock()
+	if err := s.open(); err != nil {
+		a.mu.Lock()
+		delete(a.streams, id)
+		a.mu.Unlock()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Attach starts to read the sources' FIFOs, each opened once: attaching a path
+// again does nothing. After a restart, give all sources at once, oldest first.
+// It needs the local disk only. What could be attached is, whatever it returns.
+func (a *Archiver) Attach(ctx context.Context, srcs ...Source) error {
+	var errs []error
+	byContainer := map[string][]Source{}
+	var order []string
+	for _, src := range srcs {
+		if err := src.Options.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("attach %s: %w", src.Path, err))
+			continue
+		}
+		src.Meta.ContainerID = chunk.ContainerID(src.Meta.ContainerID)
+		id := src.Meta.ContainerID
+		if byContainer[id] == nil {
+			order = append(order, id)
+		}
+		byContainer[id] = append(byContainer[id], src)
+	}
+	for _, id := range order {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		errs = append(errs, a.attach(id, byContainer[id]))
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Archiver) attach(id string, srcs []Source) error {
+	s, err := a.stream(id)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	if a.closing {
+		a.mu.Unlock()
+		return errors.New("attach fifo: coldtail is shutting down")
+	}
+	var fresh []Source
+	for _, src := range srcs {
+		if a.paths[src.Path] == nil {
+			a.paths[src.Path] = s
+			fresh = append(fresh, src)
+		}
+	}
+	// The janitor may have forgotten the stream meanwhile.
+	a.streams[id] = s
+	a.mu.Unlock()
+	if len(fresh) == 0 {
+		return nil
+	}
+	err = s.attach(fresh...)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, src := range fresh {
+		if !s.has(src.Path) {
+			delete(a.paths, src.Path)
+		}
+	}
+	return err
+}
+
+// Detach drains a FIFO and closes it: when it returns nil, all entries that
+// were written to it are in the spool. A FIFO that is not attached is emptied
+// and closed, if there is one: nobody knows whose entries these are, but who
+// writes them must not stay blocked.
+func (a *Archiver) Detach(ctx context.Context, path string) error {
+	a.mu.Lock()
+	s := a.paths[path]
+	a.mu.Unlock()
+	if s == nil {
+		return a.discard(path)
+	}
+	err := s.detach(ctx, path)
+	if errors.Is(err, errUnknown) {
+		err = nil // it has ended by itself
+	}
+	if err == nil {
+		a.mu.Lock()
+		delete(a.paths, path)
+		a.mu.Unlock()
+	}
+	return err
+}
+
+// DetachAll is Detach for every attached FIFO.
+func (a *Archiver) DetachAll(ctx context.Context) error {
+	a.mu.Lock()
+	var paths []string
+	for p := range a.paths {
+		paths = append(paths, p)
+	}
+	a.mu.Unlock()
+	var errs []error
+	for _, p := range paths {
+		errs = append(errs, a.Detach(ctx, p))
+	}
+	return errors.Join(errs...)
+}
+
+// discard empties a FIFO that nobody has attached.
+func (a *Archiver) discard(path string) error {
+	f, err := openFIFO(path)
+	if err != nil {
+		return nil // there is none: nothing to do
+	}
+	defer unix.Close(f.fd)
+	buf := make([]byte, 64<<10)
+	total := 0
+	for {
+		n, err := unix.Read(f.fd, buf)
+		if n <= 0 || err != nil && !errors.Is(err, unix.EINTR) {
+			break
+		}
+		total += n
+	}
+	if total > 0 {
+		a.metrics.lostBytes.Add(float64(total))
+		a.cfg.Logger.Error("emptied a fifo that no container was started with", "fifo", filepath.Base(path), "bytes", total)
+	}
+	return nil
+}
+
+// Snapshot opens what the spool holds of a container.
+func (a *Archiver) Snapshot(containerID string) (*spool.Snapshot, error) {
+	s, err := a.stream(containerID)
+	if err != nil {
+		return nil, err
+	}
+	return s.log.Snapshot()
+}
+
+// all returns the open streams.
+func (a *Archiver) all() []*stream {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := make([]*stream, 0, len(a.streams))
+	for _, s := range a.streams {
+		if s.ready.Load() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// contain runs f and survives its panic.
+func (a *Archiver) contain(what, containerID string, f func()) (panicked bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			panicked = true
+			a.metrics.panics.Inc()
+			// The value may hold a line's bytes; the stack does not.
+			a.cfg.Logger.Error("recovered from a panic; please report it", "while", what, "container", containerID,
+				"type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+	return false
+}
+
+// noteLost counts bytes that were no frames, and logs them.
+func (a *Archiver) noteLost(s *stream, n int64) {
+	if n == 0 {
+		return
+	}
+	a.metrics.lostBytes.Add(float64(n))
+	a.cfg.Logger.Error("passed over bytes that are no whole frame: their writer died", "container", s.id, "bytes", n)
+}

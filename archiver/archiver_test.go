@@ -1,0 +1,489 @@
+package archiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// rig is an Archiver that runs over a folder bucket.
+type rig struct {
+	t      *testing.T
+	cfg    Config
+	bucket bucket.Bucket
+	a      *Archiver
+	cancel func()
+	done   chan error
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	b, err := filebucket.Open(filebucket.Config{Dir: filepath.Join(t.TempDir(), "bucket")}, slog.New(slog.DiscardHandler))
+	check(t, err)
+	g := &rig{t: t, bucket: b, cfg: Config{StateDir: filepath.Join(t.TempDir(), "state"), Logger: slog.New(slog.DiscardHandler), CommitInterval: 20 * time.Millisecond}}
+	g.start()
+	t.Cleanup(func() {
+		if g.a != nil {
+			g.stop()
+		}
+	})
+	return g
+}
+
+func (g *rig) start() {
+	g.t.Helper()
+	a, err := New(g.cfg, g.bucket)
+	check(g.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	g.a, g.cancel, g.done = a, cancel, make(chan error, 1)
+	go func() { g.done <- a.Run(ctx) }()
+}
+
+func (g *rig) stop() {
+	g.t.Helper()
+	g.cancel()
+	check(g.t, <-g.done)
+	g.a = nil
+}
+
+// daemon plays the daemon's side of a FIFO.
+type daemon struct {
+	t    *testing.T
+	path string
+	f    *os.File
+	n    int64
+}
+
+func newDaemon(t *testing.T) *daemon {
+	path := filepath.Join(t.TempDir(), "fifo")
+	check(t, unix.Mkfifo(path, 0o600))
+	// As the daemon: for reading too, so that there is never an EOF.
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	check(t, err)
+	t.Cleanup(func() { f.Close() })
+	return &daemon{t: t, path: path, f: f}
+}
+
+func (d *daemon) log(e codec.Entry) {
+	d.t.Helper()
+	if e.Source == "" {
+		e.Source = codec.Stdout
+	}
+	if e.TimeNano == 0 {
+		e.TimeNano = time.Now().UnixNano()
+	}
+	if _, err := d.f.Write(codec.AppendFrame(nil, &e)); err != nil {
+		d.t.Fatal(err)
+	}
+	d.n++
+}
+
+func (d *daemon) print(lines ...string) {
+	d.t.Helper()
+	for _, l := range lines {
+		d.log(codec.Entry{Line: []byte(l)})
+	}
+}
+
+func source(path, id string) Source {
+	return Source{Path: path, Meta: codec.Meta{ContainerID: id, ContainerName: "web", ServiceName: "svc", HostName: "h"}, Options: DefaultOptions()}
+}
+
+var (
+	idA = strings.Repeat("a", 64)
+	idB = strings.Repeat("b", 64)
+)
+
+// archived decodes all of a container's chunks in order and checks that each
+// holds what its key says.
+func (g *rig) archived(id string) (lines []string) {
+	g.t.Helper()
+	chunks, err := chunk.List(g.t.Context(), g.bucket, id)
+	check(g.t, err)
+	last := int64(0)
+	for _, c := range chunks {
+		body, err := g.bucket.Get(g.t.Context(), c.Key(), bucket.GetOptions{})
+		check(g.t, err)
+		b, err := io.ReadAll(body)
+		check(g.t, errors.Join(err, body.Close()))
+		d, err := codec.NewDecoder(c.Format, strings.NewReader(string(b)), int64(len(b)), codec.Range{Tail: codec.All})
+		check(g.t, err)
+		var st codec.Stats
+		for {
+			var e codec.Entry
+			if err := d.Next(&e); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				g.t.Fatal(err)
+			}
+			if e.Seq <= last {
+				g.t.Fatalf("entry %d after %d", e.Seq, last)
+			}
+			if got := chunk.Hour(e.TimeNano, time.Now().UnixNano()); !got.Equal(c.Hour) {
+				g.t.Fatalf("entry of %s in the partition of %s", got, c.Hour)
+			}
+			last = e.Seq
+			st.Add(&e)
+			lines = append(lines, string(e.Line))
+		}
+		check(g.t, d.Close())
+		if st.Entries != c.Entries || st.FirstSeq != c.FirstSeq || st.LastSeq != c.LastSeq || st.MinNano != c.MinNano || st.MaxNano != c.MaxNano {
+			g.t.Fatalf("the key says %+v, the rows %+v", c.Meta, st)
+		}
+	}
+	return lines
+}
+
+func (g *rig) flush() {
+	g.t.Helper()
+	res, err := g.a.Flush(g.t.Context(), false)
+	if err != nil || res.Pending != 0 {
+		g.t.Fatalf("flush: %+v, %v", res, err)
+	}
+}
+
+func (g *rig) want(id string, lines []string) {
+	g.t.Helper()
+	if got := g.archived(id); !slices.Equal(got, lines) {
+		g.t.Fatalf("archived %d lines %.60q, want %d %.60q", len(got), got, len(lines), lines)
+	}
+}
+
+func numbers(n int) (lines []string) {
+	for i := range n {
+		lines = append(lines, fmt.Sprint("line ", i))
+	}
+	return lines
+}
+
+func TestMainPath(t *testing.T) {
+	for _, format := range codec.Formats() {
+		t.Run(string(format), func(t *testing.T) {
+			g := newRig(t)
+			d := newDaemon(t)
+			src := source(d.path, idA)
+			src.Options.Format = format
+			check(t, g.a.Attach(t.Context(), src))
+			check(t, g.a.Attach(t.Context(), src)) // a repeated request
+			lines := numbers(20_000)
+			d.print(lines...)
+			check(t, g.a.Detach(t.Context(), d.path))
+			check(t, g.a.Detach(t.Context(), d.path))
+			g.flush()
+			g.want(idA, lines)
+			names, err := chunk.Names(t.Context(), g.bucket, chunk.Name{Service: "svc"})
+			if err != nil || len(names) != 1 || names[0].ContainerID != idA {
+				t.Fatalf("names %v, %v", names, err)
+			}
+		})
+	}
+}
+
+// TestDetachDrains is the property that no other log plugin has: what the pipe
+// holds when the daemon says stop is not lost.
+func TestDetachDrains(t *testing.T) {
+	g := newRig(t)
+	for i := range 50 {
+		d := newDaemon(t)
+		lines := numbers(1 + i*7)
+		d.print(lines...) // before anybody reads
+		id := fmt.Sprintf("%064x", i)
+		check(t, g.a.Attach(t.Context(), source(d.path, id)))
+		check(t, g.a.Detach(t.Context(), d.path))
+		sn, err := g.a.Snapshot(id)
+		check(t, err)
+		n := int64(0)
+		for _, v := range sn.Segments {
+			n += v.Entries()
+		}
+		check(t, sn.Close())
+		if n != int64(len(lines)) {
+			t.Fatalf("%d entries in the spool, want %d", n, len(lines))
+		}
+	}
+}
+
+func TestStopDoesNotSeal(t *testing.T) {
+	g := newRig(t)
+	var lines []string
+	for i := range 5 { // a crash-looping container
+		d := newDaemon(t)
+		check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+		d.print(fmt.Sprint("run ", i))
+		lines = append(lines, fmt.Sprint("run ", i))
+		check(t, g.a.Detach(t.Context(), d.path))
+	}
+	g.flush()
+	g.want(idA, lines)
+	chunks, err := chunk.List(t.Context(), g.bucket, idA)
+	check(t, err)
+	if len(chunks) > 2 { // two, should the hour have passed
+		t.Fatalf("%d objects for five runs", len(chunks))
+	}
+}
+
+func TestSilentFIFOLeavesNothing(t *testing.T) {
+	g := newRig(t)
+	d := newDaemon(t)
+	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+	check(t, g.a.Detach(t.Context(), d.path))
+	g.flush()
+	if _, err := os.Stat(filepath.Join(g.cfg.StateDir, spoolDir, idA)); !os.IsNotExist(err) {
+		t.Fatalf("a directory was made: %v", err)
+	}
+	g.want(idA, nil)
+}
+
+// TestTwoFIFOsOfOneContainer is live-restore and `docker logs` of a stopped
+// container: a second FIFO comes while the first is there.
+func TestTwoFIFOsOfOneContainer(t *testing.T) {
+	g := newRig(t)
+	silent, d1, d2 := newDaemon(t), newDaemon(t), newDaemon(t)
+	for _, d := range []*daemon{silent, d1, d2} {
+		check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+	}
+	d1.print("one")
+	check(t, d1.f.Close()) // the daemon died: EOF counts as stop
+	waitFor(t, "the end of the first fifo", func() bool { return len(g.a.Status().Streams) == 1 && g.a.Status().Streams[0].FIFOs == 2 })
+	d2.print("two")
+	check(t, g.a.Detach(t.Context(), silent.path))
+	d2.print("three")
+	check(t, g.a.Detach(t.Context(), d2.path))
+	g.flush()
+	g.want(idA, []string{"one", "two", "three"})
+}
+
+func TestUnknownFIFO(t *testing.T) {
+	g := newRig(t)
+	d := newDaemon(t)
+	d.print("whose?")
+	check(t, g.a.Detach(t.Context(), d.path))
+	check(t, g.a.Detach(t.Context(), filepath.Join(t.TempDir(), "missing")))
+	check(t, g.a.DetachAll(t.Context()))
+	if err := g.a.Attach(t.Context(), source(filepath.Join(t.TempDir(), "missing"), idA)); err == nil {
+		t.Fatal("attached a fifo that is not there")
+	}
+}
+
+// TestHours: an entry is filed under its own hour, whatever its neighbours' is.
+func TestHours(t *testing.T) {
+	g := newRig(t)
+	d := newDaemon(t)
+	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+	now := time.Now()
+	var want [3][]string
+	for i := range 300 {
+		h := i % 3
+		line := fmt.Sprint("line ", i)
+		want[h] = append(want[h], line)
+		d.log(codec.Entry{Line: []byte(line), TimeNano: now.Add(-time.Duration(h) * time.Hour).UnixNano()})
+	}
+	check(t, g.a.Detach(t.Context(), d.path))
+	g.flush()
+	chunks, err := chunk.List(t.Context(), g.bucket, idA)
+	check(t, err)
+	hours := map[time.Time]int64{}
+	for _, c := range chunks {
+		hours[c.Hour] += c.Entries
+	}
+	if len(hours) != 3 {
+		t.Fatalf("hours %v", hours)
+	}
+	for h, n := range hours {
+		if n != 100 {
+			t.Fatalf("%d entries in %s", n, h)
+		}
+	}
+}
+
+// TestRestart: what was not archived is, after the next start.
+func TestRestart(t *testing.T) {
+	g := newRig(t)
+	away := &awayBucket{Bucket: g.bucket}
+	away.set(errors.New("connection refused"))
+	g.stop()
+	g.bucket, g.cfg.ShutdownTimeout = away, 50*time.Millisecond
+	g.start()
+	d := newDaemon(t)
+	src := source(d.path, idA)
+	src.Options.RollBytes = 64 << 10
+	check(t, g.a.Attach(t.Context(), src))
+	lines := numbers(30_000)
+	d.print(lines[:15_000]...)
+	g.stop()
+	if st, err := os.ReadDir(filepath.Join(g.cfg.StateDir, spoolDir, idA)); err != nil || len(st) == 0 {
+		t.Fatalf("nothing in the spool: %v", err)
+	}
+	away.set(nil)
+	g.start()
+	src.Resume = true
+	check(t, g.a.Attach(t.Context(), src))
+	d.print(lines[15_000:]...)
+	check(t, g.a.Detach(t.Context(), d.path))
+	g.flush()
+	g.want(idA, lines)
+	if e := g.a.Status().LastError; e != "" {
+		t.Fatalf("last error %q", e)
+	}
+}
+
+// TestBucketAway: nothing waits for a bucket but the uploads.
+func TestBucketAway(t *testing.T) {
+	g := newRig(t)
+	away := &awayBucket{Bucket: g.bucket}
+	away.set(&bucket.Error{Op: bucket.OpPut, Key: "k", Permanent: true, Err: errors.New("access denied")})
+	g.stop()
+	g.bucket = away
+	g.start()
+	lines := numbers(5000)
+	for _, id := range []string{idA, idB} {
+		d := newDaemon(t)
+		check(t, g.a.Attach(t.Context(), source(d.path, id)))
+		d.print(lines...)
+		check(t, g.a.Detach(t.Context(), d.path))
+	}
+	if res, err := g.a.Flush(t.Context(), true); err == nil || res.Pending != 2 {
+		t.Fatalf("flush: %+v, %v", res, err)
+	}
+	if e := g.a.Status().LastError; !strings.Contains(e, "access denied") {
+		t.Fatalf("last error %q", e)
+	}
+	away.set(nil)
+	g.flush()
+	g.want(idA, lines)
+	g.want(idB, lines)
+}
+
+func TestRollBySize(t *testing.T) {
+	g := newRig(t)
+	d := newDaemon(t)
+	src := source(d.path, idA)
+	src.Options.RollBytes, src.Options.CacheBytes = 64<<10, 0
+	check(t, g.a.Attach(t.Context(), src))
+	lines := numbers(50_000)
+	d.print(lines...)
+	check(t, g.a.Detach(t.Context(), d.path))
+	g.flush()
+	g.want(idA, lines)
+	chunks, err := chunk.List(t.Context(), g.bucket, idA)
+	check(t, err)
+	if len(chunks) < 3 {
+		t.Fatalf("%d objects", len(chunks))
+	}
+	if left := g.a.cachedSegments(); len(left) != 0 {
+		t.Fatalf("%d segments are cached, none was wanted", len(left))
+	}
+}
+
+func TestRollByAge(t *testing.T) {
+	g := newRig(t)
+	d := newDaemon(t)
+	src := source(d.path, idA)
+	src.Options.RollAge = 30 * time.Millisecond
+	check(t, g.a.Attach(t.Context(), src))
+	d.print("one")
+	waitFor(t, "an upload by age", func() bool { return len(g.archived(idA)) == 1 })
+	d.print("two")
+	waitFor(t, "another one", func() bool { return len(g.archived(idA)) == 2 })
+}
+
+func TestEvict(t *testing.T) {
+	g := newRig(t)
+	d := newDaemon(t)
+	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+	d.print("one", "two")
+	check(t, g.a.Detach(t.Context(), d.path))
+	res, err := g.a.Flush(t.Context(), true)
+	if err != nil || res.EvictedBytes == 0 || len(g.a.cachedSegments()) != 0 {
+		t.Fatalf("flush: %+v, %v", res, err)
+	}
+	g.want(idA, []string{"one", "two"})
+}
+
+func TestStateIsLocked(t *testing.T) {
+	g := newRig(t)
+	if _, err := New(g.cfg, g.bucket); err == nil || !strings.Contains(err.Error(), "another coldtail uses it") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// TestManyContainers: 40 at full speed, rolling all the time.
+func TestManyContainers(t *testing.T) {
+	g := newRig(t)
+	lines := numbers(3000)
+	var wg sync.WaitGroup
+	for i := range 40 {
+		d := newDaemon(t)
+		src := source(d.path, fmt.Sprintf("%064x", i))
+		src.Options.RollBytes = 32 << 10
+		check(t, g.a.Attach(t.Context(), src))
+		wg.Go(func() {
+			d.print(lines...)
+			if err := g.a.Detach(t.Context(), d.path); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	g.flush()
+	for i := range 40 {
+		g.want(fmt.Sprintf("%064x", i), lines)
+	}
+}
+
+// awayBucket is a bucket whose puts can be made to fail.
+type awayBucket struct {
+	bucket.Bucket
+	mu  sync.Mutex
+	err error
+}
+
+func (b *awayBucket) set(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err = err
+}
+
+func (b *awayBucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, opts bucket.PutOptions) error {
+	b.mu.Lock()
+	err := b.err
+	b.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return b.Bucket.Put(ctx, key, r, sizeBytes, opts)
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for range 1000 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("waited in vain for %s", what)
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,91 @@
+package archiver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/coldtail/coldtail/codec"
+)
+
+// Config is what an Archiver needs to know. Zero values of the lower part mean
+// the defaults.
+type Config struct {
+	StateDir   string                // made if it does not exist
+	Logger     *slog.Logger          // never sees a log line
+	Registerer prometheus.Registerer // nil: no metrics
+
+	Workers         int           // uploads at once; 4
+	CommitInterval  time.Duration // group commit; 500ms
+	CommitBytes     int64         // group commit, per container; 1 MiB
+	ShutdownTimeout time.Duration // for uploads once Run's context ends; 8s
+	CacheBytes      int64         // archived segments kept, of all containers; 4 GiB
+	CacheAge        time.Duration // archived segments kept; 7 days
+	// OnEnd is called when a FIFO has ended without Detach, as its writer died.
+	OnEnd func(path string)
+	// Now is the arrival clock; time.Now.
+	Now func() time.Time
+}
+
+func (c *Config) setDefaults() error {
+	if c.StateDir == "" || c.Logger == nil {
+		return errors.New("configure archiver: a state directory and a logger are required")
+	}
+	c.Workers = orDefault(c.Workers, 4)
+	c.CommitInterval = orDefault(c.CommitInterval, 500*time.Millisecond)
+	c.CommitBytes = orDefault(c.CommitBytes, 1<<20)
+	c.ShutdownTimeout = orDefault(c.ShutdownTimeout, 8*time.Second)
+	c.CacheBytes = orDefault(c.CacheBytes, 4<<30)
+	c.CacheAge = orDefault(c.CacheAge, 7*24*time.Hour)
+	if c.OnEnd == nil {
+		c.OnEnd = func(string) {}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return nil
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// Options are a container's, from its log-opts.
+type Options struct {
+	Format     codec.Format  `json:"format"`
+	RollBytes  int64         `json:"roll_bytes"`
+	RollAge    time.Duration `json:"roll_age"`
+	CacheBytes int64         `json:"cache_bytes"` // archived segments kept of this container
+}
+
+// DefaultOptions are what a container without log-opts gets.
+func DefaultOptions() Options {
+	return Options{Format: codec.Parquet, RollBytes: 64 << 20, RollAge: 10 * time.Minute, CacheBytes: 256 << 20}
+}
+
+func (o Options) validate() error {
+	if _, err := codec.ParseFormat(string(o.Format)); err != nil {
+		return err
+	}
+	if o.RollBytes <= 0 || o.RollAge <= 0 || o.CacheBytes < 0 {
+		return fmt.Errorf("roll size %d, roll age %s, cache %d: must be positive", o.RollBytes, o.RollAge, o.CacheBytes)
+	}
+	return nil
+}
+
+// Source is a FIFO and the container whose entries come through it.
+type Source struct {
+	Path    string     `json:"path"`
+	Meta    codec.Meta `json:"meta"`
+	Options Options    `json:"options"`
+	// Resume tells that the FIFO was attached before a restart of the process,
+	// so that an unfinished frame in the spool may go on in it.
+	Resume bool `json:"-"`
+}

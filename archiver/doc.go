@@ -1,0 +1,22 @@
+// Package archiver moves container logs from the daemon's FIFOs into the spool
+// and from the spool into a bucket.
+//
+//	FIFO --ingest--> active segment --commit--> sealed --upload--> archived
+//
+// Invariants:
+//
+//  1. The ingest goroutine of a container waits for its FIFOs and for nothing
+//     else: no network, encoder, fsync or reader.
+//  2. Detach answers when the FIFO is empty and its entries are in the spool.
+//  3. One ingest per container reads all its FIFOs, the oldest first, and
+//     changes from one to another only at a frame's end.
+//  4. A chunk's key and rows are a function of its segment; a chunk is decoded
+//     and compared with the segment before it is put.
+//  5. A segment is released only when every one of its chunks was acknowledged.
+//  6. Attach needs the local disk only. A bucket that is away delays nothing
+//     but uploads.
+//
+// Goroutines: one ingest per container with FIFOs, ended by the last Detach or
+// by Run's end; Run owns the ticker, the committers and the uploaders and joins
+// all of them.
+package archiver

@@ -1,0 +1,67 @@
+package archiver
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the Archiver's. entries_read = entries_archived + entries pending
+// + entries dropped is what an operator checks.
+type metrics struct {
+	entries, bytes                          prometheus.Counter
+	lostBytes, quarantined, corrupt, panics prometheus.Counter
+	uploads, uploadBytes, uploadEntries     prometheus.Counter
+	uploadErrors, spoolErrors               prometheus.Counter
+	commitSeconds, uploadSeconds            prometheus.Histogram
+}
+
+const namespace = "coldtail"
+
+// newMetrics registers the metrics; without a registerer they count for nobody.
+func newMetrics(reg prometheus.Registerer, a *Archiver) (*metrics, error) {
+	var cs []prometheus.Collector
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+		cs = append(cs, c)
+		return c
+	}
+	histogram := func(name, help string) prometheus.Histogram {
+		h := prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
+		})
+		cs = append(cs, h)
+		return h
+	}
+	m := &metrics{
+		entries:       counter("entries_read_total", "Entries read from FIFOs into the spool."),
+		bytes:         counter("bytes_read_total", "Bytes read from FIFOs into the spool."),
+		lostBytes:     counter("lost_bytes_total", "Bytes that were no whole frame because their writer died."),
+		quarantined:   counter("quarantined_segments_total", "Segments put aside because they could not be read or archived."),
+		corrupt:       counter("corrupt_records_total", "Spooled batches whose checksum did not hold."),
+		panics:        counter("panics_total", "Panics that were contained."),
+		uploads:       counter("uploads_total", "Chunks put in the bucket."),
+		uploadBytes:   counter("upload_bytes_total", "Bytes of chunks put in the bucket."),
+		uploadEntries: counter("entries_archived_total", "Entries of chunks put in the bucket."),
+		uploadErrors:  counter("upload_errors_total", "Uploads that failed for good, and are repeated slowly."),
+		spoolErrors:   counter("spool_errors_total", "Failed writes and syncs of the spool."),
+		commitSeconds: histogram("commit_seconds", "Duration of a group commit of one container."),
+		uploadSeconds: histogram("upload_seconds", "Duration of a chunk's upload, retries included."),
+	}
+	gauge := func(name, help string, f func(Status) float64) {
+		cs = append(cs, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help},
+			func() float64 { return f(a.Status()) }))
+	}
+	gauge("oldest_unarchived_age_seconds", "Age of the oldest entry that is not in the bucket.", func(s Status) float64 { return s.OldestAgeSec })
+	gauge("pending_bytes", "Bytes in the spool that are not in the bucket.", func(s Status) float64 { return float64(s.PendingBytes) })
+	gauge("pending_segments", "Segments that are not in the bucket, active ones included.", func(s Status) float64 { return float64(s.PendingSegments) })
+	gauge("open_streams", "Containers whose log is open.", func(s Status) float64 { return float64(len(s.Streams)) })
+	if reg == nil {
+		return m, nil
+	}
+	var errs []error
+	for _, c := range cs {
+		errs = append(errs, reg.Register(c))
+	}
+	return m, errors.Join(errs...)
+}

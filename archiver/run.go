@@ -1,0 +1,208 @@
+package archiver
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// committers is how many fsyncs are under way at once.
+const committers = 16
+
+// Run does the background work until ctx ends: group commit, rolling by age,
+// uploads, the local cache's bounds. Then it stops reading, makes everything
+// durable, seals it and uploads for at most Config.ShutdownTimeout; the rest is
+// for the next start. It may be called once; the Archiver is closed afterwards.
+func (a *Archiver) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var commits, uploads, others sync.WaitGroup
+	for range committers {
+		commits.Go(a.commitLoop)
+	}
+	for range a.cfg.Workers {
+		uploads.Go(func() { a.uploadLoop(work) })
+	}
+	others.Go(func() { a.recoverAll(work) })
+	others.Go(func() { a.janitor(ctx) })
+	a.tick(ctx)
+
+	a.stopReading()
+	close(a.commits)
+	commits.Wait()
+	deadline, stop := context.WithTimeout(work, a.cfg.ShutdownTimeout)
+	defer stop()
+	_, err := a.flush(deadline)
+	if err != nil {
+		a.cfg.Logger.Info("uploads are left for the next start", "err", err)
+	}
+	cancel()
+	uploads.Wait()
+	others.Wait()
+	return a.close()
+}
+
+// tick commits and rolls at every interval until ctx ends.
+func (a *Archiver) tick(ctx context.Context) {
+	t := time.NewTicker(a.cfg.CommitInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			now := a.cfg.Now()
+			for _, s := range a.all() {
+				s.tick(now)
+			}
+		}
+	}
+}
+
+// tick does what time demands of a stream.
+func (s *stream) tick(now time.Time) {
+	in := s.log.Info()
+	if first := in.ActiveFirstNano; first != 0 {
+		s.mu.Lock()
+		age := s.opts.RollAge
+		s.mu.Unlock()
+		if now.Sub(time.Unix(0, first)) >= age || !sameHour(first, now) {
+			s.log.Roll()
+		}
+	}
+	if in.PendingSegments > 0 || in.Live > 0 {
+		s.a.commitSoon(s)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.fifos {
+		if now.UnixNano()-f.busyAt.Load() > int64(10*time.Second) {
+			s.a.pipes.shrink(f)
+		}
+	}
+}
+
+// commitSoon asks a committer to take the stream. It does not wait: where the
+// queue is full, the next tick asks again.
+func (a *Archiver) commitSoon(s *stream) {
+	if s.queued.Swap(true) {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closing {
+		return
+	}
+	select {
+	case a.commits <- s:
+	default:
+		s.queued.Store(false)
+	}
+}
+
+func (a *Archiver) commitLoop() {
+	for s := range a.commits {
+		s.queued.Store(false)
+		a.contain("commit", s.id, func() { a.commit(s) })
+	}
+}
+
+// commit makes a stream durable and hands what that sealed to the uploaders.
+func (a *Archiver) commit(s *stream) {
+	start := time.Now()
+	if err := s.log.Commit(); err != nil {
+		a.metrics.spoolErrors.Inc()
+		if !s.failed.Swap(true) {
+			a.cfg.Logger.Error("cannot make the spool durable", "container", s.id, "err", err)
+		}
+		a.makeRoom()
+		return
+	}
+	a.metrics.commitSeconds.Observe(time.Since(start).Seconds())
+	a.uploadSoon(s)
+}
+
+// stopReading ends every ingest.
+func (a *Archiver) stopReading() {
+	a.mu.Lock()
+	a.closing = true
+	a.mu.Unlock()
+	for _, s := range a.all() {
+		s.stop()
+	}
+	a.ingests.Wait()
+}
+
+// recoverAll opens the logs in which an earlier process left something to
+// archive. Containers that are attached again are open already.
+func (a *Archiver) recoverAll(ctx context.Context) {
+	defer close(a.recovered)
+	ids, err := a.containerDirs()
+	if err != nil {
+		a.cfg.Logger.Error("cannot look for logs of an earlier run", "err", err)
+		return
+	}
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return
+		}
+		if !a.unarchived(id) {
+			continue
+		}
+		a.contain("recover a container's log", id, func() {
+			s, err := a.stream(id)
+			if err != nil {
+				a.cfg.Logger.Error("cannot recover a container's log", "container", id, "err", err)
+				return
+			}
+			s.mu.Lock()
+			if s.poll == nil {
+				a.noteLost(s, s.log.DropTorn())
+			}
+			s.mu.Unlock()
+			a.commitSoon(s)
+		})
+	}
+}
+
+// containerDirs returns the ids of the containers that have a spool.
+func (a *Archiver) containerDirs() ([]string, error) {
+	des, err := os.ReadDir(filepath.Join(a.cfg.StateDir, spoolDir))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var ids []string
+	for _, de := range des {
+		if de.IsDir() {
+			ids = append(ids, de.Name())
+		}
+	}
+	return ids, err
+}
+
+// unarchived tells whether a container's directory has a segment that is not archived.
+func (a *Archiver) unarchived(id string) bool {
+	des, err := os.ReadDir(filepath.Join(a.cfg.StateDir, spoolDir, id))
+	if err != nil {
+		return false
+	}
+	for _, de := range des {
+		if strings.HasSuffix(de.Name(), ".active") || strings.HasSuffix(de.Name(), ".sealed") {
+			return true
+		}
+	}
+	return false
+}
+
+// close closes the logs and releases the state directory.
+func (a *Archiver) close() error {
+	var errs []error
+	for _, s := range a.all() {
+		errs = append(errs, s.log.Close())
+	}
+	return errors.Join(append(errs, a.lock.Close())...)
+}

@@ -1,0 +1,72 @@
+package archiver
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Status describes the Archiver at one moment, for /status.
+type Status struct {
+	SpoolID         string         `json:"spool_id"`
+	Created         time.Time      `json:"state_created"`
+	PendingBytes    int64          `json:"pending_bytes"`    // not in the bucket yet
+	PendingSegments int            `json:"pending_segments"` // the active ones included
+	CachedBytes     int64          `json:"cached_bytes"`     // in the bucket and still here, of open logs
+	OldestPending   *time.Time     `json:"oldest_pending,omitempty"`
+	OldestAgeSec    float64        `json:"oldest_pending_age_seconds"`
+	LostBytes       int64          `json:"lost_bytes"` // of frames whose writer died
+	LastError       string         `json:"last_error,omitempty"`
+	LastErrorAt     *time.Time     `json:"last_error_at,omitempty"`
+	Streams         []StreamStatus `json:"streams"`
+}
+
+// StreamStatus describes one container's log.
+type StreamStatus struct {
+	ContainerID     string     `json:"container_id"`
+	FIFOs           int        `json:"fifos"`
+	LastSeq         int64      `json:"last_seq"`
+	PendingBytes    int64      `json:"pending_bytes"`
+	PendingSegments int        `json:"pending_segments"`
+	CachedBytes     int64      `json:"cached_bytes"`
+	OldestPending   *time.Time `json:"oldest_pending,omitempty"`
+}
+
+// Status returns the figures of now.
+func (a *Archiver) Status() Status {
+	st := Status{SpoolID: a.state.SpoolID, Created: a.state.Created, Streams: []StreamStatus{}}
+	oldest := int64(0)
+	for _, s := range a.all() {
+		in := s.log.Info()
+		st.PendingBytes += in.PendingBytes
+		st.PendingSegments += in.PendingSegments
+		st.CachedBytes += in.CachedBytes
+		st.LostBytes += in.LostBytes
+		if in.OldestPendingNano != 0 && (oldest == 0 || in.OldestPendingNano < oldest) {
+			oldest = in.OldestPendingNano
+		}
+		st.Streams = append(st.Streams, StreamStatus{
+			ContainerID: s.id, FIFOs: in.Live, LastSeq: in.LastSeq, PendingBytes: in.PendingBytes,
+			PendingSegments: in.PendingSegments, CachedBytes: in.CachedBytes, OldestPending: nanoTime(in.OldestPendingNano),
+		})
+	}
+	slices.SortFunc(st.Streams, func(x, y StreamStatus) int { return cmp.Compare(x.ContainerID, y.ContainerID) })
+	if st.OldestPending = nanoTime(oldest); st.OldestPending != nil {
+		st.OldestAgeSec = max(0, a.cfg.Now().Sub(*st.OldestPending).Seconds())
+	}
+	a.health.mu.Lock()
+	defer a.health.mu.Unlock()
+	if a.health.last != "" {
+		at := a.health.at
+		st.LastError, st.LastErrorAt = a.health.last, &at
+	}
+	return st
+}
+
+func nanoTime(nano int64) *time.Time {
+	if nano == 0 {
+		return nil
+	}
+	t := time.Unix(0, nano).UTC()
+	return &t
+}

@@ -1,0 +1,208 @@
+package archiver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// parkTime is how long a container's uploads rest after an error that does not
+// go away on its own, such as access denied.
+const parkTime = 30 * time.Second
+
+// uploadSoon hands a stream with sealed segments to the uploaders. Where their
+// queue is full, the next commit does.
+func (a *Archiver) uploadSoon(s *stream) {
+	if len(s.upload) > 0 || a.cfg.Now().UnixNano() < s.uploadAt.Load() || len(s.log.Pending()) == 0 {
+		return
+	}
+	select {
+	case a.uploads <- s:
+	default:
+	}
+}
+
+func (a *Archiver) uploadLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-a.uploads:
+			select {
+			case s.upload <- struct{}{}:
+				a.uploadLocked(ctx, s)
+				<-s.upload
+			default: // somebody is at it
+			}
+		}
+	}
+}
+
+// upload archives all sealed segments of a stream.
+func (a *Archiver) upload(ctx context.Context, s *stream) error {
+	select {
+	case s.upload <- struct{}{}:
+		defer func() { <-s.upload }()
+		return a.uploadLocked(ctx, s)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// uploadLocked archives a stream's sealed segments, oldest first. Called with
+// s.upload held.
+func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
+	for _, seg := range s.log.Pending() {
+		var err error
+		if a.contain("archive a segment", s.id, func() { err = a.archive(ctx, s, seg) }) {
+			err = errPoison
+		}
+		var bad *codec.CorruptError
+		switch {
+		case err == nil:
+			a.health.ok(a)
+			continue
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, errPoison), errors.Is(err, errMismatch), errors.As(err, &bad):
+			a.quarantine(s, seg, err)
+			continue
+		}
+		a.health.failed(a, err)
+		s.uploadAt.Store(a.cfg.Now().Add(parkTime).UnixNano())
+		return err
+	}
+	s.uploadAt.Store(0)
+	s.mu.Lock()
+	keep := s.opts.CacheBytes
+	s.mu.Unlock()
+	if _, err := s.log.Evict(keep); err != nil {
+		a.cfg.Logger.Error("cannot remove archived segments", "container", s.id, "err", err)
+	}
+	return nil
+}
+
+var errPoison = errors.New("encoding the segment panicked")
+
+// quarantine puts a segment aside that cannot be archived, so that the
+// container's other segments can.
+func (a *Archiver) quarantine(s *stream, seg int64, cause error) {
+	a.metrics.quarantined.Inc()
+	a.cfg.Logger.Error("quarantined a segment that cannot be archived; its bytes are kept", "container", s.id, "segment", seg, "err", cause)
+	if err := s.log.Quarantine(seg); err != nil {
+		a.cfg.Logger.Error("cannot quarantine a segment", "container", s.id, "segment", seg, "err", err)
+	}
+}
+
+// archive puts a segment's chunks in the bucket and releases the segment.
+func (a *Archiver) archive(ctx context.Context, s *stream, seg int64) error {
+	v, err := s.log.OpenSegment(seg)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	var objs []spool.Object
+	corrupt, err := a.encode(v, func(c *encoded) error {
+		if err := a.put(ctx, c, v.Header.Meta); err != nil {
+			return err
+		}
+		objs = append(objs, spool.Object{Segment: seg, SizeBytes: c.sizeBytes, Key: c.meta.Key()})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(corrupt) > 0 {
+		a.metrics.corrupt.Add(float64(len(corrupt)))
+		a.cfg.Logger.Error("a spooled segment is damaged: what is whole was archived, the segment is kept in the quarantine",
+			"container", s.id, "segment", seg, "records", len(corrupt), "err", corrupt[0])
+		if err := s.log.KeepCopy(seg); err != nil {
+			return err
+		}
+	}
+	return s.log.Archived(seg, objs)
+}
+
+// put stores a chunk, after the markers that announce it.
+func (a *Archiver) put(ctx context.Context, c *encoded, meta codec.Meta) error {
+	m := c.meta
+	err := a.markers.put(ctx, a.bucket,
+		chunk.Name{Service: meta.ServiceName, Name: meta.ContainerName, Host: meta.HostName, ContainerID: m.ContainerID}.Key(),
+		m.DayKey())
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := a.bucket.Put(ctx, m.Key(), c.file, c.sizeBytes, bucket.PutOptions{IfAbsent: true}); err != nil {
+		return err
+	}
+	a.metrics.uploads.Inc()
+	a.metrics.uploadBytes.Add(float64(c.sizeBytes))
+	a.metrics.uploadEntries.Add(float64(m.Entries))
+	a.metrics.uploadSeconds.Observe(time.Since(start).Seconds())
+	return nil
+}
+
+// markers remembers which index markers exist.
+type markers struct {
+	mu    sync.Mutex
+	known map[string]bool
+}
+
+// maxMarkers bounds what is remembered; putting one again does no harm.
+const maxMarkers = 10_000
+
+func (m *markers) put(ctx context.Context, b bucket.Bucket, keys ...string) error {
+	for _, k := range keys {
+		m.mu.Lock()
+		known := m.known[k]
+		m.mu.Unlock()
+		if known {
+			continue
+		}
+		if err := b.Put(ctx, k, bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}); err != nil {
+			return fmt.Errorf("put index marker: %w", err)
+		}
+		m.mu.Lock()
+		if m.known == nil || len(m.known) >= maxMarkers {
+			m.known = map[string]bool{}
+		}
+		m.known[k] = true
+		m.mu.Unlock()
+	}
+	return nil
+}
+
+// health is the bucket's, for one log line at each change and for Status.
+type health struct {
+	mu   sync.Mutex
+	last string // the error, "" while all is well
+	at   time.Time
+}
+
+func (h *health) ok(a *Archiver) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.last != "" {
+		a.cfg.Logger.Info("uploads work again")
+	}
+	h.last = ""
+}
+
+func (h *health) failed(a *Archiver, err error) {
+	a.metrics.uploadErrors.Inc()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.last == "" {
+		a.cfg.Logger.Error("cannot upload: entries stay in the spool until it works", "err", err, "hint", bucket.Hint(err))
+	}
+	h.last, h.at = err.Error(), a.cfg.Now()
+}

@@ -1,0 +1,233 @@
+package readback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// Config says what a Reader reads from.
+type Config struct {
+	Bucket bucket.Bucket // repeated through bucket.Retry, for at most Timeout
+	// Local opens what the spool holds of a container; nil reads the bucket alone.
+	Local func(containerID string) (*spool.Snapshot, error)
+	// LocalSince is when the spool was made: a container that is younger has no
+	// objects but those that the spool knows, and needs no listing.
+	LocalSince time.Time
+	// Timeout bounds each wait for the bucket; 20 s where zero.
+	Timeout time.Duration
+}
+
+// Reader reads logs. It may be used concurrently.
+type Reader struct {
+	cfg    Config
+	bucket bucket.Bucket
+}
+
+// New returns a Reader.
+func New(cfg Config) *Reader {
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 20 * time.Second
+	}
+	return &Reader{cfg: cfg, bucket: bucket.Retry(cfg.Bucket, bucket.RetryConfig{})}
+}
+
+// Query says which entries of which container to read.
+type Query struct {
+	ContainerID string
+	// Created is when the container was made, if known: see Config.LocalSince.
+	Created time.Time
+	// Tail asks for the last Tail entries only, counted before Since and Until
+	// apply, as Docker's own drivers do; negative for all.
+	Tail int64
+	// Since leaves out earlier entries; Until ends at the first later one. Zero
+	// values do nothing.
+	Since, Until time.Time
+	// Follow goes on with what the container writes, until it stops.
+	Follow bool
+}
+
+// Entries reads in order. An entry's bytes are valid until the next one.
+//
+// An entry whose Seq is 0 is no entry: it tells that nothing more is ready, so
+// that the consumer sends on what it has. A *codec.CorruptError stands for what
+// could not be read; the entries behind it follow. After any other error
+// nothing follows.
+func (r *Reader) Entries(ctx context.Context, q Query) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) {
+		q.ContainerID = chunk.ContainerID(q.ContainerID)
+		rd := &reading{r: r, q: q, yield: yield, since: nanoOr(q.Since, math.MinInt64), until: nanoOr(q.Until, math.MaxInt64)}
+		err := rd.run(ctx)
+		if err != nil && !errors.Is(err, errStop) {
+			yield(codec.Entry{}, fmt.Errorf("read log of container %.12s: %w", q.ContainerID, err))
+		}
+	}
+}
+
+func nanoOr(t time.Time, def int64) int64 {
+	if t.IsZero() {
+		return def
+	}
+	return t.UnixNano()
+}
+
+// errStop tells that the consumer has enough, or that Until was passed.
+var errStop = errors.New("stop")
+
+// reading is one call of Entries.
+type reading struct {
+	r            *Reader
+	q            Query
+	yield        func(codec.Entry, error) bool
+	since, until int64
+}
+
+func (rd *reading) run(ctx context.Context) error {
+	tail, from := rd.q.Tail, int64(0)
+	if tail < 0 {
+		tail = codec.All
+	}
+	for {
+		next, err := rd.pass(ctx, tail, from)
+		if !errors.Is(err, spool.ErrGone) {
+			return err
+		}
+		// A follower fell so far behind that what it wants next is in the
+		// bucket only.
+		tail, from = codec.All, next
+	}
+}
+
+// pass reads what there is of the last tail entries from number from on, then
+// follows. With spool.ErrGone it returns the number to go on with.
+func (rd *reading) pass(ctx context.Context, tail, from int64) (next int64, err error) {
+	var sn *spool.Snapshot
+	if rd.r.cfg.Local != nil {
+		if sn, err = rd.r.cfg.Local(rd.q.ContainerID); err != nil {
+			return 0, err
+		}
+		defer sn.Close()
+	}
+	p := planLocal(sn, tail, from)
+	if rd.needsBucket(sn, p) {
+		groups, err := rd.groups(ctx, sn)
+		if err != nil {
+			return 0, err
+		}
+		p = p.addGroups(groups, from)
+	}
+	for i, g := range p.groups {
+		g.tail = codec.All
+		if i == 0 {
+			g.tail = p.firstTail
+		}
+		if g.maxNano() < rd.since {
+			continue
+		}
+		if err := rd.group(ctx, g, from); err != nil {
+			return 0, err
+		}
+	}
+	if sn == nil {
+		return 0, nil
+	}
+	return rd.local(ctx, sn, p.fromSeq)
+}
+
+// needsBucket tells whether the local segments cannot satisfy the query.
+func (rd *reading) needsBucket(sn *spool.Snapshot, p plan) bool {
+	switch {
+	case sn == nil:
+		return true
+	case p.missing == 0:
+		return false
+	case len(sn.Segments) == 0:
+		return true
+	}
+	oldest := sn.Segments[0].Header
+	if oldest.CreatedNano <= rd.since {
+		return false // whatever is older arrived before since
+	}
+	return !oldest.Origin || !rd.young()
+}
+
+// young tells that the container has no history but what the spool knows.
+func (rd *reading) young() bool {
+	c := rd.q.Created
+	return !c.IsZero() && !rd.r.cfg.LocalSince.IsZero() && c.After(rd.r.cfg.LocalSince)
+}
+
+// send passes an entry on if it is in the range.
+func (rd *reading) send(e *codec.Entry) error {
+	if e.TimeNano > rd.until {
+		return errStop
+	}
+	if e.TimeNano < rd.since {
+		return nil
+	}
+	if !rd.yield(*e, nil) {
+		return errStop
+	}
+	return nil
+}
+
+// report passes an error on behind which more follows.
+func (rd *reading) report(err error) error {
+	if !rd.yield(codec.Entry{}, err) {
+		return errStop
+	}
+	return nil
+}
+
+// local reads the snapshot from number from on, and then follows.
+func (rd *reading) local(ctx context.Context, sn *spool.Snapshot, from int64) (next int64, err error) {
+	c := sn.Cursor(from)
+	defer c.Close()
+	stopped := false
+	idle := func() { stopped = stopped || !rd.yield(codec.Entry{}, nil) }
+	var e codec.Entry
+	for {
+		b, err := c.Next(ctx, rd.q.Follow, idle)
+		var corrupt *codec.CorruptError
+		switch {
+		case stopped:
+			return 0, errStop
+		case errors.Is(err, io.EOF):
+			return 0, nil
+		case errors.As(err, &corrupt):
+			if err := rd.report(err); err != nil {
+				return 0, err
+			}
+			continue
+		case err != nil:
+			return c.Seq(), err
+		}
+		seq := b.FirstSeq
+		for rest := b.Frames; len(rest) > 0; seq++ {
+			n, err := codec.ParseFrame(rest, &e)
+			if err != nil {
+				return 0, err
+			}
+			rest = rest[n:]
+			if seq < from {
+				continue
+			}
+			if seq > sn.LastSeq && !rd.q.Follow {
+				return 0, nil
+			}
+			e.Seq, e.ArrivalNano = seq, b.ArrivalNano
+			if err := rd.send(&e); err != nil {
+				return 0, err
+			}
+		}
+	}
+}
