@@ -1,0 +1,208 @@
+package codec
+
+import (
+	"fmt"
+	"math"
+)
+
+// holdMaxBytes bounds the bytes of the rows that wait behind an open join, and
+// of the join itself. More of them close the oldest join.
+const holdMaxBytes = 4 << 20
+
+// joinSources is how many sources can have a join open at once: the daemon's
+// two. Parts of any other source become rows of their own.
+const joinSources = 2
+
+// A row is one logical line: an entry, or a run of joined parts.
+type row struct {
+	seq      int64 // of the first part
+	timeNano int64 // of every part
+	source   string
+	line     []byte
+	partial  bool   // no newline followed the last part
+	parts    []part // nil where the line came in one entry
+}
+
+type part struct {
+	seq   int64
+	bytes int32
+}
+
+// A rowSink takes the rows of a chunk, sorted by seq. It keeps no reference to r.
+type rowSink interface {
+	writeRow(r *row) error
+}
+
+// An assembler makes rows of entries: it joins the parts of long lines and
+// sorts the rows by their first sequence number (docs/format.md, Long lines).
+// Rows that start after a join that is still open wait for it in the queue; the
+// queue is empty or starts with an open join. With an empty queue an entry
+// passes through without a copy.
+//
+// What it does is a function of the entries alone.
+type assembler struct {
+	sink      rowSink
+	stats     Stats
+	queue     []*heldRow
+	open      [joinSources]*heldRow
+	heldBytes int
+	spare     heldRows
+	out       row
+}
+
+// A heldRow is a row in the queue; line and parts are its own.
+type heldRow struct {
+	row
+	open         bool
+	id           []byte
+	ordinal      int32
+	firstArrival int64
+}
+
+// add takes the next entry.
+func (a *assembler) add(e *Entry) error {
+	if a.stats.Entries > 0 && e.Seq <= a.stats.LastSeq {
+		return fmt.Errorf("encode entry: sequence number %d follows %d", e.Seq, a.stats.LastSeq)
+	}
+	if len(e.Line) > MaxFrameBytes {
+		return fmt.Errorf("encode entry %d: %d bytes are more than %d", e.Seq, len(e.Line), MaxFrameBytes)
+	}
+	a.stats.Add(e)
+	if len(a.queue) == 0 && !startsJoin(e) {
+		a.stats.Rows++
+		a.out = row{seq: e.Seq, timeNano: e.TimeNano, source: e.Source, line: e.Line, partial: !e.Newline()}
+		return a.sink.writeRow(&a.out)
+	}
+	a.hold(e)
+	return a.flush()
+}
+
+// finish closes what is open and emits what waits.
+func (a *assembler) finish() error {
+	for i := range a.open {
+		a.closeJoin(i)
+	}
+	return a.flush()
+}
+
+func (a *assembler) hold(e *Entry) {
+	for i, h := range a.open {
+		if h != nil && e.Seq-h.seq >= JoinMaxSeqs {
+			a.closeJoin(i)
+		}
+	}
+	slot := joinSlot(e.Source)
+	if slot >= 0 && a.open[slot] != nil {
+		h := a.open[slot]
+		if h.continuedBy(e) {
+			a.extend(h, e)
+			if e.Last {
+				h.partial = false
+				a.closeJoin(slot)
+			}
+			return
+		}
+		a.closeJoin(slot)
+	}
+	h := a.spare.take()
+	h.seq, h.timeNano, h.source, h.partial = e.Seq, e.TimeNano, e.Source, !e.Newline()
+	if startsJoin(e) {
+		h.open, h.firstArrival = true, e.ArrivalNano
+		h.id = append(h.id, e.PartID...)
+		a.open[slot] = h
+	}
+	a.extend(h, e)
+	a.queue = append(a.queue, h)
+}
+
+func (a *assembler) extend(h *heldRow, e *Entry) {
+	h.line = append(h.line, e.Line...)
+	h.parts = append(h.parts, part{e.Seq, int32(len(e.Line))})
+	h.ordinal = e.Ordinal
+	a.heldBytes += len(e.Line)
+}
+
+func (a *assembler) closeJoin(slot int) {
+	if h := a.open[slot]; h != nil {
+		h.open = false
+		a.open[slot] = nil
+	}
+}
+
+// flush emits the rows in front of the oldest join that may stay open.
+func (a *assembler) flush() error {
+	n := 0
+	for ; n < len(a.queue); n++ {
+		h := a.queue[n]
+		if h.open {
+			if a.heldBytes <= holdMaxBytes {
+				break
+			}
+			a.closeJoin(joinSlot(h.source))
+		}
+		a.heldBytes -= len(h.line)
+		a.stats.Rows++
+		a.out = h.row
+		if len(h.parts) == 1 {
+			a.out.parts = nil
+		}
+		if err := a.sink.writeRow(&a.out); err != nil {
+			return err
+		}
+		a.spare.put(h)
+	}
+	if n > 0 {
+		a.queue = a.queue[:copy(a.queue, a.queue[n:])]
+	}
+	return nil
+}
+
+// startsJoin tells whether a next part may follow e in its row. An entry
+// without an id does not: daemons that send none send no ordinals either.
+func startsJoin(e *Entry) bool {
+	return e.Partial && !e.Last && len(e.PartID) > 0 && e.Ordinal < math.MaxInt32 &&
+		len(e.Line) < JoinMaxBytes && joinSlot(e.Source) >= 0
+}
+
+func (h *heldRow) continuedBy(e *Entry) bool {
+	return e.Partial && e.Ordinal == h.ordinal+1 && e.TimeNano == h.timeNano &&
+		string(e.PartID) == string(h.id) &&
+		e.ArrivalNano-h.firstArrival <= JoinMaxNano &&
+		len(h.line)+len(e.Line) <= JoinMaxBytes
+}
+
+func joinSlot(source string) int {
+	switch source {
+	case Stdout:
+		return 0
+	case Stderr:
+		return 1
+	}
+	return -1
+}
+
+// heldRows recycles rows with their buffers, up to holdMaxBytes of them.
+type heldRows struct {
+	rows  []*heldRow
+	bytes int
+}
+
+func (s *heldRows) take() *heldRow {
+	n := len(s.rows)
+	if n == 0 {
+		return new(heldRow)
+	}
+	h := s.rows[n-1]
+	s.rows = s.rows[:n-1]
+	s.bytes -= cap(h.line)
+	*h = heldRow{row: row{line: h.line[:0], parts: h.parts[:0]}, id: h.id[:0]}
+	return h
+}
+
+func (s *heldRows) put(h *heldRow) {
+	if s.bytes+cap(h.line) > holdMaxBytes {
+		return
+	}
+	s.bytes += cap(h.line)
+	s.rows = append(s.rows, h)
+}

@@ -1,0 +1,157 @@
+package codec
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
+)
+
+const benchRows = 100_000
+
+// benchEntries makes JSON lines of some 165 bytes, with what real ones have of
+// repetition and of noise.
+func benchEntries() []Entry {
+	r := rand.New(rand.NewPCG(1, 1))
+	paths := []string{"/api/v1/items", "/api/v1/cart", "/healthz", "/login", "/static/app.js", "/api/v1/orders"}
+	levels := []string{"info", "info", "info", "warn", "debug", "error"}
+	out := make([]Entry, benchRows)
+	now := int64(1_700_000_000_000_000_000)
+	for i := range out {
+		now += r.Int64N(2_000_000)
+		out[i] = Entry{
+			Seq: int64(i + 1), TimeNano: now, Source: Stdout,
+			Line: fmt.Appendf(nil, `{"ts":"2026-11-21T07:%02d:%02d.%06dZ","level":"%s","msg":"request served","path":"%s","status":%d,"ms":%.3f,"request_id":"%016x","user":%d}`,
+				i/60000%60, i/1000%60, r.IntN(1e6), levels[r.IntN(len(levels))], paths[r.IntN(len(paths))],
+				200+r.IntN(5)*100, r.Float64()*300, r.Uint64(), r.IntN(100_000)),
+		}
+	}
+	return out
+}
+
+func bodyBytes(entries []Entry) (n int64) {
+	for i := range entries {
+		n += int64(len(entries[i].Line))
+	}
+	return n
+}
+
+// BenchmarkParquetEncode compares the encoder with zstd alone on the same
+// lines. Goal: 0.8 of its speed (the ratio of the peer's time to ours).
+func BenchmarkParquetEncode(b *testing.B) {
+	entries := benchEntries()
+	var lines []byte
+	for i := range entries {
+		lines = append(lines, entries[i].Line...)
+	}
+	ours := func() {
+		enc, _ := NewEncoder(Parquet, io.Discard, testMeta(), ChunkInfo{})
+		for i := range entries {
+			_ = enc.Encode(&entries[i])
+		}
+		if _, err := enc.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	z, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	defer z.Close()
+	var out []byte
+	peer := func() { out = z.EncodeAll(lines, out[:0]) }
+	compare(b, bodyBytes(entries), ours, peer)
+}
+
+// BenchmarkParquetDecode compares the decoder with parquet-go's GenericReader
+// on the same file. Goal: 5 times its speed.
+func BenchmarkParquetDecode(b *testing.B) {
+	entries := benchEntries()
+	file, _ := encodeAll(b, Parquet, testMeta(), entries)
+	ours := func() {
+		if n, err := drain(Parquet, bytes.NewReader(file), int64(len(file))); n != len(entries) || err != io.EOF {
+			b.Fatal(n, err)
+		}
+	}
+	rows := make([]parquetRow, 1000)
+	peer := func() {
+		r := parquet.NewGenericReader[parquetRow](bytes.NewReader(file))
+		n := 0
+		for {
+			k, err := r.Read(rows)
+			n += k
+			if err == io.EOF {
+				break
+			} else if err != nil {
+				b.Fatal(err)
+			}
+		}
+		if n != len(entries) {
+			b.Fatal(n)
+		}
+		_ = r.Close()
+	}
+	compare(b, bodyBytes(entries), ours, peer)
+}
+
+func BenchmarkNDJSONEncode(b *testing.B) {
+	entries := benchEntries()
+	b.SetBytes(bodyBytes(entries))
+	b.ReportAllocs()
+	for b.Loop() {
+		enc, _ := NewEncoder(NDJSON, io.Discard, testMeta(), ChunkInfo{})
+		for i := range entries {
+			_ = enc.Encode(&entries[i])
+		}
+		if _, err := enc.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkNDJSONDecode(b *testing.B) {
+	entries := benchEntries()
+	file, _ := encodeAll(b, NDJSON, testMeta(), entries)
+	b.SetBytes(bodyBytes(entries))
+	b.ReportAllocs()
+	for b.Loop() {
+		if n, err := drain(NDJSON, bytes.NewReader(file), int64(len(file))); n != len(entries) || err != io.EOF {
+			b.Fatal(n, err)
+		}
+	}
+}
+
+// BenchmarkParquetTail decodes the last ten entries.
+func BenchmarkParquetTail(b *testing.B) {
+	file, _ := encodeAll(b, Parquet, testMeta(), benchEntries())
+	b.ReportAllocs()
+	for b.Loop() {
+		got, err := decodeAll(Parquet, file, Range{Tail: 10})
+		if len(got) != 10 || err != nil {
+			b.Fatal(len(got), err)
+		}
+	}
+}
+
+// compare runs both sides alone, then in turns for the ratio: turns see the
+// same machine.
+func compare(b *testing.B, size int64, ours, peer func()) {
+	for name, f := range map[string]func(){"ours": ours, "peer": peer} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(size)
+			b.ReportAllocs()
+			for b.Loop() {
+				f()
+			}
+		})
+	}
+	b.Run("ratio", func(b *testing.B) {
+		var a, p float64
+		for b.Loop() {
+			a += seconds(ours)
+			p += seconds(peer)
+		}
+		b.ReportMetric(p/a, "peer/ours")
+	})
+}

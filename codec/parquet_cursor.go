@@ -1,0 +1,325 @@
+package codec
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+)
+
+var errValues = errors.New("page ends early")
+
+// A cursor gives a column's values row by row. Each type below has
+//
+//	seek(row)   which makes row the next one; row is within the file
+//	next()      which gives the next row's value
+//
+// and reads a page when the one before is used up. Values point into the page.
+
+// An int64Cursor reads time_unix_nano or seq.
+type int64Cursor struct {
+	pageReader
+	vals []int64
+	pos  int
+	mem  []int64
+}
+
+func (c *int64Cursor) seek(row int64) error {
+	c.pageReader.seek(row)
+	loc, err := c.load()
+	c.pos = int(row - loc.row)
+	return err
+}
+
+func (c *int64Cursor) load() (pageLoc, error) {
+	p, err := c.read()
+	if err != nil {
+		return p.loc, err
+	}
+	c.mem, err = decodeDelta(c.mem, p.data, p.values)
+	if err != nil {
+		return p.loc, c.corrupt(p.loc.off, err)
+	}
+	c.vals, c.pos = c.mem, 0
+	return p.loc, nil
+}
+
+func (c *int64Cursor) next() (int64, error) {
+	if c.pos >= len(c.vals) {
+		if _, err := c.load(); err != nil {
+			return 0, err
+		}
+	}
+	v := c.vals[c.pos]
+	c.pos++
+	return v, nil
+}
+
+// A streamCursor reads stream.
+type streamCursor struct {
+	pageReader
+	dict []string
+	runs runReader
+	left int
+}
+
+func (c *streamCursor) open(where span) (err error) {
+	c.dict, err = c.dictionary(where)
+	return err
+}
+
+func (c *streamCursor) seek(row int64) error {
+	c.pageReader.seek(row)
+	loc, err := c.load()
+	if err != nil {
+		return err
+	}
+	skip := int(row - loc.row)
+	c.left -= skip
+	if _, err := c.runs.skip(skip); err != nil {
+		return c.corrupt(loc.off, err)
+	}
+	return nil
+}
+
+func (c *streamCursor) load() (pageLoc, error) {
+	p, err := c.read()
+	if err != nil {
+		return p.loc, err
+	}
+	if len(p.data) < 1 || p.data[0] > 32 {
+		return p.loc, c.corrupt(p.loc.off, errValues)
+	}
+	c.runs.reset(p.data[1:], int(p.data[0]))
+	c.left = p.values
+	return p.loc, nil
+}
+
+func (c *streamCursor) next() (string, error) {
+	if c.left == 0 {
+		if _, err := c.load(); err != nil {
+			return "", err
+		}
+	}
+	c.left--
+	i, err := c.runs.next()
+	if err != nil || int(i) >= len(c.dict) {
+		return "", c.corrupt(-1, errValues)
+	}
+	return c.dict[i], nil
+}
+
+// A bytesCursor reads body or body_raw.
+type bytesCursor struct {
+	pageReader
+	data []byte
+	defs runReader // of body_raw
+	left int       // rows
+}
+
+func (c *bytesCursor) seek(row int64) error {
+	c.pageReader.seek(row)
+	loc, err := c.load()
+	if err != nil {
+		return err
+	}
+	skip := int(row - loc.row)
+	c.left -= skip
+	if c.maxDef > 0 {
+		if skip, err = c.defs.skip(skip); err != nil {
+			return c.corrupt(loc.off, err)
+		}
+	}
+	for range skip {
+		if _, err := c.value(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *bytesCursor) load() (pageLoc, error) {
+	p, err := c.read()
+	if err != nil {
+		return p.loc, err
+	}
+	c.data, c.left = p.data, p.values
+	if c.maxDef > 0 {
+		levels, rest, ok := takeLevels(p.data)
+		if !ok {
+			return p.loc, c.corrupt(p.loc.off, errLevels)
+		}
+		c.defs.reset(levels, 1)
+		c.data = rest
+	}
+	return p.loc, nil
+}
+
+func (c *bytesCursor) value() ([]byte, error) {
+	v, rest, ok := takePlain(c.data)
+	if !ok {
+		return nil, c.corrupt(-1, errValues)
+	}
+	c.data = rest
+	return v, nil
+}
+
+// next returns a value that is not nil, or nil for null.
+func (c *bytesCursor) next() ([]byte, error) {
+	if c.left == 0 {
+		if _, err := c.load(); err != nil {
+			return nil, err
+		}
+	}
+	c.left--
+	if c.maxDef > 0 {
+		def, err := c.defs.next()
+		if err != nil {
+			return nil, c.corrupt(-1, err)
+		}
+		if def == 0 {
+			return nil, nil
+		}
+	}
+	return c.value()
+}
+
+// A boolCursor reads partial.
+type boolCursor struct {
+	pageReader
+	bits      []byte
+	pos, rows int
+}
+
+func (c *boolCursor) seek(row int64) error {
+	c.pageReader.seek(row)
+	loc, err := c.load()
+	c.pos = int(row - loc.row)
+	return err
+}
+
+func (c *boolCursor) load() (pageLoc, error) {
+	p, err := c.read()
+	if err != nil {
+		return p.loc, err
+	}
+	if len(p.data) < (p.values+7)/8 {
+		return p.loc, c.corrupt(p.loc.off, errValues)
+	}
+	c.bits, c.pos, c.rows = p.data, 0, p.values
+	return p.loc, nil
+}
+
+func (c *boolCursor) next() (bool, error) {
+	if c.pos >= c.rows {
+		if _, err := c.load(); err != nil {
+			return false, err
+		}
+	}
+	v := c.bits[c.pos/8]>>(c.pos%8)&1 == 1
+	c.pos++
+	return v, nil
+}
+
+// A partsCursor reads both leaves of parts, whose pages hold the same rows.
+type partsCursor struct {
+	seqs, sizes   pageReader
+	rep, def      runReader
+	seqVals, lens []byte
+	left          int // rows
+	mem           []part
+}
+
+func (c *partsCursor) seek(row int64) error {
+	if len(c.seqs.pages) != len(c.sizes.pages) {
+		return c.seqs.corrupt(-1, errIndex)
+	}
+	c.seqs.seek(row)
+	c.sizes.seek(row)
+	loc, err := c.load()
+	if err != nil {
+		return err
+	}
+	for range row - loc.row {
+		if _, err := c.next(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *partsCursor) load() (pageLoc, error) {
+	p, err := c.seqs.read()
+	if err != nil {
+		return p.loc, err
+	}
+	q, err := c.sizes.read()
+	if err != nil {
+		return p.loc, err
+	}
+	rep, rest, ok1 := takeLevels(p.data)
+	def, vals, ok2 := takeLevels(rest)
+	_, rest, ok3 := takeLevels(q.data)
+	_, lens, ok4 := takeLevels(rest)
+	if !ok1 || !ok2 || !ok3 || !ok4 || p.loc.row != q.loc.row || p.loc.rows != q.loc.rows {
+		return p.loc, c.seqs.corrupt(p.loc.off, errLevels)
+	}
+	c.rep.reset(rep, 1)
+	c.def.reset(def, 2)
+	c.seqVals, c.lens = vals, lens
+	c.left = int(p.loc.rows)
+	return p.loc, nil
+}
+
+// next returns a row's parts, none for an ordinary row. They are valid until
+// the next call.
+func (c *partsCursor) next() ([]part, error) {
+	if c.left == 0 {
+		if _, err := c.load(); err != nil {
+			return nil, err
+		}
+	}
+	c.left--
+	rep, err1 := c.rep.next()
+	def, err2 := c.def.next()
+	if err1 != nil || err2 != nil || rep != 0 {
+		return nil, c.seqs.corrupt(-1, errLevels)
+	}
+	if def != 2 {
+		return nil, nil
+	}
+	return c.list()
+}
+
+// list reads the elements of a list whose first levels have been read.
+func (c *partsCursor) list() ([]part, error) {
+	c.mem = c.mem[:0]
+	for {
+		if len(c.seqVals) < 8 || len(c.lens) < 4 || len(c.mem) == JoinMaxSeqs {
+			return nil, c.seqs.corrupt(-1, errValues)
+		}
+		c.mem = append(c.mem, part{
+			seq:   int64(binary.LittleEndian.Uint64(c.seqVals)),
+			bytes: int32(binary.LittleEndian.Uint32(c.lens)),
+		})
+		c.seqVals, c.lens = c.seqVals[8:], c.lens[4:]
+		rep, _, err := c.rep.peek()
+		if c.left == 0 && len(c.rep.b) == 0 && errors.Is(err, errLevels) || err == nil && rep == 0 {
+			return c.mem, nil
+		}
+		if err != nil {
+			return nil, c.seqs.corrupt(-1, err)
+		}
+		c.rep.n--
+		if def, err := c.def.next(); err != nil || def != 2 {
+			return nil, c.seqs.corrupt(-1, errLevels)
+		}
+	}
+}
+
+// endOfColumn turns the end of one column before the others into corruption.
+func endOfColumn(err error) error {
+	if err == io.EOF {
+		return &CorruptError{What: "parquet column", Offset: -1, Err: io.ErrUnexpectedEOF}
+	}
+	return err
+}

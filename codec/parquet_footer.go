@@ -1,0 +1,221 @@
+package codec
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// Bounds of what a footer may ask for.
+const (
+	footerMaxBytes   = 16 << 20
+	footerMaxList    = 1 << 14 // elements of all lists; ours have some 150
+	indexMaxBytes    = 32 << 20
+	pageMaxRows      = 1 << 20
+	pageMaxReadBytes = 3*MaxFrameBytes + 1<<20 // a body of invalid bytes grows threefold
+)
+
+var (
+	errMagic   = errors.New("not a Parquet file")
+	errFooter  = errors.New("implausible footer")
+	errVersion = errors.New("not of coldtail's format 1")
+	errColumns = errors.New("columns are not those of format 1")
+	errIndex   = errors.New("implausible page index")
+)
+
+// A parquetFile is what is known of a file before its pages are read.
+type parquetFile struct {
+	source
+	rows    int64
+	entries int64
+	chunks  [colCount]format.ColumnChunk
+}
+
+// openParquet reads the footer.
+func openParquet(src source) (*parquetFile, error) {
+	f := &parquetFile{source: src}
+	raw, off, err := f.footer()
+	if err != nil {
+		return nil, err
+	}
+	var m format.FileMetaData
+	if _, err := unmarshalThrift(raw, footerMaxList, &m); err != nil {
+		return nil, &CorruptError{What: "parquet footer", Offset: off, Err: err}
+	}
+	if err := f.check(&m); err != nil {
+		return nil, &CorruptError{What: "parquet footer", Offset: off, Err: err}
+	}
+	return f, nil
+}
+
+// footer returns the bytes of the footer and their offset.
+func (f *parquetFile) footer() ([]byte, int64, error) {
+	const trailer = 4 + len(parquetMagic)
+	if f.size < int64(len(parquetMagic)+trailer) {
+		return nil, 0, &CorruptError{What: "parquet file", Offset: 0, Err: errMagic}
+	}
+	tail := span{max(0, f.size-footerReadBytes), f.size}
+	if err := f.hold(tail); err != nil {
+		return nil, 0, err
+	}
+	b := f.find(span{f.size - int64(trailer), f.size})
+	if string(b[4:]) != parquetMagic {
+		return nil, 0, &CorruptError{What: "parquet file", Offset: f.size - 4, Err: errMagic}
+	}
+	n := int64(binary.LittleEndian.Uint32(b))
+	off := f.size - int64(trailer) - n
+	if n > footerMaxBytes || off < int64(len(parquetMagic)) {
+		return nil, 0, &CorruptError{What: "parquet footer", Offset: f.size - int64(trailer), Err: errFooter}
+	}
+	raw, err := f.get(span{off, off + n})
+	return raw, off, err
+}
+
+// check accepts a footer as our encoder writes it, of any version of it.
+func (f *parquetFile) check(m *format.FileMetaData) error {
+	version, entries := "", ""
+	for _, kv := range m.KeyValueMetadata {
+		switch kv.Key {
+		case "coldtail.format":
+			version = kv.Value
+		case "coldtail.entries":
+			entries = kv.Value
+		}
+	}
+	if version != "1" {
+		return fmt.Errorf("%w: %q", errVersion, version)
+	}
+	var err error
+	if f.entries, err = strconv.ParseInt(entries, 10, 64); err != nil || f.entries < m.NumRows {
+		return errFooter
+	}
+	f.rows = m.NumRows
+	if m.NumRows == 0 && len(m.RowGroups) == 0 {
+		return nil
+	}
+	if len(m.RowGroups) != 1 || m.NumRows <= 0 || m.RowGroups[0].NumRows != m.NumRows {
+		return errFooter
+	}
+	byPath := make(map[string]*format.ColumnChunk)
+	for i := range m.RowGroups[0].Columns {
+		c := &m.RowGroups[0].Columns[i]
+		byPath[strings.Join(c.MetaData.PathInSchema, ".")] = c
+	}
+	for i, l := range parquetLeaves() {
+		c := byPath[l.path]
+		if c == nil {
+			if neededColumn(i) {
+				return fmt.Errorf("%w: no %s", errColumns, l.path)
+			}
+			continue
+		}
+		if c.MetaData.Type != l.typ || c.MetaData.Codec != format.Zstd {
+			return fmt.Errorf("%w: %s", errColumns, l.path)
+		}
+		f.chunks[i] = *c
+	}
+	return nil
+}
+
+// neededColumn tells which columns make entries.
+func neededColumn(i int) bool { return i >= colTimeNano && i <= colPartsBytes }
+
+// chunkSpan returns where column i's pages are, the dictionary included.
+func (f *parquetFile) chunkSpan(i int) (span, error) {
+	m := &f.chunks[i].MetaData
+	s := span{off: m.DataPageOffset}
+	if m.DictionaryPageOffset > 0 {
+		s.off = min(s.off, m.DictionaryPageOffset)
+	}
+	if s.off < int64(len(parquetMagic)) || m.TotalCompressedSize < 0 || m.TotalCompressedSize > f.size-s.off {
+		return span{}, &CorruptError{What: "parquet footer", Offset: -1, Err: errFooter}
+	}
+	s.end = s.off + m.TotalCompressedSize
+	return s, nil
+}
+
+// A pageLoc is a data page's place and rows.
+type pageLoc struct {
+	span
+	row, rows int64
+}
+
+// pages reads column i's offset index.
+func (f *parquetFile) pages(i int) ([]pageLoc, error) {
+	c := &f.chunks[i]
+	where, err := f.chunkSpan(i)
+	if err != nil {
+		return nil, err
+	}
+	var x format.OffsetIndex
+	if err := f.index(c.OffsetIndexOffset, c.OffsetIndexLength, &x); err != nil {
+		return nil, err
+	}
+	pages := make([]pageLoc, len(x.PageLocations))
+	corrupt := &CorruptError{What: "parquet offset index", Offset: c.OffsetIndexOffset, Err: errIndex}
+	for k := range pages {
+		l := &x.PageLocations[k]
+		p := &pages[k]
+		if l.Offset < where.off || l.CompressedPageSize <= 0 ||
+			l.CompressedPageSize > pageMaxReadBytes || int64(l.CompressedPageSize) > where.end-l.Offset {
+			return nil, corrupt
+		}
+		where.off = l.Offset + int64(l.CompressedPageSize)
+		p.span = span{l.Offset, where.off}
+		p.row, p.rows = l.FirstRowIndex, f.rows-l.FirstRowIndex
+		if k > 0 {
+			pages[k-1].rows = p.row - pages[k-1].row
+		}
+	}
+	for k, p := range pages {
+		if p.rows <= 0 || p.rows > pageMaxRows || k == 0 && p.row != 0 {
+			return nil, corrupt
+		}
+	}
+	if len(pages) == 0 && f.rows > 0 {
+		return nil, corrupt
+	}
+	return pages, nil
+}
+
+// firstSeqs returns the smallest sequence number of each of n pages of seq.
+func (f *parquetFile) firstSeqs(n int) ([]int64, error) {
+	c := &f.chunks[colSeq]
+	var x format.ColumnIndex
+	if err := f.index(c.ColumnIndexOffset, c.ColumnIndexLength, &x); err != nil {
+		return nil, err
+	}
+	seqs := make([]int64, 0, n)
+	last := int64(math.MinInt64)
+	for _, v := range x.MinValues {
+		if len(v) != 8 || len(x.MinValues) != n || int64(binary.LittleEndian.Uint64(v)) < last {
+			return nil, &CorruptError{What: "parquet column index", Offset: c.ColumnIndexOffset, Err: errIndex}
+		}
+		last = int64(binary.LittleEndian.Uint64(v))
+		seqs = append(seqs, last)
+	}
+	if len(seqs) != n {
+		return nil, &CorruptError{What: "parquet column index", Offset: c.ColumnIndexOffset, Err: errIndex}
+	}
+	return seqs, nil
+}
+
+// index reads an index structure into v.
+func (f *parquetFile) index(off int64, size int32, v any) error {
+	if off < int64(len(parquetMagic)) || size <= 0 || size > indexMaxBytes || off > f.size-int64(size) {
+		return &CorruptError{What: "parquet footer", Offset: -1, Err: errFooter}
+	}
+	b, err := f.get(span{off, off + int64(size)})
+	if err != nil {
+		return err
+	}
+	if _, err := unmarshalThrift(b, len(b), v); err != nil {
+		return &CorruptError{What: "parquet index", Offset: off, Err: err}
+	}
+	return nil
+}

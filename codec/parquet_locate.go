@@ -1,0 +1,194 @@
+package codec
+
+import (
+	"math"
+	"slices"
+)
+
+// locate finds the first row that a range needs, and the sequence number from
+// which entries are wanted. It reads seq and parts only.
+//
+// A tail of n entries: the last n rows hold n entries or more, none before the
+// first one's sequence number s, so the tail is among the entries from s on. All
+// of them are in rows that start at s - JoinMaxSeqs or later.
+func (d *parquetDecoder) locate(rg Range) (row, from int64, err error) {
+	from = fromSeq(rg)
+	first, err := d.f.firstSeqs(len(d.seqs.pages))
+	if err != nil {
+		return 0, 0, err
+	}
+	if rg.Tail < d.f.entries {
+		at := max(0, d.f.rows-rg.Tail)
+		if err := d.prefetchKeys(max(0, at-JoinMaxSeqs)); err != nil {
+			return 0, 0, err
+		}
+		last, err := d.nthLast(at, rg.Tail)
+		if err != nil {
+			return 0, 0, err
+		}
+		from = max(from, last)
+	}
+	// The first row at or after from is in the last page that starts before.
+	p, _ := slices.BinarySearch(first, from)
+	page := max(p-1, 0)
+	if err := d.prefetchKeys(max(0, d.seqs.pages[page].row-JoinMaxSeqs)); err != nil {
+		return 0, 0, err
+	}
+	row, err = d.rowOf(page, from)
+	return row, from, err
+}
+
+// prefetchKeys reads what locate and the columns after it need of the columns
+// that are small, from the row on.
+func (d *parquetDecoder) prefetchKeys(row int64) error {
+	ranges := []span{d.streams.dictionarySpan(d.streamSpan)}
+	for _, c := range d.readers() {
+		if c != &d.bodies.pageReader {
+			ranges = append(ranges, c.spanFrom(row))
+		}
+	}
+	return d.f.prefetch(ranges)
+}
+
+// nthLast returns the n-th largest sequence number of the chunk's entries. At
+// is a row such that n or more of them are at its number or later.
+func (d *parquetDecoder) nthLast(at, n int64) (int64, error) {
+	start, seq, err := d.lookBack(at)
+	if err != nil {
+		return 0, err
+	}
+	l := largest{n: int(n), from: seq}
+	err = d.eachKey(start, d.f.rows, func(_, rowSeq int64, parts []part) bool {
+		l.addRow(rowSeq, parts)
+		return true
+	})
+	return l.smallest(), err
+}
+
+// largest finds the n largest sequence numbers, in memory for some 2n.
+type largest struct {
+	n    int
+	from int64 // smaller ones do not count
+	seqs []int64
+}
+
+func (l *largest) addRow(seq int64, parts []part) {
+	if len(parts) == 0 {
+		l.add(seq)
+	}
+	for _, p := range parts {
+		l.add(p.seq)
+	}
+}
+
+func (l *largest) add(seq int64) {
+	if seq < l.from {
+		return
+	}
+	if len(l.seqs) > JoinMaxSeqs && len(l.seqs)/2 > l.n {
+		l.trim()
+	}
+	l.seqs = append(l.seqs, seq)
+}
+
+func (l *largest) trim() {
+	slices.Sort(l.seqs)
+	l.seqs = l.seqs[:copy(l.seqs, l.seqs[max(0, len(l.seqs)-l.n):])]
+}
+
+// smallest returns the smallest of them, the first of a tail of n.
+func (l *largest) smallest() int64 {
+	l.trim()
+	if len(l.seqs) == 0 {
+		return l.from
+	}
+	return l.seqs[0]
+}
+
+// fromSeq is the sequence number from which a range wants entries.
+func fromSeq(rg Range) int64 {
+	if rg.FromSeq <= 0 {
+		return math.MinInt64
+	}
+	return rg.FromSeq
+}
+
+// rowOf returns the first row with an entry at from or later. Page is the one
+// of seq where rows from there on start.
+func (d *parquetDecoder) rowOf(page int, from int64) (int64, error) {
+	start, _, err := d.lookBackFrom(d.seqs.pages[page].row, from)
+	if err != nil {
+		return 0, err
+	}
+	found := d.f.rows
+	err = d.eachKey(start, d.f.rows, func(row, seq int64, parts []part) bool {
+		if n := len(parts); n > 0 {
+			seq = max(seq, parts[n-1].seq)
+		}
+		if seq < from {
+			return true
+		}
+		found = row
+		return false
+	})
+	return found, err
+}
+
+// lookBack returns row at's sequence number, and the first row that may hold a
+// part of that number or later.
+func (d *parquetDecoder) lookBack(at int64) (start, seq int64, err error) {
+	if err := d.seqs.seek(at); err != nil {
+		return 0, 0, endOfColumn(err)
+	}
+	if seq, err = d.seqs.next(); err != nil {
+		return 0, 0, endOfColumn(err)
+	}
+	start, _, err = d.lookBackFrom(at, seq)
+	return start, seq, err
+}
+
+// lookBackFrom returns the first row, at or before row at, that may hold a part
+// of seq or later: rows start less than JoinMaxSeqs before their last part.
+func (d *parquetDecoder) lookBackFrom(at, seq int64) (start, rowSeq int64, err error) {
+	low := max(0, at-JoinMaxSeqs)
+	if err := d.seqs.seek(low); err != nil {
+		return 0, 0, endOfColumn(err)
+	}
+	limit := seq - JoinMaxSeqs
+	if limit > seq {
+		limit = math.MinInt64
+	}
+	for start = low; start < at; start++ {
+		if rowSeq, err = d.seqs.next(); err != nil {
+			return 0, 0, endOfColumn(err)
+		}
+		if rowSeq > limit {
+			break
+		}
+	}
+	return start, rowSeq, nil
+}
+
+// eachKey calls yield for the rows from start on, until it returns false.
+func (d *parquetDecoder) eachKey(start, end int64, yield func(row, seq int64, parts []part) bool) error {
+	if err := d.seqs.seek(start); err != nil {
+		return endOfColumn(err)
+	}
+	if err := d.parts.seek(start); err != nil {
+		return endOfColumn(err)
+	}
+	for row := start; row < end; row++ {
+		seq, err := d.seqs.next()
+		if err != nil {
+			return endOfColumn(err)
+		}
+		parts, err := d.parts.next()
+		if err != nil {
+			return endOfColumn(err)
+		}
+		if !yield(row, seq, parts) {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// How a chunk is read: few requests, large ones, bounded memory.
+const (
+	footerReadBytes = 64 << 10 // the first read: the footer, the indexes and the last columns
+	mergeGapBytes   = 64 << 10 // two ranges closer than this are read as one
+	regionMaxBytes  = 4 << 20  // a larger range is read window by window
+	regionsMaxBytes = 8 << 20  // what is held of ranges in all
+	windowBytes     = 1 << 20  // a column's read-ahead
+	bodyWindowBytes = 4 << 20
+)
+
+// A span is a range of bytes of the file.
+type span struct{ off, end int64 }
+
+func (s span) size() int64 { return s.end - s.off }
+
+// A region is a range of the file that is in memory.
+type region struct {
+	off int64
+	b   []byte
+}
+
+func (r *region) slice(s span) []byte {
+	if s.off < r.off || s.end > r.off+int64(len(r.b)) {
+		return nil
+	}
+	return r.b[s.off-r.off : s.end-r.off : s.end-r.off]
+}
+
+// A source reads a file and holds regions of it that several columns share.
+type source struct {
+	r       io.ReaderAt
+	size    int64
+	regions []region
+	held    int64
+}
+
+// read fills b from off.
+func (s *source) read(b []byte, off int64) error {
+	n, err := s.r.ReadAt(b, off)
+	if n == len(b) {
+		return nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		return &CorruptError{What: "chunk", Offset: off + int64(n), Err: io.ErrUnexpectedEOF}
+	}
+	return fmt.Errorf("read chunk at offset %d: %w", off, err)
+}
+
+// hold reads a range and keeps it.
+func (s *source) hold(r span) error {
+	b := make([]byte, r.size())
+	if err := s.read(b, r.off); err != nil {
+		return err
+	}
+	s.regions = append(s.regions, region{r.off, b})
+	s.held += r.size()
+	return nil
+}
+
+// find returns a range that is held, or nil.
+func (s *source) find(r span) []byte {
+	for i := range s.regions {
+		if b := s.regions[i].slice(r); b != nil {
+			return b
+		}
+	}
+	return nil
+}
+
+// get returns a range, reading it where it is not held.
+func (s *source) get(r span) ([]byte, error) {
+	if b := s.find(r); b != nil {
+		return b, nil
+	}
+	b := make([]byte, r.size())
+	return b, s.read(b, r.off)
+}
+
+// prefetch holds those of the ranges that are small, reading neighbours
+// together. What it leaves out is read by the columns themselves.
+func (s *source) prefetch(ranges []span) error {
+	ranges = slices.DeleteFunc(ranges, func(r span) bool {
+		return r.size() <= 0 || s.find(r) != nil
+	})
+	slices.SortFunc(ranges, func(a, b span) int { return int(min(max(a.off-b.off, -1), 1)) })
+	for len(ranges) > 0 {
+		all := ranges[0]
+		n := 1
+		for ; n < len(ranges); n++ {
+			r := ranges[n]
+			if r.off-all.end > mergeGapBytes || max(all.end, r.end)-all.off > regionMaxBytes {
+				break
+			}
+			all.end = max(all.end, r.end)
+		}
+		ranges = ranges[n:]
+		if all.size() > regionMaxBytes || s.held+all.size() > regionsMaxBytes {
+			continue
+		}
+		if err := s.hold(all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
