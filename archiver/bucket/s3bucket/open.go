@@ -1,6 +1,7 @@
 package s3bucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,16 +81,26 @@ func (cfg *Config) adapt(o *s3.Options, shared *aws.Config) {
 	if o.Region == "" {
 		o.Region = "us-east-1" // which most stores take for any
 	}
-	// What the user set for the SDK is what he wants.
-	if shared.RequestChecksumCalculation == aws.RequestChecksumCalculationUnset {
-		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-	}
-	if shared.ResponseChecksumValidation == aws.ResponseChecksumValidationUnset {
-		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
-	}
+	request, response := userChecksums(shared)
+	o.RequestChecksumCalculation = cmp.Or(request, aws.RequestChecksumCalculationWhenRequired)
+	o.ResponseChecksumValidation = cmp.Or(response, aws.ResponseChecksumValidationWhenRequired)
 	if u, err := url.Parse(*o.BaseEndpoint); err == nil && (u.Hostname() == googleHost || strings.HasSuffix(u.Hostname(), "."+googleHost)) {
 		o.APIOptions = append(o.APIOptions, dropAcceptEncoding)
 	}
+}
+
+// userChecksums is what the user's environment or profile says about checksums.
+// The configuration itself does not tell it from the SDK's default.
+func userChecksums(shared *aws.Config) (request aws.RequestChecksumCalculation, response aws.ResponseChecksumValidation) {
+	for _, source := range shared.ConfigSources { // the environment comes first
+		switch c := source.(type) {
+		case config.EnvConfig:
+			request, response = cmp.Or(request, c.RequestChecksumCalculation), cmp.Or(response, c.ResponseChecksumValidation)
+		case config.SharedConfig:
+			request, response = cmp.Or(request, c.RequestChecksumCalculation), cmp.Or(response, c.ResponseChecksumValidation)
+		}
+	}
+	return request, response
 }
 
 // dropAcceptEncoding keeps the header out of the signature.

@@ -1,0 +1,168 @@
+package miniobucket
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+)
+
+// The acceptance suite runs against a real server, in the module test/. Here
+// is what such a server does not do.
+
+func open(t *testing.T, answer http.HandlerFunc) *Bucket {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	b, err := Open(Config{Endpoint: strings.TrimPrefix(server.URL, "http://"), Bucket: "logs", AccessKey: "access", SecretKey: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func fail(w http.ResponseWriter, status int, code string) {
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>because</Message></Error>")
+}
+
+// TestPutHeaders holds what other servers and proxies cannot bear.
+func TestPutHeaders(t *testing.T) {
+	content := bytes.Repeat([]byte("x"), 20<<20) // minio-go would send parts
+	var requests []*http.Request
+	b := open(t, func(w http.ResponseWriter, r *http.Request) {
+		got, _ := io.ReadAll(r.Body)
+		if !bytes.Equal(got, content) {
+			t.Errorf("%d bytes arrived, want %d as they are", len(got), len(content))
+		}
+		requests = append(requests, r)
+	})
+	if err := b.Put(t.Context(), "a/b c", bytes.NewReader(content), int64(len(content)), bucket.PutOptions{IfAbsent: true}); err != nil {
+		t.Fatal(err)
+	}
+	if len(requests) != 1 {
+		t.Fatalf("%d requests; a location call or parts", len(requests))
+	}
+	r := requests[0]
+	sum := md5.Sum(content)
+	for name, want := range map[string]string{
+		"Content-Md5":          base64.StdEncoding.EncodeToString(sum[:]),
+		"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD",
+		"If-None-Match":        "*",
+		"Content-Encoding":     "",
+		"Expect":               "",
+		"X-Amz-Trailer":        "",
+	} {
+		if got := r.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if r.URL.EscapedPath() != "/logs/a/b%20c" {
+		t.Errorf("path %s", r.URL.EscapedPath())
+	}
+}
+
+func TestConditionalPut(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status int
+		code   string
+		ok     bool
+		two    int // requests after two puts
+	}{
+		{"there already", 412, "PreconditionFailed", true, 2},
+		{"not implemented", 501, "NotImplemented", true, 3},
+		{"not understood", 400, "InvalidArgument", true, 3},
+		{"denied", 403, "AccessDenied", false, 2},
+		{"busy", 503, "SlowDown", false, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			requests := 0
+			b := open(t, func(w http.ResponseWriter, r *http.Request) {
+				requests++
+				if r.Header.Get("If-None-Match") == "*" {
+					fail(w, c.status, c.code)
+				}
+			})
+			for range 2 {
+				err := b.Put(t.Context(), "k", strings.NewReader("x"), 1, bucket.PutOptions{IfAbsent: true})
+				if (err == nil) != c.ok {
+					t.Errorf("got %v", err)
+				}
+			}
+			if requests != c.two {
+				t.Errorf("%d requests, want %d", requests, c.two)
+			}
+		})
+	}
+}
+
+func TestErrorsAreClassed(t *testing.T) {
+	for _, c := range []struct {
+		status    int
+		code      string
+		permanent bool
+	}{
+		{403, "AccessDenied", true},
+		{404, "NoSuchBucket", true},
+		{403, "SignatureDoesNotMatch", true},
+		{503, "SlowDown", false},
+		{500, "InternalError", false},
+		{429, "", false},
+		{502, "", false},
+	} {
+		requests := 0
+		b := open(t, func(w http.ResponseWriter, r *http.Request) {
+			requests++
+			if c.code == "" {
+				w.WriteHeader(c.status) // a proxy's answer, not S3's
+				return
+			}
+			fail(w, c.status, c.code)
+		})
+		err := b.Put(t.Context(), "some/key", strings.NewReader("x"), 1, bucket.PutOptions{})
+		if err == nil || bucket.Permanent(err) != c.permanent || !strings.HasPrefix(err.Error(), `put "some/key": `) {
+			t.Errorf("%d %s: %v", c.status, c.code, err)
+		}
+		if requests != 1 {
+			t.Errorf("%d %s: minio-go repeated it: %d requests", c.status, c.code, requests)
+		}
+	}
+}
+
+// TestListingCutShort: minio-go's listing ends without an error when its
+// context does, and would be taken for complete.
+func TestListingCutShort(t *testing.T) {
+	b := open(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>`+
+			`<Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>`)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var last error
+	n := 0
+	for _, err := range b.List(ctx, "", bucket.ListOptions{}) {
+		last = err
+		n++
+		cancel()
+	}
+	if n != 2 || !errors.Is(last, context.Canceled) {
+		t.Errorf("%d results, the last: %v", n, last)
+	}
+}
+
+func TestContentThatCannotBeRead(t *testing.T) {
+	b := open(t, func(w http.ResponseWriter, r *http.Request) {})
+	err := b.Put(t.Context(), "k", strings.NewReader("short"), 10, bucket.PutOptions{})
+	if !bucket.Permanent(err) || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v", err)
+	}
+}
