@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -132,19 +130,6 @@ func (h *Handler) enter() bool {
 	return true
 }
 
-// answer is what a request led to. Err is the daemon's field.
-type answer struct {
-	Err string
-}
-
-// statusError is an error that coldtail's own endpoints answer with this status.
-type statusError struct {
-	status int
-	text   string
-}
-
-func (e *statusError) Error() string { return e.text }
-
 // handle serves an endpoint that answers JSON. f gets the request's body and
 // returns what to answer. It is given up after limit, where that is not zero:
 // what it waits for then goes on without an asker.
@@ -168,48 +153,6 @@ func (h *Handler) handle(path string, limit time.Duration, f func(ctx context.Co
 	})
 }
 
-// grace is how much longer than its context a request may take to notice that
-// the context has ended.
-const grace = time.Second
-
-// bounded returns what f does, or an error once ctx ended and f did not notice:
-// a system call that hangs on a bad disk cannot be interrupted.
-func (h *Handler) bounded(ctx context.Context, path string, f func() (any, error)) (any, error) {
-	type result struct {
-		v   any
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		res := result{err: errors.New("internal error: see the log of the plugin")}
-		defer func() { done <- res }()
-		defer h.contain(path)
-		res.v, res.err = f()
-	}()
-	select {
-	case res := <-done:
-		return res.v, res.err
-	case <-ctx.Done():
-	}
-	select {
-	case res := <-done:
-		return res.v, res.err
-	case <-time.After(grace):
-		return nil, errors.New("coldtail could not answer in time: its disk may hang")
-	}
-}
-
-// contain stops a panic; defer it.
-func (h *Handler) contain(path string) {
-	v := recover()
-	if v == nil {
-		return
-	}
-	h.metrics.panics.Inc()
-	// Neither the value nor the arguments: they may hold a container's log.
-	h.cfg.Logger.Error("panic in a request", "endpoint", path, "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
-}
-
 // handleRaw serves an endpoint that writes its answer itself. Any HTTP verb is
 // as good as POST: the daemon's are not promised.
 func (h *Handler) handleRaw(path string, f func(w http.ResponseWriter, r *http.Request) error) {
@@ -229,43 +172,6 @@ func (h *Handler) handleRaw(path string, f func(w http.ResponseWriter, r *http.R
 		}
 	})
 }
-
-// readBody reads a request's body; what could not be read is as good as empty.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // not supported in some tests
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMaxBytes))
-	if err != nil {
-		return nil, err
-	}
-	// A deadline that stays would end the request when it passes.
-	_ = rc.SetReadDeadline(time.Time{})
-	return body, nil
-}
-
-// respond answers with JSON, never with an empty body.
-func respond(w http.ResponseWriter, path string, res any, err error) {
-	w.Header().Set("Content-Type", sdk.DefaultContentTypeV1_1)
-	if err != nil {
-		res = answer{Err: oneLine(err)}
-		switch {
-		case path == "/LogDriver.StopLogging":
-			res = answer{} // invariant 3
-		case strings.HasPrefix(path, "/LogDriver."):
-			// The daemon shows Err as it is only with status 200.
-		default:
-			status := http.StatusInternalServerError
-			if se := (*statusError)(nil); errors.As(err, &se) {
-				status = se.status
-			}
-			w.WriteHeader(status)
-		}
-	}
-	_ = json.NewEncoder(w).Encode(res) // the client is gone
-}
-
-// oneLine makes a joined error one sentence.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func (h *Handler) startLogging(ctx context.Context, _ *http.Request, body []byte) (any, error) {
 	var req struct {

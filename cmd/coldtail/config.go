@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coldtail/coldtail/plugin"
+)
+
+// config is what several commands share. A flag counts before its environment
+// variable, and that before the default.
+type config struct {
+	bucket   string
+	state    string
+	logLevel string
+	logOpts  []string // "name=value"
+}
+
+// pluginState is the plugin's state directory: its propagated mount.
+const pluginState = "/var/lib/coldtail"
+
+// folderBound bounds the folder that serves as a bucket where none is named.
+const folderBound = "10g"
+
+func (c *config) addBucket(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.bucket, "bucket", "", "`URL` of the archive: file:///path, s3://bucket/prefix or minio://host:port/bucket/prefix ($"+plugin.EnvBucket+"; default: a folder in the state directory)")
+}
+
+func (c *config) addState(cmd *cobra.Command, def string) {
+	cmd.Flags().StringVar(&c.state, "state", "", "`directory` of the spool and the cache ($"+plugin.EnvState+"; default "+def+")")
+}
+
+func (c *config) addLogLevel(cmd *cobra.Command, def string) {
+	cmd.Flags().StringVar(&c.logLevel, "log-level", "", "debug, info, warn or error ($"+plugin.EnvLogLevel+"; default "+def+")")
+}
+
+func (c *config) addLogOpts(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&c.logOpts, "log-opt", nil, "`name=value`: default of a log-opt for every container; may be repeated ($"+plugin.EnvName("NAME")+")")
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// resolve fills in what the flags do not say.
+func (c *config) resolve(a *app, defaultState string) error {
+	c.state = first(c.state, a.getenv(plugin.EnvState), defaultState)
+	if c.state == "" {
+		return usagef("there is no home directory for the state: name one with --state")
+	}
+	var err error
+	if c.state, err = filepath.Abs(c.state); err != nil {
+		return fmt.Errorf("find state directory: %w", err)
+	}
+	c.bucket = first(c.bucket, a.getenv(plugin.EnvBucket))
+	c.logLevel = first(c.logLevel, a.getenv(plugin.EnvLogLevel))
+	return nil
+}
+
+// bucketURL is the archive's, and whether it is the folder that stands in for
+// one.
+func (c *config) bucketURL() (rawURL string, folder bool) {
+	if c.bucket != "" {
+		return c.bucket, false
+	}
+	u := url.URL{Scheme: "file", Path: filepath.Join(c.state, "bucket"), RawQuery: "max-size=" + folderBound}
+	return u.String(), true
+}
+
+// optionDefaults are the plugin-wide defaults of log-opts, of environment and flags.
+func (c *config) optionDefaults(a *app) (map[string]string, error) {
+	defaults := plugin.EnvDefaults(a.environ)
+	for _, opt := range c.logOpts {
+		name, value, ok := strings.Cut(opt, "=")
+		if !ok || name == "" {
+			return nil, usagef("--log-opt %q: must be name=value", opt)
+		}
+		defaults[name] = value
+	}
+	return defaults, nil
+}
+
+// toolState is the state directory of the commands that are no plugin.
+func (a *app) toolState() string {
+	if dir := a.getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "coldtail")
+	}
+	if home := a.getenv("HOME"); home != "" {
+		return filepath.Join(home, ".local", "state", "coldtail")
+	}
+	return ""
+}
+
+const toolStateDefault = "$XDG_STATE_HOME/coldtail or ~/.local/state/coldtail"
+
+var errLevel = errors.New("must be debug, info, warn or error")
+
+// logger returns the process's own log. It is usable, at level def, also where
+// the configured level is wrong.
+func (c *config) logger(a *app, def slog.Level) (*slog.Logger, error) {
+	level := def
+	var err error
+	if c.logLevel != "" {
+		if uerr := level.UnmarshalText([]byte(c.logLevel)); uerr != nil {
+			level = def
+			err = fmt.Errorf("log level %q: %w", c.logLevel, errLevel)
+		}
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})), err
+}
