@@ -104,7 +104,9 @@ func (h *Handler) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	err := l.Close()
-	<-served // says only that l is closed
+	if serr := <-served; !errors.Is(serr, net.ErrClosed) {
+		err = errors.Join(err, serr)
+	}
 	h.mu.Lock()
 	h.closed = true
 	h.mu.Unlock()

@@ -35,7 +35,7 @@ func waitEmpty(ctx context.Context, path string) bool {
 	if err != nil {
 		return true
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	for {
 		n, err := unix.IoctlGetInt(fd, unix.TIOCINQ) // FIONREAD
 		if err != nil || n == 0 {

@@ -149,7 +149,7 @@ func (a *app) archiveStdin(ctx context.Context, arch *archiver.Archiver, src arc
 	if err := unix.Mkfifo(src.Path, 0o600); err != nil {
 		return fmt.Errorf("make fifo: %w", err)
 	}
-	defer os.Remove(src.Path)
+	defer func() { _ = os.Remove(src.Path) }() // else the next run does
 	// For reading, too, as the daemon does: then it can be opened without a reader.
 	f, err := os.OpenFile(src.Path, os.O_RDWR, 0)
 	if err != nil {
