@@ -48,17 +48,18 @@ func (g group) maxNano() int64 {
 
 // planLocal finds the last tail entries among the local segments.
 func planLocal(sn *spool.Snapshot, tail, from int64) plan {
-	p := plan{missing: tail, fromSeq: from}
+	p := plan{missing: tail}
 	if sn == nil {
 		return p
 	}
+	// What is neither in a segment nor still to come is in the bucket.
+	p.fromSeq = sn.LastSeq + 1
 	if tail == 0 {
-		p.fromSeq = sn.LastSeq + 1
 		return p
 	}
 	for _, v := range slices.Backward(sn.Segments) {
 		if from > 0 && v.Header.FirstSeq <= from {
-			p.missing = 0 // nothing older is wanted
+			p.missing, p.fromSeq = 0, from // nothing older is wanted
 			return p
 		}
 		n := v.Entries()
@@ -68,6 +69,7 @@ func planLocal(sn *spool.Snapshot, tail, from int64) plan {
 			return p
 		}
 		p.missing -= n
+		p.fromSeq = v.Header.FirstSeq
 	}
 	return p
 }

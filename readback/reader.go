@@ -180,7 +180,8 @@ func (rd *reading) send(e *codec.Entry) error {
 	return nil
 }
 
-// report passes an error on behind which more follows.
+// report passes on an error behind which more follows or, with nil, that
+// nothing is ready.
 func (rd *reading) report(err error) error {
 	if !rd.yield(codec.Entry{}, err) {
 		return errStop
@@ -192,15 +193,12 @@ func (rd *reading) report(err error) error {
 func (rd *reading) local(ctx context.Context, sn *spool.Snapshot, from int64) (next int64, err error) {
 	c := sn.Cursor(from)
 	defer c.Close()
-	stopped := false
-	idle := func() { stopped = stopped || !rd.yield(codec.Entry{}, nil) }
+	idle := func() error { return rd.report(nil) }
 	var e codec.Entry
 	for {
 		b, err := c.Next(ctx, rd.q.Follow, idle)
 		var corrupt *codec.CorruptError
 		switch {
-		case stopped:
-			return 0, errStop
 		case errors.Is(err, io.EOF):
 			return 0, nil
 		case errors.As(err, &corrupt):

@@ -192,9 +192,9 @@ func (sn *Snapshot) Cursor(fromSeq int64) *Cursor {
 
 // Next returns the next batch: io.EOF after what the snapshot held or, when
 // following, once the last FIFO was detached and everything was read. When
-// following, it waits for more entries; ready, if not nil, is called before it
-// does. ErrGone tells that the entries from Seq on must be read from the bucket.
-func (c *Cursor) Next(ctx context.Context, follow bool, idle func()) (Batch, error) {
+// following, it waits for more entries; idle, if not nil, is called before it
+// does, and its error ends the wait. ErrGone tells that the entries from Seq on must be read from the bucket.
+func (c *Cursor) Next(ctx context.Context, follow bool, idle func() error) (Batch, error) {
 	c.release()
 	for {
 		if !follow && c.seq > c.sn.LastSeq {
@@ -266,7 +266,7 @@ func (c *Cursor) corrupt(p piece, err error) error {
 }
 
 // advance goes to the next view: of the snapshot first, then of the log.
-func (c *Cursor) advance(ctx context.Context, follow bool, idle func()) error {
+func (c *Cursor) advance(ctx context.Context, follow bool, idle func() error) error {
 	if c.i < len(c.sn.Segments) {
 		return c.enter(c.sn.Segments[c.i], false)
 	}
@@ -274,25 +274,32 @@ func (c *Cursor) advance(ctx context.Context, follow bool, idle func()) error {
 		l := c.sn.log
 		l.mu.Lock()
 		i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.lastSeq >= c.seq || s == l.active })
-		if i >= 0 {
-			s := l.segments[i]
-			if s.header.FirstSeq > c.seq && c.seq > 0 && c.sn.LastSeq > 0 && !s.header.Origin {
-				l.mu.Unlock()
-				return fmt.Errorf("read on from entry %d: %w", c.seq, ErrGone)
-			}
-			v, err := l.view(s)
-			l.mu.Unlock()
-			if err != nil {
-				return err
-			}
-			return c.enter(v, true)
+		var v *View
+		var err error
+		switch {
+		case i < 0 && l.hasFrom(c.seq), i >= 0 && c.missed(l.segments[i]):
+			err = fmt.Errorf("read on from entry %d: %w", c.seq, ErrGone)
+		case i >= 0:
+			v, err = l.view(l.segments[i])
 		}
 		l.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if v != nil {
+			return c.enter(v, true)
+		}
 		if err := c.wait(ctx, idle); err != nil {
 			return err
 		}
 	}
 	return io.EOF
+}
+
+// missed tells that entries between the cursor and s are gone. Before the first
+// entry of all there were none.
+func (c *Cursor) missed(s *segment) bool {
+	return s.header.FirstSeq > c.seq && c.seq > 0 && c.sn.LastSeq > 0 && !s.header.Origin
 }
 
 // enter places the cursor at the batch of v that holds entry c.seq.
@@ -331,12 +338,16 @@ func (c *Cursor) leave() {
 
 // wait blocks until there may be more to read. It returns io.EOF once nothing
 // will come.
-func (c *Cursor) wait(ctx context.Context, idle func()) error {
-	if idle != nil {
-		idle()
-	}
+func (c *Cursor) wait(ctx context.Context, idle func() error) error {
 	l := c.sn.log
 	l.mu.Lock()
+	if !l.hasFrom(c.seq) && idle != nil {
+		l.mu.Unlock()
+		if err := idle(); err != nil {
+			return err
+		}
+		l.mu.Lock()
+	}
 	if l.hasFrom(c.seq) {
 		l.mu.Unlock()
 		return nil

@@ -397,7 +397,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	}
 	idle := 0
 	go cancel()
-	if _, err := c.Next(ctx, true, func() { idle++ }); !errors.Is(err, context.Canceled) || idle == 0 {
+	if _, err := c.Next(ctx, true, func() error { idle++; return nil }); !errors.Is(err, context.Canceled) || idle == 0 {
 		t.Fatalf("got %v after %d idle calls", err, idle)
 	}
 }
