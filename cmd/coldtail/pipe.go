@@ -77,7 +77,7 @@ func (a *app) pipe(ctx context.Context, c *pipeConfig) error {
 	dir := filepath.Join(c.state, "pipes", src.Meta.ContainerID[:16])
 	// archiveStdin has waited for the uploads already when Run is told to end.
 	cfg := archiver.Config{StateDir: dir, Logger: logger, ShutdownTimeout: time.Millisecond}
-	arch, err := archiver.New(cfg, retrying(b, logger))
+	arch, err := archiver.New(cfg, b)
 	if err != nil {
 		return err
 	}
@@ -87,10 +87,7 @@ func (a *app) pipe(ctx context.Context, c *pipeConfig) error {
 	src.Path = filepath.Join(dir, "fifo")
 	err = a.archiveStdin(ctx, arch, src, c.patience)
 	stop()
-	if err = errors.Join(err, <-ran); err != nil {
-		return fmt.Errorf("%w\nwhat is not archived stays in %s for the next run of this name", err, dir)
-	}
-	return nil
+	return errors.Join(err, <-ran)
 }
 
 // source describes stdin as a container's log.
@@ -174,6 +171,9 @@ func (a *app) archiveStdin(ctx context.Context, arch *archiver.Archiver, src arc
 	res, err := arch.Flush(deadline, true)
 	if err == nil && res.Pending > 0 {
 		err = fmt.Errorf("%d segments are not archived", res.Pending)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w\nwhat is not archived stays in %s for the next run of this name", err, filepath.Dir(src.Path))
 	}
 	return errors.Join(copyErr, err)
 }

@@ -118,7 +118,7 @@ func (p *pluginProcess) run(ctx context.Context) error {
 		if a == nil {
 			a, err = archiver.New(archiver.Config{
 				StateDir: p.c.state, Logger: p.logger, Registerer: p.reg, OnEnd: p.driver.FIFOEnded,
-			}, retrying(b, p.logger))
+			}, b)
 		}
 		if err == nil {
 			registry, err = plugin.OpenRegistry(filepath.Join(p.c.state, registryDir), plugin.BootID(), p.logger)
