@@ -1,0 +1,182 @@
+// Package buckets runs the acceptance suite against a real MinIO server, and
+// what only a real server can show.
+package buckets
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
+	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
+	"github.com/coldtail/coldtail/test/parts"
+)
+
+var small = flag.Bool("small", false, "use 16 MiB for the large object instead of 100 MB")
+
+// bucketNumber gives every test a bucket of its own.
+var bucketNumber atomic.Int64
+
+type kind struct {
+	name string
+	url  func(endpoint, bucketName string) string
+}
+
+func kinds() []kind {
+	return []kind{
+		{"s3", func(endpoint, name string) string {
+			return fmt.Sprintf("s3://%s?endpoint=http://%s&region=%s&path-style=true", name, endpoint, parts.MinIORegion)
+		}},
+		{"s3 with prefix", func(endpoint, name string) string {
+			return fmt.Sprintf("s3://%s/team/a+b c?endpoint=http://%s", name, endpoint)
+		}},
+		{"minio", func(endpoint, name string) string {
+			return fmt.Sprintf("minio://%s/%s?tls=false", endpoint, name)
+		}},
+		{"minio with prefix", func(endpoint, name string) string {
+			return fmt.Sprintf("minio://%s/%s/team/a+b%%20c?tls=false", endpoint, name)
+		}},
+	}
+}
+
+// credentials of the server, in the environment and nowhere else.
+func credentials(t *testing.T, accessKey, secretKey string) func(string) string {
+	t.Helper()
+	t.Setenv("AWS_ACCESS_KEY_ID", accessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
+	t.Setenv("AWS_SESSION_TOKEN", "")
+	t.Setenv("AWS_PROFILE", "")
+	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+	return func(name string) string {
+		return map[string]string{"MINIO_ACCESS_KEY": accessKey, "MINIO_SECRET_KEY": secretKey}[name]
+	}
+}
+
+func open(t *testing.T, url string, getenv func(string) string) bucket.Bucket {
+	t.Helper()
+	b, err := bucketurl.Open(t.Context(), url, getenv, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func newName() string { return fmt.Sprintf("bucket-%d", bucketNumber.Add(1)) }
+
+func TestAcceptance(t *testing.T) {
+	server := parts.StartMinIO(t)
+	getenv := credentials(t, parts.MinIOAccessKey, parts.MinIOSecretKey)
+	opts := buckettest.Options{LargeSizeBytes: 100_000_000}
+	if *small {
+		opts.LargeSizeBytes = 0
+	}
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			buckettest.Test(t, opts, func(t *testing.T) bucket.Bucket {
+				return open(t, k.url(server.Endpoint, server.CreateBucket(t, newName())), getenv)
+			})
+		})
+	}
+}
+
+// TestIfAbsentKeeps shows that the condition reaches the server.
+func TestIfAbsentKeeps(t *testing.T) {
+	server := parts.StartMinIO(t)
+	getenv := credentials(t, parts.MinIOAccessKey, parts.MinIOSecretKey)
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			b := open(t, k.url(server.Endpoint, server.CreateBucket(t, newName())), getenv)
+			for i, content := range []string{"first", "other"} {
+				if err := b.Put(t.Context(), "k", strings.NewReader(content), 5, bucket.PutOptions{IfAbsent: true}); err != nil {
+					t.Fatal(i, err)
+				}
+			}
+			body, err := b.Get(t.Context(), "k", bucket.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer body.Close()
+			got := make([]byte, 5)
+			if _, err := body.Read(got); string(got) != "first" {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestErrorClasses provokes the answers that people meet.
+func TestErrorClasses(t *testing.T) {
+	server := parts.StartMinIO(t)
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			good := credentials(t, parts.MinIOAccessKey, parts.MinIOSecretKey)
+			missing := open(t, k.url(server.Endpoint, "no-such-bucket"), good)
+			wantPermanent(t, "no such bucket", missing, "bucket")
+			name := server.CreateBucket(t, newName())
+			wantPermanent(t, "unknown key", open(t, k.url(server.Endpoint, name), credentials(t, "somebody", parts.MinIOSecretKey)), "access key")
+			wantPermanent(t, "wrong secret", open(t, k.url(server.Endpoint, name), credentials(t, parts.MinIOAccessKey, "something-else")), "secret key")
+		})
+	}
+}
+
+// wantPermanent tries all four verbs.
+func wantPermanent(t *testing.T, what string, b bucket.Bucket, hint string) {
+	t.Helper()
+	check := func(op string, err error) {
+		t.Helper()
+		if !bucket.Permanent(err) || !strings.Contains(bucket.Hint(err), hint) || errors.Is(err, bucket.ErrNotFound) {
+			t.Errorf("%s, %s: %v (permanent: %v)", what, op, err, bucket.Permanent(err))
+		}
+		if err != nil && (strings.Contains(err.Error(), parts.MinIOSecretKey) || !strings.Contains(err.Error(), op)) {
+			t.Errorf("%s, %s: %v", what, op, err)
+		}
+	}
+	check("put", b.Put(t.Context(), "k", strings.NewReader("x"), 1, bucket.PutOptions{IfAbsent: true}))
+	body, err := b.Get(t.Context(), "k", bucket.GetOptions{})
+	if err == nil {
+		_ = body.Close()
+	}
+	check("get", err)
+	for _, err = range b.List(t.Context(), "p/", bucket.ListOptions{}) {
+		break
+	}
+	check("list", err)
+	check("delete", b.Delete(t.Context(), "k"))
+}
+
+// TestServerAway puts while the server is stopped, which ends once it is back.
+func TestServerAway(t *testing.T) {
+	server := parts.StartMinIO(t)
+	getenv := credentials(t, parts.MinIOAccessKey, parts.MinIOSecretKey)
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			raw := open(t, k.url(server.Endpoint, server.CreateBucket(t, newName())), getenv)
+			server.Stop(t)
+			err := raw.Put(t.Context(), "k", strings.NewReader("x"), 1, bucket.PutOptions{})
+			if !bucket.Transient(err) {
+				t.Errorf("put: %v", err)
+			}
+			var retries atomic.Int64
+			failed := make(chan struct{})
+			b := bucket.Retry(raw, bucket.RetryConfig{Max: time.Second, OnRetry: func(bucket.Op, string, error, time.Duration) {
+				if retries.Add(1) == 2 {
+					close(failed)
+				}
+			}})
+			done := make(chan error, 1)
+			go func() { done <- b.Put(t.Context(), "k", strings.NewReader("x"), 1, bucket.PutOptions{}) }()
+			<-failed
+			server.Start(t)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,195 @@
+//go:build cgo
+
+package query
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// columns of docs/format.md, as Arrow sees them.
+var columns = []struct {
+	name     string
+	kind     arrow.Type
+	nullable bool
+}{
+	{"time", arrow.TIMESTAMP, false},
+	{"time_unix_nano", arrow.INT64, false},
+	{"seq", arrow.INT64, false},
+	{"stream", arrow.STRING, false},
+	{"body", arrow.STRING, false},
+	{"body_raw", arrow.BINARY, true},
+	{"partial", arrow.BOOL, false},
+	{"parts", arrow.LIST, true},
+	{"service_name", arrow.STRING, false},
+	{"container_id", arrow.STRING, false},
+	{"container_name", arrow.STRING, false},
+	{"image_name", arrow.STRING, false},
+	{"image_id", arrow.STRING, false},
+	{"host_name", arrow.STRING, false},
+	{"tag", arrow.STRING, true},
+	{"labels", arrow.MAP, true},
+	{"attributes", arrow.MAP, true},
+}
+
+func TestArrow(t *testing.T) {
+	dir, keys := archive(t, codec.Parquet)
+	var rows, lines int64
+	for _, key := range keys {
+		f, err := os.Open(filepath.Join(dir, key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		r, err := file.NewParquetReader(f)
+		if err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+		checkFooter(t, key, r)
+		table := read(t, r)
+		defer table.Release()
+		checkSchema(t, table.Schema())
+		rows += table.NumRows()
+		lines += checkRows(t, key, table)
+	}
+	if lines != 2*perStream {
+		t.Errorf("%d lines in %d rows, want %d", lines, rows, 2*perStream)
+	}
+}
+
+func read(t *testing.T, r *file.Reader) arrow.Table {
+	t.Helper()
+	reader, err := pqarrow.NewFileReader(r, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := reader.ReadTable(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+func checkSchema(t *testing.T, s *arrow.Schema) {
+	t.Helper()
+	if s.NumFields() != len(columns) {
+		t.Fatalf("%d columns, want %d", s.NumFields(), len(columns))
+	}
+	for i, want := range columns {
+		f := s.Field(i)
+		if f.Name != want.name || f.Type.ID() != want.kind || f.Nullable != want.nullable {
+			t.Errorf("column %d: %v, want %+v", i, f, want)
+		}
+	}
+	if ts, ok := s.Field(0).Type.(*arrow.TimestampType); !ok || ts.Unit != arrow.Microsecond || ts.TimeZone != "UTC" {
+		t.Errorf("time is %v", s.Field(0).Type)
+	}
+}
+
+// checkFooter looks at what engines prune by, and at the key's facts.
+func checkFooter(t *testing.T, key string, r *file.Reader) {
+	t.Helper()
+	meta, err := chunk.ParseKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"coldtail.format": "1", "coldtail.container_id": meta.ContainerID, "coldtail.spool_id": meta.SpoolID,
+		"coldtail.origin": "true", "coldtail.gaps": "0",
+	} {
+		if got := r.MetaData().KeyValueMetadata().FindValue(name); got == nil || *got != want {
+			t.Errorf("%s: %s is %v, want %s", key, name, got, want)
+		}
+	}
+	if r.NumRowGroups() != 1 {
+		t.Errorf("%s: %d row groups", key, r.NumRowGroups())
+	}
+	group := r.MetaData().RowGroup(0)
+	for i := range group.NumColumns() {
+		c, err := group.ColumnChunk(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := c.PathInSchema().String()
+		if c.Compression() != compress.Codecs.Zstd {
+			t.Errorf("%s: %v", path, c.Compression())
+		}
+		if path == "body" || path == "body_raw" {
+			// A count of nulls may be there, but no values.
+			if stats, err := c.Statistics(); err != nil || stats != nil && stats.HasMinMax() {
+				t.Errorf("%s has a smallest and largest value (%v)", path, err)
+			}
+			continue
+		}
+		if path != "time_unix_nano" {
+			continue
+		}
+		stats, err := c.Statistics()
+		if err != nil || stats == nil {
+			t.Fatalf("%s: no statistics of %s: %v", key, path, err)
+		}
+		if !stats.HasMinMax() || stats.Type() != parquet.Types.Int64 {
+			t.Errorf("%s: no range of %s", key, path)
+		}
+	}
+}
+
+// checkRows compares rows with the lines they came from and counts the lines
+// that end in them.
+func checkRows(t *testing.T, key string, table arrow.Table) (lines int64) {
+	t.Helper()
+	meta, err := chunk.ParseKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := array.NewTableReader(table, table.NumRows())
+	defer reader.Release()
+	last := meta.FirstSeq - 1
+	for reader.Next() {
+		batch := reader.RecordBatch()
+		times := batch.Column(0).(*array.Timestamp)
+		nanos := batch.Column(1).(*array.Int64)
+		seqs := batch.Column(2).(*array.Int64)
+		bodies := batch.Column(4).(*array.String)
+		raws := batch.Column(5).(*array.Binary)
+		partials := batch.Column(6).(*array.Boolean)
+		for i := range int(batch.NumRows()) {
+			if seqs.Value(i) <= last {
+				t.Fatalf("%s: sequence number %d after %d", key, seqs.Value(i), last)
+			}
+			last = seqs.Value(i)
+			nano := nanos.Value(i)
+			if int64(times.Value(i)) != nano/1000 || !chunk.Hour(nano, nano).Equal(meta.Hour) {
+				t.Fatalf("%s: time %d, %d", key, times.Value(i), nano)
+			}
+			if !partials.Value(i) {
+				lines++
+			}
+			number := int((nano - start.UnixNano()) / everyNano)
+			want := line(number)
+			if len(want) > partBytes {
+				continue
+			}
+			got := []byte(bodies.Value(i))
+			if raws.IsValid(i) {
+				got = raws.Value(i)
+			}
+			if string(got) != string(want) {
+				t.Fatalf("%s: line %d is %q, want %q", key, number, got, want)
+			}
+		}
+	}
+	return lines
+}

@@ -1,0 +1,158 @@
+//go:build cgo
+
+package query
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/test/parts"
+)
+
+// openLogs makes the chunks of a format the view logs, as docs/queries do.
+func openLogs(t *testing.T, f codec.Format) *sql.DB {
+	t.Helper()
+	dir, _ := archive(t, f)
+	db := parts.DuckDB(t)
+	reader := "read_parquet('%s/parquet/dt=*/hour=*/*.parquet', hive_partitioning=true, hive_types={'dt':DATE,'hour':INTEGER})"
+	if f == codec.NDJSON {
+		reader = `read_json('%s/ndjson/dt=*/hour=*/*.json.gz', format='newline_delimited', compression='gzip', maximum_object_size=16777216,
+			hive_partitioning=true, hive_types={'dt':DATE,'hour':INTEGER},
+			columns={time:'TIMESTAMP', time_unix_nano:'BIGINT', seq:'BIGINT', stream:'VARCHAR', body:'VARCHAR', body_raw:'VARCHAR', partial:'BOOLEAN',
+				parts:'STRUCT(seq BIGINT, bytes INTEGER)[]', service_name:'VARCHAR', container_id:'VARCHAR', container_name:'VARCHAR', image_name:'VARCHAR',
+				image_id:'VARCHAR', host_name:'VARCHAR', tag:'VARCHAR', labels:'MAP(VARCHAR, VARCHAR)', attributes:'MAP(VARCHAR, VARCHAR)'})`
+	}
+	if _, err := db.Exec("CREATE VIEW logs AS SELECT * FROM " + fmt.Sprintf(reader, dir)); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// one asks for a single value.
+func one[T any](t *testing.T, db *sql.DB, query string, args ...any) T {
+	t.Helper()
+	var v T
+	if err := db.QueryRow(query, args...).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return v
+}
+
+func want[T comparable](t *testing.T, db *sql.DB, v T, query string, args ...any) {
+	t.Helper()
+	if got := one[T](t, db, query, args...); got != v {
+		t.Errorf("%s %v: %v, want %v", query, args, got, v)
+	}
+}
+
+func TestDuckDB(t *testing.T) {
+	for _, f := range codec.Formats() {
+		t.Run(string(f), func(t *testing.T) {
+			db := openLogs(t, f)
+			t.Run("counts", func(t *testing.T) { testCounts(t, db) })
+			t.Run("hours", func(t *testing.T) { testHours(t, db) })
+			t.Run("times", func(t *testing.T) { testTimes(t, db) })
+			t.Run("bodies", func(t *testing.T) { testBodies(t, db, f) })
+			t.Run("long line", func(t *testing.T) { testLongLine(t, db) })
+			t.Run("labels", func(t *testing.T) { testLabels(t, db) })
+		})
+	}
+}
+
+// testCounts counts the rows that end a line. The column partial is absent in
+// NDJSON where it is false, so null.
+func testCounts(t *testing.T, db *sql.DB) {
+	const lines = "SELECT count(*) FROM logs WHERE partial IS NOT TRUE"
+	want(t, db, int64(2*perStream), lines)
+	want(t, db, int64(perStream), lines+" AND service_name = 'api'")
+	want(t, db, int64(perStream), lines+" AND container_name = 'db' AND image_name = 'postgres:17' AND host_name = 'h1'")
+	// The long line is on stderr, being a multiple of five.
+	want(t, db, int64(2*perStream/5), lines+" AND stream = 'stderr'")
+	want(t, db, int64(0), "SELECT count(*) FROM logs WHERE stream NOT IN ('stdout', 'stderr')")
+	want(t, db, int64(2), "SELECT count(DISTINCT container_id) FROM logs")
+	want(t, db, int64(0), "SELECT count(*) - count(DISTINCT (container_id, seq)) FROM logs")
+}
+
+// testHours is the promise: a filter on dt and hour gives exactly the rows
+// whose time lies there, over midnight too.
+func testHours(t *testing.T, db *sql.DB) {
+	perHour := map[time.Time]int64{}
+	for i := range perStream {
+		perHour[lineTime(i).Truncate(time.Hour)] += 2
+	}
+	if len(perHour) != 5 {
+		t.Fatalf("%d hours", len(perHour))
+	}
+	for hour, n := range perHour {
+		want(t, db, n, "SELECT count(*) FROM logs WHERE partial IS NOT TRUE AND dt = ?::DATE AND hour = ?", hour.Format(time.DateOnly), hour.Hour())
+	}
+	want(t, db, perHour[start]+perHour[start.Add(time.Hour)], "SELECT count(*) FROM logs WHERE partial IS NOT TRUE AND dt = DATE '2026-03-31'")
+	want(t, db, int64(0), `SELECT count(*) FROM logs
+		WHERE time_unix_nano // 3600000000000 <> epoch_us(dt::TIMESTAMP) // 3600000000 + hour`)
+	want(t, db, int64(0), "SELECT count(*) FROM logs WHERE dt = DATE '2026-04-02'")
+}
+
+func testTimes(t *testing.T, db *sql.DB) {
+	for _, i := range []int{0, 1, 777, perStream - 1} {
+		nano := lineTime(i).UnixNano()
+		want(t, db, int64(2), "SELECT count(*) FROM logs WHERE time_unix_nano = ?", nano)
+		want(t, db, nano/1000, "SELECT epoch_us(min(time)) FROM logs WHERE time_unix_nano = ?", nano)
+	}
+	want(t, db, int64(0), "SELECT count(*) FROM logs WHERE epoch_us(time) <> time_unix_nano // 1000")
+}
+
+func testBodies(t *testing.T, db *sql.DB, f codec.Format) {
+	raw := "body_raw"
+	if f == codec.NDJSON {
+		raw = "from_base64(body_raw)"
+	}
+	for i, body := range special {
+		if len(body) > partBytes {
+			continue
+		}
+		nano := lineTime(i).UnixNano()
+		got := one[string](t, db, "SELECT min(body) FROM logs WHERE service_name = 'api' AND time_unix_nano = ?", nano)
+		if utf8.Valid(body) {
+			if got != string(body) {
+				t.Errorf("line %d: %q, want %q", i, got, body)
+			}
+			want(t, db, int64(0), "SELECT count(body_raw) FROM logs WHERE time_unix_nano = ?", nano)
+			continue
+		}
+		if !utf8.ValidString(got) || !strings.Contains(got, "\uFFFD") || !strings.HasPrefix(got, "caf") || !strings.HasSuffix(got, " invalid") {
+			t.Errorf("line %d: %q", i, got)
+		}
+		if got := one[[]byte](t, db, "SELECT "+raw+" FROM logs WHERE service_name = 'api' AND time_unix_nano = ?", nano); string(got) != string(body) {
+			t.Errorf("line %d: raw %q, want %q", i, got, body)
+		}
+	}
+	want(t, db, int64(2), "SELECT count(body_raw) FROM logs")
+	want(t, db, "line 001234", "SELECT min(body) FROM logs WHERE time_unix_nano = ?", lineTime(1234).UnixNano())
+	want(t, db, int64(2), `SELECT count(*) FROM logs WHERE body LIKE '{%' AND json_extract_string(body, '$.level') = 'error'`)
+}
+
+// testLongLine: 2 MB are more than one row may have, and each says of which
+// parts it is.
+func testLongLine(t *testing.T, db *sql.DB) {
+	where := fmt.Sprintf(" FROM logs WHERE service_name = 'api' AND time_unix_nano = %d", lineTime(500).UnixNano())
+	if got := one[string](t, db, "SELECT string_agg(body, '' ORDER BY seq)"+where); got != string(special[500]) {
+		t.Errorf("%d bytes, want %d", len(got), len(special[500]))
+	}
+	const rows = (longBytes + codec.JoinMaxBytes - 1) / codec.JoinMaxBytes
+	want(t, db, int64(rows), "SELECT count(*)"+where)
+	want(t, db, int64(rows-1), "SELECT count(*)"+where+" AND partial")
+	want(t, db, int64((longBytes+partBytes-1)/partBytes), "SELECT sum(len(parts))::BIGINT"+where)
+	want(t, db, int64(longBytes), "SELECT sum(list_sum(list_transform(parts, p -> p.bytes)))::BIGINT"+where)
+	want(t, db, int64(2*rows), "SELECT count(parts) FROM logs")
+}
+
+func testLabels(t *testing.T, db *sql.DB) {
+	want(t, db, int64(perStream), `SELECT count(*) FROM logs WHERE partial IS NOT TRUE AND labels['team'] = 'shop' AND attributes['REGION'] = 'eu' AND tag = 'blue'`)
+	want(t, db, "front, \"end\"", "SELECT min(labels['tier']) FROM logs")
+	want(t, db, int64(perStream), "SELECT count(*) FROM logs WHERE partial IS NOT TRUE AND labels IS NULL AND attributes IS NULL AND tag IS NULL AND service_name = 'db'")
+}
