@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -32,10 +33,10 @@ func (s *Source) ReadAt(p []byte, off int64) (int, error) {
 	if n == len(p) {
 		return n, err
 	}
-	if err == io.EOF && off+int64(n) < s.sizeBytes {
+	if errors.Is(err, io.EOF) && off+int64(n) < s.sizeBytes {
 		err = fmt.Errorf("content ends after %d of %d bytes: %w", off+int64(n), s.sizeBytes, io.ErrUnexpectedEOF)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.mu.Lock()
 		s.err = err
 		s.mu.Unlock()

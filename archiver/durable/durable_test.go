@@ -80,17 +80,17 @@ func TestWriteTempIsRecognised(t *testing.T) {
 
 func TestMkdirAll(t *testing.T) {
 	dir := t.TempDir()
-	if err := MkdirAll(filepath.Join(dir, "a/b/c"), 0o700); err != nil {
+	if err := MkdirAll(filepath.Join(dir, "a", "b", "c"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := MkdirAll(filepath.Join(dir, "a/b/c"), 0o700); err != nil {
+	if err := MkdirAll(filepath.Join(dir, "a", "b", "c"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "f"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var pathErr *fs.PathError
-	if err := MkdirAll(filepath.Join(dir, "f/x"), 0o700); !errors.As(err, &pathErr) {
+	if err := MkdirAll(filepath.Join(dir, "f", "x"), 0o700); !errors.As(err, &pathErr) {
 		t.Fatalf("got %v", err)
 	}
 }

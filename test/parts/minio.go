@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7"                 //nolint:depguard // makes buckets, which coldtail does not
+	"github.com/minio/minio-go/v7/pkg/credentials" //nolint:depguard // as above
 )
 
 // minioVersion of the server, which is built from source: AGPL, so it is run
@@ -159,8 +159,8 @@ func freePort() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	addr := l.Addr().String()
+	return addr, l.Close()
 }
 
 // minioBinary builds the server once; later runs find it in .cache/bin.
@@ -182,7 +182,7 @@ func minioBinary() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }()
 	cmd := exec.Command("go", "install", "-trimpath", "-ldflags", "-s -w", "github.com/minio/minio@"+minioVersion)
 	cmd.Env = append(os.Environ(), "GOBIN="+tmp, "CGO_ENABLED=0", "GOFLAGS=")
 	cmd.Dir = tmp

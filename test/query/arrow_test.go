@@ -48,25 +48,32 @@ func TestArrow(t *testing.T) {
 	dir, keys := archive(t, codec.Parquet)
 	var rows, lines int64
 	for _, key := range keys {
-		f, err := os.Open(filepath.Join(dir, key))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		r, err := file.NewParquetReader(f)
-		if err != nil {
-			t.Fatalf("%s: %v", key, err)
-		}
-		checkFooter(t, key, r)
-		table := read(t, r)
-		defer table.Release()
-		checkSchema(t, table.Schema())
-		rows += table.NumRows()
-		lines += checkRows(t, key, table)
+		r, l := checkChunk(t, dir, key)
+		rows += r
+		lines += l
 	}
 	if lines != 2*perStream {
 		t.Errorf("%d lines in %d rows, want %d", lines, rows, 2*perStream)
 	}
+}
+
+// checkChunk returns how many rows a chunk has, and how many lines end in them.
+func checkChunk(t *testing.T, dir, key string) (rows, lines int64) {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := file.NewParquetReader(f)
+	if err != nil {
+		t.Fatalf("%s: %v", key, err)
+	}
+	checkFooter(t, key, r)
+	table := read(t, r)
+	defer table.Release()
+	checkSchema(t, table.Schema())
+	return table.NumRows(), checkRows(t, key, table)
 }
 
 func read(t *testing.T, r *file.Reader) arrow.Table {

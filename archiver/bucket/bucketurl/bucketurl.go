@@ -154,7 +154,7 @@ func parsePrefix(path string) (string, error) {
 	}
 	for part := range strings.SplitSeq(prefix, "/") {
 		if part == "" || part == "." || part == ".." {
-			return "", errors.New("the prefix must not contain empty parts, . or ..")
+			return "", errors.New("the prefix must not contain the parts . and .. or empty ones")
 		}
 	}
 	return prefix, nil

@@ -139,7 +139,8 @@ func conditions(opts bucket.GetOptions) (minio.GetObjectOptions, error) {
 	if opts.ETag == "" {
 		return in, nil
 	}
-	return in, in.SetMatchETag(opts.ETag)
+	err := in.SetMatchETag(opts.ETag)
+	return in, err
 }
 
 func (b *Bucket) emptyRange(ctx context.Context, key string, opts bucket.GetOptions, cause error) (bucket.Body, error) {

@@ -220,7 +220,7 @@ func TestErrorsAreClassed(t *testing.T) {
 }
 
 func TestNoCredentialsIsPermanent(t *testing.T) {
-	b := open(t, Config{Endpoint: "http://127.0.0.1:1", PathStyle: true})
+	open(t, Config{Endpoint: "http://127.0.0.1:1"}) // for its environment
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
