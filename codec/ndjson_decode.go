@@ -39,9 +39,10 @@ type ndjsonDecoder struct {
 	win   region
 	split splitter
 
-	list []member // to read
-	next int
-	rows int64 // left in the current member
+	list []member // known, from the first that is read
+	next int      // index in list
+	off  int64    // where the members that are not in list begin
+	rows int64    // left in the current member
 	z    *gzip.Reader
 	in   bytes.Reader
 	buf  *bufio.Reader
@@ -69,7 +70,11 @@ func newNDJSONDecoder(r io.ReaderAt, sizeBytes int64, rg Range) (*ndjsonDecoder,
 	d := &ndjsonDecoder{src: source{r: r, size: sizeBytes}}
 	d.split = newSplitter(d, fromSeq(rg))
 	if rg.Tail <= 0 {
+		d.off = d.src.size
 		return d, nil
+	}
+	if rg.Tail == All && rg.FromSeq <= 0 {
+		return d, nil // headers are met on the way
 	}
 	all, err := d.members()
 	if err != nil {
@@ -90,13 +95,16 @@ func newNDJSONDecoder(r io.ReaderAt, sizeBytes int64, rg Range) (*ndjsonDecoder,
 func (d *ndjsonDecoder) Next(e *Entry) error { return d.split.next(e) }
 
 func (d *ndjsonDecoder) Close() error {
-	d.list, d.next, d.rows = nil, 0, 0
+	d.list, d.next, d.rows, d.off = nil, 0, 0, d.src.size
 	d.win, d.long, d.z, d.buf = region{}, nil, nil, nil
 	return nil
 }
 
 // begin makes the decoder read the entries from a sequence number on.
 func (d *ndjsonDecoder) begin(all []member, from int64) {
+	if len(all) == 0 {
+		return
+	}
 	d.list, d.next, d.rows = all[firstMember(all, from):], 0, 0
 	d.split = newSplitter(d, from)
 }
@@ -145,23 +153,32 @@ func (d *ndjsonDecoder) nthLast(all []member, n int64) (int64, error) {
 
 // members reads all members' headers.
 func (d *ndjsonDecoder) members() ([]member, error) {
-	var all []member
-	for off := int64(0); off < d.src.size; {
-		if d.src.size-off < memberHeadBytes {
-			return nil, &CorruptError{What: "gzip member", Offset: off, Err: io.ErrUnexpectedEOF}
-		}
-		h, err := d.window(span{off, off + memberHeadBytes})
-		if err != nil {
+	for d.off < d.src.size {
+		if err := d.readHeader(); err != nil {
 			return nil, err
 		}
-		m, ok := parseMember(h, off, d.src.size)
-		if !ok || len(all) > 0 && m.firstSeq <= all[len(all)-1].firstSeq {
-			return nil, &CorruptError{What: "gzip member", Offset: off, Err: errMember}
-		}
-		all = append(all, m)
-		off = m.end
 	}
-	return all, nil
+	return d.list, nil
+}
+
+// readHeader adds the member at d.off to the list.
+func (d *ndjsonDecoder) readHeader() error {
+	corrupt := &CorruptError{What: "gzip member", Offset: d.off, Err: errMember}
+	if d.src.size-d.off < memberHeadBytes {
+		corrupt.Err = io.ErrUnexpectedEOF
+		return corrupt
+	}
+	h, err := d.window(span{d.off, d.off + memberHeadBytes})
+	if err != nil {
+		return err
+	}
+	m, ok := parseMember(h, d.off, d.src.size)
+	if n := len(d.list); !ok || n > 0 && m.firstSeq <= d.list[n-1].firstSeq {
+		return corrupt
+	}
+	d.list = append(d.list, m)
+	d.off = m.end
+	return nil
 }
 
 func parseMember(h []byte, off, size int64) (member, bool) {
@@ -207,8 +224,13 @@ func (d *ndjsonDecoder) nextRow(r *row) error {
 				return err
 			}
 		}
-		if d.next >= len(d.list) {
-			return io.EOF
+		if d.next == len(d.list) {
+			if d.off >= d.src.size {
+				return io.EOF
+			}
+			if err := d.readHeader(); err != nil {
+				return err
+			}
 		}
 		if err := d.openMember(); err != nil {
 			return err

@@ -11,7 +11,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-const benchRows = 100_000
+// benchRows makes some 50 MiB of lines: what a segment of the default size holds.
+const benchRows = 300_000
 
 // benchEntries makes JSON lines of some 165 bytes, with what real ones have of
 // repetition and of noise.

@@ -9,12 +9,16 @@ import (
 	"github.com/parquet-go/parquet-go/encoding/delta"
 )
 
-// Rows a page at most, chosen so that a tail need not read much: the times
+// Rows of a page at most, chosen so that a tail need not read much: the times
 // hardly compress, the columns of small values are nearly nothing.
 const (
 	deltaPageRows = 8192
 	smallPageRows = 32768
 )
+
+// bodyPageBytes is the size of body's pages. klauspost's encoder is faster by a
+// sixth with 64 KiB than with 256 KiB and compresses as well, and a tail reads less.
+const bodyPageBytes = 64 << 10
 
 // timeColumns writes time and time_unix_nano, and seqColumn seq. Each encodes a
 // page when deltaPageRows values are there.
@@ -194,7 +198,7 @@ func (c *bodyColumns) add(line []byte) error {
 }
 
 func (c *bodyColumns) addBody(v []byte) error {
-	if c.rows > 0 && len(c.buf)+4+len(v) > pageMaxBytes {
+	if c.rows > 0 && len(c.buf)+4+len(v) > bodyPageBytes {
 		if err := c.flushBody(); err != nil {
 			return err
 		}
@@ -206,7 +210,7 @@ func (c *bodyColumns) addBody(v []byte) error {
 
 // addRaw adds a value of body_raw; nil is null.
 func (c *bodyColumns) addRaw(v []byte) error {
-	if c.rawRows == smallPageRows || len(c.rawBuf) > 0 && len(c.rawBuf)+4+len(v) > pageMaxBytes {
+	if c.rawRows == smallPageRows || len(c.rawBuf) > 0 && len(c.rawBuf)+4+len(v) > bodyPageBytes {
 		if err := c.flushRaw(); err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package codec
 
 import (
+	"bytes"
+	"encoding/binary"
 	"maps"
 	"slices"
 	"strings"
@@ -76,8 +78,8 @@ func writeTiled(c *columnChunk, vals []string, rows int64) error {
 	k := len(vals)
 	dict, order := dictionaryOf(vals)
 	width := indexWidth(len(dict))
-	tile := tileOf(order, width)
-	reps := tileReps(k)
+	tile := widen(tileOf(order, width))
+	reps := widen(tileReps(k))
 
 	bitsPerRow := k * (width + 1)
 	pageRows := max(8, min(constantPageValues/k, pageMaxBytes*8/bitsPerRow)/8*8)
@@ -115,13 +117,18 @@ func tiledPage(k, width, rows int, rep, tile []byte) page {
 	}
 	data = appendLevels(data, appendRun(nil, 2, n, 2))
 	data = append(data, byte(width))
-	data = appendTiled(data, n, width, tile)
+	if k == 1 {
+		data = appendRun(data, 0, n, width)
+	} else {
+		data = appendTiled(data, n, width, tile)
+	}
 	return page{data: data, rows: rows, values: n}
 }
 
 // appendTiled appends n bit-packed values with their header, from a tile that repeats.
 func appendTiled(dst []byte, n, width int, tile []byte) []byte {
 	groups := (n + 7) / 8
+	dst = slices.Grow(dst, groups*width+binary.MaxVarintLen64)
 	dst = appendPackedHeader(dst, groups)
 	for left := groups * width; left > 0; {
 		t := tile[:min(left, len(tile))]
@@ -130,6 +137,9 @@ func appendTiled(dst []byte, n, width int, tile []byte) []byte {
 	}
 	return dst
 }
+
+// widen repeats a tile, so that filling a page takes few copies.
+func widen(tile []byte) []byte { return bytes.Repeat(tile, 1+4096/len(tile)) }
 
 // tileOf packs the indexes of eight rows.
 func tileOf(order []uint32, width int) []byte {

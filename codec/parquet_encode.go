@@ -56,10 +56,10 @@ func newParquetEncoder(w io.Writer, meta Meta, info ChunkInfo) (*parquetEncoder,
 		p.chunks[i].leaf, p.chunks[i].z = l, z
 	}
 	at := func(i int) *columnChunk { return &p.chunks[i] }
-	p.times = timeColumns{micros: at(colTime), nanos: at(colTimeNano)}
-	p.seqs.chunk = at(colSeq)
+	p.times = timeColumns{micros: at(colTime), nanos: at(colTimeNano), vals: make([]int64, 0, deltaPageRows)}
+	p.seqs = seqColumn{chunk: at(colSeq), vals: make([]int64, 0, deltaPageRows)}
 	p.stream.chunk = at(colStream)
-	p.bodies = bodyColumns{body: at(colBody), raw: at(colBodyRaw)}
+	p.bodies = bodyColumns{body: at(colBody), raw: at(colBodyRaw), buf: make([]byte, 0, bodyPageBytes)}
 	p.bodies.rawRuns.reset(1)
 	p.partial.chunk = at(colPartial)
 	p.parts = partsColumns{seq: at(colPartsSeq), bytes: at(colPartsBytes)}
@@ -188,12 +188,9 @@ func (p *parquetEncoder) writeFile() error {
 	for i := range p.chunks {
 		c := &p.chunks[i]
 		rg.Columns = append(rg.Columns, format.ColumnChunk{FileOffset: w.n, MetaData: c.metadata(w.n)})
-		for k := range c.pages {
-			c.pages[k].Offset += w.n
-		}
-		w.write(c.buf)
+		c.writeTo(w)
 		rg.TotalByteSize += c.uncompressed
-		rg.TotalCompressedSize += int64(len(c.buf))
+		rg.TotalCompressedSize += c.size()
 	}
 	for i := range p.chunks {
 		if x := p.chunks[i].columnIndex(); x != nil {

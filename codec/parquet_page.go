@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -30,16 +31,16 @@ type page struct {
 type columnChunk struct {
 	leaf
 	z     *zstd.Encoder
-	buf   []byte // pages with their headers, the dictionary first
+	dict  []byte // the dictionary page with its header; nil for none
+	data  pageStore
 	tmp   []byte
 	plain bool // written PLAIN whatever the leaf says: a column without values
 
-	dictBytes    int64 // size of the dictionary page with its header; 0 for none
 	uncompressed int64 // of all pages, with headers
 	rows         int64
 	values       int64
 	nulls        int64
-	pages        []format.PageLocation // offsets from the start of buf
+	pages        []format.PageLocation // offsets from the start of data
 	min, max     []byte
 	index        format.ColumnIndex
 	unbounded    bool // a minimum or maximum was too long to keep
@@ -60,8 +61,8 @@ func (c *columnChunk) addPage(p *page) error {
 
 // addCompressed appends p, which body is the compression of.
 func (c *columnChunk) addCompressed(p *page, body []byte) error {
-	offset := int64(len(c.buf))
-	err := c.appendPage(format.PageHeader{
+	offset := c.data.size
+	head, err := c.header(format.PageHeader{
 		Type:                 format.DataPage,
 		UncompressedPageSize: int32(len(p.data)),
 		DataPageHeader: thrift.New(format.DataPageHeader{
@@ -74,9 +75,10 @@ func (c *columnChunk) addCompressed(p *page, body []byte) error {
 	if err != nil {
 		return err
 	}
+	c.data.add(head, body)
 	c.pages = append(c.pages, format.PageLocation{
 		Offset:             offset,
-		CompressedPageSize: int32(int64(len(c.buf)) - offset),
+		CompressedPageSize: int32(c.data.size - offset),
 		FirstRowIndex:      c.rows,
 	})
 	c.rows += int64(p.rows)
@@ -86,17 +88,14 @@ func (c *columnChunk) addCompressed(p *page, body []byte) error {
 	return nil
 }
 
-// addDictionary writes the dictionary page, before any data page was added or
-// after all of them were.
+// addDictionary makes the dictionary page. The data pages may be there already.
 func (c *columnChunk) addDictionary(values []string) error {
 	var data []byte
 	for _, v := range values {
 		data = appendPlainBytes(data, v)
 	}
 	c.tmp = c.z.EncodeAll(data, c.tmp[:0])
-	pages := c.buf
-	c.buf = nil
-	err := c.appendPage(format.PageHeader{
+	head, err := c.header(format.PageHeader{
 		Type:                 format.DictionaryPage,
 		UncompressedPageSize: int32(len(data)),
 		DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{
@@ -104,25 +103,54 @@ func (c *columnChunk) addDictionary(values []string) error {
 			Encoding:  format.Plain,
 		}),
 	}, c.tmp)
-	c.dictBytes = int64(len(c.buf))
-	for i := range c.pages {
-		c.pages[i].Offset += c.dictBytes
-	}
-	c.buf = append(c.buf, pages...)
+	c.dict = slices.Concat(head, c.tmp)
 	return err
 }
 
-func (c *columnChunk) appendPage(h format.PageHeader, body []byte) error {
+// header completes and marshals the header of a page that compresses to body.
+func (c *columnChunk) header(h format.PageHeader, body []byte) ([]byte, error) {
 	h.CompressedPageSize = int32(len(body))
 	h.CRC = int32(crc32.ChecksumIEEE(body))
 	head, err := marshalThrift(&h)
 	if err != nil {
-		return fmt.Errorf("encode page header of %s: %w", c.path, err)
+		return nil, fmt.Errorf("encode page header of %s: %w", c.path, err)
 	}
 	c.uncompressed += int64(len(head)) + int64(h.UncompressedPageSize)
-	c.buf = append(c.buf, head...)
-	c.buf = append(c.buf, body...)
-	return nil
+	return head, nil
+}
+
+// size is how many bytes the column takes in the file.
+func (c *columnChunk) size() int64 { return int64(len(c.dict)) + c.data.size }
+
+// writeTo writes the column and makes the pages' offsets those in the file.
+func (c *columnChunk) writeTo(w *countingWriter) {
+	w.write(c.dict)
+	for i := range c.pages {
+		c.pages[i].Offset += w.n
+	}
+	for _, b := range c.data.blocks {
+		w.write(b)
+	}
+}
+
+// A pageStore keeps bytes in blocks, so that growing copies nothing.
+type pageStore struct {
+	blocks [][]byte
+	size   int64
+}
+
+const storeBlockBytes = 1 << 20
+
+func (s *pageStore) add(head, body []byte) {
+	n := len(head) + len(body)
+	last := len(s.blocks) - 1
+	if last < 0 || len(s.blocks[last])+n > cap(s.blocks[last]) {
+		// Small columns stay small: a block is as large as all before it.
+		s.blocks = append(s.blocks, make([]byte, 0, max(n, int(min(s.size, storeBlockBytes)))))
+		last++
+	}
+	s.blocks[last] = append(append(s.blocks[last], head...), body...)
+	s.size += int64(n)
 }
 
 func (c *columnChunk) addBounds(p *page) {
@@ -192,11 +220,11 @@ func (c *columnChunk) metadata(offset int64) format.ColumnMetaData {
 		Codec:                 format.Zstd,
 		NumValues:             c.values,
 		TotalUncompressedSize: c.uncompressed,
-		TotalCompressedSize:   int64(len(c.buf)),
-		DataPageOffset:        offset + c.dictBytes,
+		TotalCompressedSize:   c.size(),
+		DataPageOffset:        offset + int64(len(c.dict)),
 		Statistics:            format.Statistics{NullCount: c.nulls},
 	}
-	if c.dictBytes > 0 {
+	if len(c.dict) > 0 {
 		m.DictionaryPageOffset = offset
 		m.Encoding = append(m.Encoding, format.Plain)
 		m.EncodingStats = append(m.EncodingStats, format.PageEncodingStats{

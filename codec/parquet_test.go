@@ -44,7 +44,7 @@ func (r *countingReader) ReadAt(b []byte, off int64) (int, error) {
 
 // A range reads little, in few requests.
 func TestFewReads(t *testing.T) {
-	all := plainEntries(200_000)
+	all := plainEntries(120_000)
 	last := all[len(all)-1].Seq
 	for _, f := range Formats() {
 		b, _ := encodeAll(t, f, testMeta(), all)
@@ -145,7 +145,7 @@ func TestDamageIsNoticed(t *testing.T) {
 			}
 			wantSame(t, string(f)+" "+what, got, all)
 		}
-		for i := 0; i < len(b); i += 1 + len(b)/1500 {
+		for i := 0; i < len(b); i += 1 + len(b)/800 {
 			damaged := bytes.Clone(b)
 			damaged[i] ^= 1 << g.IntN(8)
 			check(fmt.Sprintf("byte %d of %d", i, len(b)), damaged)
