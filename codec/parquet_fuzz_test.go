@@ -1,6 +1,9 @@
 package codec
 
 import (
+	"bytes"
+	"io"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/parquet-go/parquet-go/encoding/delta"
@@ -59,4 +62,35 @@ func fuzzParts(b []byte, rows int) {
 			return
 		}
 	}
+}
+
+func FuzzParquetDecoder(f *testing.F) { fuzzDecoder(f, Parquet) }
+
+func FuzzNDJSONDecoder(f *testing.F) { fuzzDecoder(f, NDJSON) }
+
+// fuzzDecoder looks for panics, endless reading, and errors of another kind.
+func fuzzDecoder(f *testing.F, format Format) {
+	g := &generator{Rand: rand.New(rand.NewPCG(4, 4))}
+	for _, n := range []int{0, 1, 5, 60} {
+		b, _ := encodeAll(f, format, Meta{}, g.entries(n))
+		f.Add(b, int64(All), int64(0))
+		f.Add(b, int64(3), int64(0))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, tail, from int64) {
+		dec, err := NewDecoder(format, bytes.NewReader(b), int64(len(b)), Range{Tail: tail, FromSeq: from})
+		if err != nil {
+			wantCorrupt(t, err)
+			return
+		}
+		defer dec.Close()
+		var e Entry
+		for range 1 << 16 {
+			if err := dec.Next(&e); err == io.EOF {
+				return
+			} else if err != nil {
+				wantCorrupt(t, err)
+				return
+			}
+		}
+	})
 }

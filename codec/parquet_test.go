@@ -200,6 +200,22 @@ func TestAppendValidUTF8(t *testing.T) {
 	}
 }
 
+func TestIsASCII(t *testing.T) {
+	for n := range 70 {
+		b := bytes.Repeat([]byte{0x7f}, n)
+		if !isASCII(b) {
+			t.Errorf("%d bytes of ASCII", n)
+		}
+		for i := range b {
+			b[i] = 0x80
+			if isASCII(b) {
+				t.Errorf("byte %d of %d is not ASCII", i, n)
+			}
+			b[i] = 0
+		}
+	}
+}
+
 // A source may be anything, but a string column holds UTF-8 only.
 func TestSources(t *testing.T) {
 	var all []Entry
@@ -254,33 +270,15 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-func FuzzParquetDecoder(f *testing.F) { fuzzDecoder(f, Parquet) }
-
-func FuzzNDJSONDecoder(f *testing.F) { fuzzDecoder(f, NDJSON) }
-
-// fuzzDecoder looks for panics, endless reading, and errors of another kind.
-func fuzzDecoder(f *testing.F, format Format) {
-	g := &generator{Rand: rand.New(rand.NewPCG(4, 4))}
-	for _, n := range []int{0, 1, 5, 60} {
-		b, _ := encodeAll(f, format, Meta{}, g.entries(n))
-		f.Add(b, int64(All), int64(0))
-		f.Add(b, int64(3), int64(0))
+// Pages allocate, entries do not.
+func TestNoAllocationPerEntry(t *testing.T) {
+	all := plainEntries(50_000)
+	file, _ := encodeAll(t, Parquet, testMeta(), all)
+	ndjson := testing.AllocsPerRun(1, func() { encodeAll(t, NDJSON, testMeta(), all) })
+	encode := testing.AllocsPerRun(1, func() { encodeAll(t, Parquet, testMeta(), all) })
+	decode := testing.AllocsPerRun(1, func() { _, _ = drain(Parquet, bytes.NewReader(file), int64(len(file))) })
+	t.Logf("%d entries: encode %.0f, NDJSON encode %.0f, decode %.0f allocations", len(all), encode, ndjson, decode)
+	if limit := float64(len(all) / 20); encode > limit || ndjson > limit || decode > limit {
+		t.Errorf("more than %.0f allocations", limit)
 	}
-	f.Fuzz(func(t *testing.T, b []byte, tail, from int64) {
-		dec, err := NewDecoder(format, bytes.NewReader(b), int64(len(b)), Range{Tail: tail, FromSeq: from})
-		if err != nil {
-			wantCorrupt(t, err)
-			return
-		}
-		defer dec.Close()
-		var e Entry
-		for range 1 << 16 {
-			if err := dec.Next(&e); err == io.EOF {
-				return
-			} else if err != nil {
-				wantCorrupt(t, err)
-				return
-			}
-		}
-	})
 }
