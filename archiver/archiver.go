@@ -135,7 +135,7 @@ func (a *Archiver) attach(id string, srcs []Source) error {
 	a.mu.Lock()
 	if a.closing {
 		a.mu.Unlock()
-		return errors.New("attach fifo: coldtail is shutting down")
+		return fmt.Errorf("attach fifo: %w", ErrClosing)
 	}
 	var fresh []Source
 	for _, src := range srcs {
@@ -164,12 +164,16 @@ func (a *Archiver) attach(id string, srcs []Source) error {
 // Detach drains a FIFO and closes it: when it returns nil, all entries that
 // were written to it are in the spool. A FIFO that is not attached is emptied
 // and closed, if there is one: nobody knows whose entries these are, but who
-// writes them must not stay blocked.
+// writes them must not stay blocked. ErrClosing tells that the FIFO was closed
+// before it was empty, as Run is ending.
 func (a *Archiver) Detach(ctx context.Context, path string) error {
 	a.mu.Lock()
-	s := a.paths[path]
+	s, closing := a.paths[path], a.closing
 	a.mu.Unlock()
-	if s == nil {
+	switch {
+	case closing:
+		return ErrClosing
+	case s == nil:
 		return a.discard(path)
 	}
 	err := s.detach(ctx, path)

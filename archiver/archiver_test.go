@@ -487,3 +487,23 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestDetachWhileClosing: the registry must keep a FIFO that was not drained.
+func TestDetachWhileClosing(t *testing.T) {
+	g := newRig(t)
+	d := newDaemon(t)
+	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+	a := g.a
+	g.stop()
+	d.print("left in the pipe")
+	if err := a.Detach(t.Context(), d.path); !errors.Is(err, ErrClosing) {
+		t.Fatalf("got %v, want ErrClosing", err)
+	}
+	g.start()
+	src := source(d.path, idA)
+	src.Resume = true
+	check(t, g.a.Attach(t.Context(), src))
+	check(t, g.a.Detach(t.Context(), d.path))
+	g.flush()
+	g.want(idA, []string{"left in the pipe"})
+}

@@ -18,7 +18,8 @@ type fifo struct {
 	path    string
 	fd      int
 	detach  atomic.Bool   // Detach asks to drain and close it
-	done    chan struct{} // closed once it is
+	done    chan struct{} // closed once it is closed
+	drained bool          // it was empty then; read it after done
 	release func()        // ends the followers' waiting
 	polled  bool
 	pipe    int          // the pipe's size in bytes, before it was enlarged

@@ -73,7 +73,7 @@ func (s *stream) attach(srcs ...Source) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
-		return errors.New("attach fifo: coldtail is shutting down")
+		return fmt.Errorf("attach fifo: %w", ErrClosing)
 	}
 	var added []*fifo
 	var errs []error
@@ -117,6 +117,10 @@ func (s *stream) attach(srcs ...Source) error {
 
 var errUnknown = errors.New("fifo is not attached")
 
+// ErrClosing tells that Run is ending: what is in the FIFO stays there for the
+// next start.
+var ErrClosing = errors.New("coldtail is shutting down")
+
 // detach drains the FIFO and waits until it is closed.
 func (s *stream) detach(ctx context.Context, path string) error {
 	s.mu.Lock()
@@ -134,6 +138,9 @@ func (s *stream) detach(ctx context.Context, path string) error {
 	}
 	select {
 	case <-f.done:
+		if !f.drained {
+			return ErrClosing
+		}
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("drain fifo %s: %w", path, context.Cause(ctx))
@@ -340,6 +347,7 @@ func (s *stream) end(f *fifo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fifos = slices.DeleteFunc(s.fifos, func(o *fifo) bool { return o == f })
+	f.drained = true
 	s.close(f)
 }
 

@@ -134,10 +134,8 @@ func (a *Archiver) archive(ctx context.Context, s *stream, seg int64) error {
 // put stores a chunk, after the markers that announce it.
 func (a *Archiver) put(ctx context.Context, c *encoded, meta codec.Meta) error {
 	m := c.meta
-	err := a.markers.put(ctx, a.bucket,
-		chunk.Name{Service: meta.ServiceName, Name: meta.ContainerName, Host: meta.HostName, ContainerID: m.ContainerID}.Key(),
-		m.DayKey())
-	if err != nil {
+	name := chunk.Name{Service: meta.ServiceName, Name: meta.ContainerName, Host: meta.HostName, ContainerID: m.ContainerID}
+	if err := a.markers.put(ctx, a.bucket, name.Key(), m.DayKey()); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -160,24 +158,27 @@ type markers struct {
 // maxMarkers bounds what is remembered; putting one again does no harm.
 const maxMarkers = 10_000
 
-func (m *markers) put(ctx context.Context, b bucket.Bucket, keys ...string) error {
-	for _, k := range keys {
-		m.mu.Lock()
-		known := m.known[k]
-		m.mu.Unlock()
-		if known {
-			continue
-		}
+// put stores the markers of a container's name and of a day, once for each
+// pair: a bounded folder drops the names of containers that have no day left.
+func (m *markers) put(ctx context.Context, b bucket.Bucket, name, day string) error {
+	pair := name + "\n" + day
+	m.mu.Lock()
+	known := m.known[pair]
+	m.mu.Unlock()
+	if known {
+		return nil
+	}
+	for _, k := range []string{name, day} {
 		if err := b.Put(ctx, k, bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}); err != nil {
 			return fmt.Errorf("put index marker: %w", err)
 		}
-		m.mu.Lock()
-		if m.known == nil || len(m.known) >= maxMarkers {
-			m.known = map[string]bool{}
-		}
-		m.known[k] = true
-		m.mu.Unlock()
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil || len(m.known) >= maxMarkers {
+		m.known = map[string]bool{}
+	}
+	m.known[pair] = true
 	return nil
 }
 

@@ -226,7 +226,11 @@ func (d *Driver) detach(ctx context.Context, parts Parts, file string) {
 			d.cfg.Logger.Error("cannot attach a fifo again that is being stopped", "container", src.Meta.ContainerID, "err", err)
 		}
 	}
-	if err := parts.Archiver.Detach(ctx, file); err != nil {
+	err := parts.Archiver.Detach(ctx, file)
+	if errors.Is(err, archiver.ErrClosing) {
+		return // the next start drains it: it must not be forgotten
+	}
+	if err != nil {
 		d.cfg.Logger.Error("cannot drain a fifo", "err", err)
 	}
 	d.forget(parts.Registry, file)
