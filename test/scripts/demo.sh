@@ -43,7 +43,7 @@ sizes_and_names() { awk '{sub(/^\.\//, "", $9); printf "%9d  %s\n", $5, $9}' | s
 # summary FILE: how much was read back, and its end.
 summary() {
 	note "$(wc -l <"$1") lines, $(wc -c <"$1") bytes; the first and the last:"
-	cut -c -72 "$1" | head -n 2 | sed 's/^/  /'
+	head -n 2 "$1" | cut -c -72 | sed 's/^/  /'
 	note "  …"
 	tail -n 2 "$1" | cut -c -72 | sed 's/^/  /'
 	note
@@ -81,7 +81,7 @@ without_engine() {
 # of things, which works for whoever may use the engine, also without root.
 in_engine() {
 	docker run --rm --network none --log-driver none \
-		-v "$state:/state:ro" -v "${COLDTAIL_EXEC_ROOT:-/run/docker}/plugins/$id:/plugin" \
+		-v "$state:/state:ro" -v "/run/docker/plugins/$id:/plugin" \
 		-v "$binary:/coldtail:ro" "$image" "$@"
 }
 

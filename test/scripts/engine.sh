@@ -6,8 +6,8 @@
 # temporary directory, which it stops by its pid at the end. Otherwise it
 # refuses with one line and status 3.
 #
-# COMMAND sees DOCKER_HOST where the engine is ours, and COLDTAIL_EXEC_ROOT: the
-# engine's --exec-root, below which plugins' sockets are.
+# COMMAND sees DOCKER_HOST where the engine is ours. Plugins' sockets are in
+# /run/docker/plugins/ID in any case, whatever --exec-root says.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,7 +15,6 @@ set -euo pipefail
 [ $# -gt 0 ] || die "usage: engine.sh COMMAND..."
 
 if engine_answers; then
-	export COLDTAIL_EXEC_ROOT=${COLDTAIL_EXEC_ROOT:-/run/docker}
 	exec "$@"
 fi
 
@@ -93,7 +92,7 @@ echo '{}' >"$dir/daemon.json"
 note "starting dockerd in $dir"
 start_daemon
 
-export DOCKER_HOST="unix://$dir/docker.sock" COLDTAIL_EXEC_ROOT="$dir/exec"
+export DOCKER_HOST="unix://$dir/docker.sock"
 # In the background, so that a signal to this script is handled at once.
 "$@" &
 child=$!

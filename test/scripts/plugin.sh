@@ -3,7 +3,8 @@
 #
 # COLDTAIL_* variables that the plugin knows are passed to it, and so are AWS_*
 # for an s3:// bucket and MINIO_* for a minio:// one: credentials that stand in
-# the environment for another purpose stay out of the plugin's settings.
+# the environment for another purpose stay out of the plugin's settings. So do
+# names of files, which the plugin would look for in its own file system.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -46,8 +47,11 @@ while read -r variable; do
 	value=${!variable:-}
 	[ -n "$value" ] || continue
 	case $variable in
+	*_FILE) continue ;;
+	COLDTAIL_*) ;;
 	AWS_*) [[ $bucket == s3://* ]] || continue ;;
 	MINIO_*) [[ $bucket == minio://* ]] || continue ;;
+	*) continue ;;
 	esac
 	settings+=("$variable=$value")
 done < <(docker plugin inspect --format '{{range .Config.Env}}{{if .Settable}}{{println .Name}}{{end}}{{end}}' "$name" |
