@@ -200,22 +200,6 @@ func TestAppendValidUTF8(t *testing.T) {
 	}
 }
 
-func TestIsASCII(t *testing.T) {
-	for n := range 70 {
-		b := bytes.Repeat([]byte{0x7f}, n)
-		if !isASCII(b) {
-			t.Errorf("%d bytes of ASCII", n)
-		}
-		for i := range b {
-			b[i] = 0x80
-			if isASCII(b) {
-				t.Errorf("byte %d of %d is not ASCII", i, n)
-			}
-			b[i] = 0
-		}
-	}
-}
-
 // A source may be anything, but a string column holds UTF-8 only.
 func TestSources(t *testing.T) {
 	var all []Entry
