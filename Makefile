@@ -34,8 +34,9 @@ lint: ## formatting, vet, golangci-lint with the import graph, shellcheck, tidy 
 e2e: build ## end to end on a real Docker engine, started here if root and none answers
 	test/scripts/engine.sh test/scripts/e2e.sh
 
-bench: ## benchmarks; BENCH=pattern selects
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: ## benchmarks beside their peers, in one run; BENCH=pattern selects
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./codec ./archiver/spool
+	cd test && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./bench
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	test/scripts/fuzz.sh $(FUZZTIME)

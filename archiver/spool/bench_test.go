@@ -15,53 +15,6 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
-// BenchmarkFill is what ingesting costs an entry: from a full pipe, over the
-// segment file, to a numbered, checksummed entry that a follower could read.
-// The daemon's side of the pipe is not counted.
-func BenchmarkFill(b *testing.B) {
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_NONBLOCK|unix.O_CLOEXEC); err != nil {
-		b.Fatal(err)
-	}
-	defer unix.Close(p[0])
-	defer unix.Close(p[1])
-	if _, err := unix.FcntlInt(uintptr(p[0]), unix.F_SETPIPE_SZ, 1<<20); err != nil {
-		b.Skipf("the pipe cannot be enlarged: %v", err)
-	}
-	l, _, err := Open(Config{Dir: filepath.Join(b.TempDir(), "c"), ContainerID: "c", SpoolID: "s", Logger: slog.New(slog.DiscardHandler), Now: time.Now})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	frame := codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: bytes.Repeat([]byte("x"), 165)})
-	perPipe := (1 << 20) / (len(frame) + 32)
-	full := bytes.Repeat(frame, perPipe)
-	b.SetBytes(int64(len(frame)))
-	b.ReportAllocs()
-	b.ResetTimer()
-	for done := 0; done < b.N; {
-		n := min(perPipe, b.N-done)
-		b.StopTimer()
-		if _, err := unix.Write(p[1], full[:n*len(frame)]); err != nil {
-			b.Fatal(err)
-		}
-		b.StartTimer()
-		for {
-			f, err := l.Fill(p[0], "fifo")
-			if err != nil {
-				b.Fatal(err)
-			}
-			if f.ActiveBytes > 64<<20 {
-				l.Roll()
-			}
-			if f.Bytes == 0 {
-				break
-			}
-		}
-		done += n
-	}
-}
-
 // BenchmarkCursor reads a segment from the page cache.
 func BenchmarkCursor(b *testing.B) {
 	const entries = 200_000
