@@ -77,7 +77,10 @@ func newPlugin(name string, env ...string) (*plugin, error) {
 		return nil, fmt.Errorf("make plugin: %w\n%s", err, out)
 	}
 	p := &plugin{name: name}
-	return p, p.locate(ctx)
+	if err := p.locate(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // locate finds the plugin's socket and state on the host.
@@ -90,7 +93,7 @@ func (p *plugin) locate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.socket = filepath.Join("/run/docker/plugins", id, "coldtail.sock")
+	p.socket = fmt.Sprintf("/run/docker/plugins/%s/coldtail.sock", id)
 	p.state = filepath.Join(root, "plugins", id, "propagated-mount")
 	for _, path := range []string{p.socket, p.state} {
 		if _, err := os.Stat(path); err != nil {
