@@ -66,6 +66,9 @@ func (rd *reading) group(ctx context.Context, g group, from int64) error {
 		if err != nil {
 			return err
 		}
+		if from == 0 {
+			in.left = n - 1 // it holds the first already
+		}
 		total += n
 		ins = append(ins, in)
 	}
@@ -94,6 +97,7 @@ type input struct {
 	d    codec.Decoder
 	e    codec.Entry // the next one
 	name string
+	left int64 // how many follow, as the key says; -1 where that is not known
 	done bool
 }
 
@@ -101,8 +105,13 @@ func (in *input) advance() error {
 	err := in.d.Next(&in.e)
 	if errors.Is(err, io.EOF) {
 		in.done = true
+		if in.left > 0 {
+			// An object that was cut at one of its inner ends looks whole.
+			return &codec.CorruptError{What: in.name, Offset: -1, Err: fmt.Errorf("it lacks %d entries that its key promises", in.left)}
+		}
 		return nil
 	}
+	in.left--
 	var corrupt *codec.CorruptError
 	if err != nil && !errors.As(err, &corrupt) {
 		return &codec.CorruptError{What: in.name, Offset: -1, Err: err}
@@ -127,7 +136,7 @@ func (rd *reading) open(ctx context.Context, o chunk.Chunk, rg codec.Range) (*in
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", key, err)
 	}
-	in := &input{d: d, name: key}
+	in := &input{d: d, name: key, left: -1}
 	if err := in.advance(); err != nil {
 		_ = d.Close()
 		return nil, fmt.Errorf("open %s: %w", key, err)
