@@ -226,13 +226,13 @@ func (a *Archiver) discard(path string) error {
 	return nil
 }
 
-// Snapshot opens what the spool holds of a container.
+// Snapshot returns what the spool holds of a container.
 func (a *Archiver) Snapshot(containerID string) (*spool.Snapshot, error) {
 	s, err := a.stream(containerID)
 	if err != nil {
 		return nil, err
 	}
-	return s.log.Snapshot()
+	return s.log.Snapshot(), nil
 }
 
 // all returns the open streams.

@@ -212,7 +212,6 @@ func TestDetachDrains(t *testing.T) {
 		for _, v := range sn.Segments {
 			n += v.Entries()
 		}
-		check(t, sn.Close())
 		if n != int64(len(lines)) {
 			t.Fatalf("%d entries in the spool, want %d", n, len(lines))
 		}

@@ -18,7 +18,7 @@ import (
 // Config says what a Reader reads from.
 type Config struct {
 	Bucket bucket.Bucket // repeated through bucket.Retry, for at most Timeout
-	// Local opens what the spool holds of a container; nil reads the bucket alone.
+	// Local tells what the spool holds of a container; nil reads the bucket alone.
 	Local func(containerID string) (*spool.Snapshot, error)
 	// LocalSince is when the spool was made: a container that is younger has no
 	// objects but those that the spool knows, and needs no listing.
@@ -115,7 +115,6 @@ func (rd *reading) pass(ctx context.Context, tail, from int64) (next int64, err 
 		if sn, err = rd.r.cfg.Local(rd.q.ContainerID); err != nil {
 			return 0, err
 		}
-		defer sn.Close()
 	}
 	p := planLocal(sn, tail, from)
 	if rd.needsBucket(sn, p) {

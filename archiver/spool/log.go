@@ -100,6 +100,9 @@ func Open(cfg Config) (l *Log, quarantined int, err error) {
 func (l *Log) arrange() {
 	slices.SortFunc(l.segments, func(a, b *segment) int { return int(a.header.SegmentSeq - b.header.SegmentSeq) })
 	for i, s := range l.segments {
+		if i > 0 && reflect.DeepEqual(s.header.Frozen, l.segments[i-1].header.Frozen) {
+			s.header.Frozen = l.segments[i-1].header.Frozen // one copy for hundreds of segments
+		}
 		l.stream.LastSeq = max(l.stream.LastSeq, s.lastSeq)
 		l.stream.LastSegment = max(l.stream.LastSegment, s.header.SegmentSeq)
 		switch {

@@ -15,17 +15,18 @@ import (
 // ErrGone tells that what a cursor would read next was evicted: the bucket has it.
 var ErrGone = errors.New("segment is no longer in the spool")
 
-// Snapshot is what a log held at one moment. Close it.
+// Snapshot is what a log held at one moment.
 type Snapshot struct {
 	log *Log
-	// Segments are opened, oldest first.
+	// Segments are those with entries, oldest first. Their files are opened when
+	// a cursor gets there, as there may be hundreds of them.
 	Segments []*View
 	// LastSeq is the last entry's number; 0 while there were none.
 	LastSeq int64
 	ending  int
 }
 
-// View is a segment opened for reading.
+// View is a segment for reading.
 type View struct {
 	Header  Header
 	State   State
@@ -33,7 +34,7 @@ type View struct {
 
 	log  *Log
 	seg  *segment
-	data *os.File
+	data *os.File // nil until it is opened
 	idx  *os.File
 	recs []Record // once the segment is no longer active
 }
@@ -41,52 +42,62 @@ type View struct {
 // Entries is how many entries the segment held when the snapshot was taken.
 func (v *View) Entries() int64 { return v.LastSeq - v.Header.FirstSeq + 1 }
 
-// Snapshot opens what the log holds now.
-func (l *Log) Snapshot() (*Snapshot, error) {
+// Snapshot returns what the log holds now.
+func (l *Log) Snapshot() *Snapshot {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	sn := &Snapshot{log: l, LastSeq: l.lastSeq(), ending: l.endings}
 	for _, s := range l.segments {
-		if s.entries() == 0 && s.rolled {
-			continue
+		if s.entries() > 0 || !s.rolled {
+			sn.Segments = append(sn.Segments, l.view(s))
 		}
-		v, err := l.view(s)
-		if err != nil {
-			l.mu.Unlock()
-			return nil, errors.Join(err, sn.Close())
-		}
-		sn.Segments = append(sn.Segments, v)
 	}
-	l.mu.Unlock()
-	return sn, nil
+	return sn
 }
 
 // Objects are all that were archived from this spool up to now, in the order of
-// archiving. As the segments were opened before, what was archived in between
-// is in both, and nothing is in neither.
+// archiving. What was archived since the snapshot is in both: nothing is in neither.
 func (sn *Snapshot) Objects() ([]Object, error) { return readObjects(sn.log.cfg.Dir) }
 
-// OpenSegment opens one segment for reading.
+// OpenSegment opens one segment for reading; close it.
 func (l *Log) OpenSegment(segmentSeq int64) (*View, error) {
 	s := l.find(segmentSeq)
 	if s == nil {
 		return nil, fmt.Errorf("open segment %d: %w", segmentSeq, ErrGone)
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.view(s)
+	v := l.view(s)
+	l.mu.Unlock()
+	return v, v.open()
 }
 
-// view opens a segment. Called with mu held, under which names do not change.
-func (l *Log) view(s *segment) (*View, error) {
-	data, err := os.Open(s.path(s.state.ext()))
-	if err != nil {
-		return nil, fmt.Errorf("open segment: %w", err)
+// view describes a segment. Called with mu held.
+func (l *Log) view(s *segment) *View {
+	return &View{Header: s.header, State: s.state, LastSeq: s.lastSeq, log: l, seg: s}
+}
+
+// open opens the segment's files, whatever their names are by now. ErrGone
+// tells that it was archived and evicted since.
+func (v *View) open() error {
+	if v.data != nil {
+		return nil
 	}
-	idx, err := os.Open(s.path(extIndex))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open segment: %w", err), data.Close())
+	l := v.log
+	l.mu.Lock() // names do not change meanwhile
+	defer l.mu.Unlock()
+	if !slices.Contains(l.segments, v.seg) {
+		return fmt.Errorf("open segment %d: %w", v.Header.SegmentSeq, ErrGone)
 	}
-	return &View{Header: s.header, State: s.state, LastSeq: s.lastSeq, log: l, seg: s, data: data, idx: idx}, nil
+	data, err := os.Open(v.seg.path(v.seg.state.ext()))
+	if err != nil {
+		return fmt.Errorf("open segment: %w", err)
+	}
+	idx, err := os.Open(v.seg.path(extIndex))
+	if err != nil {
+		return errors.Join(fmt.Errorf("open segment: %w", err), data.Close())
+	}
+	v.data, v.idx = data, idx
+	return nil
 }
 
 // Cursor reads the segment as it was when it was opened.
@@ -95,16 +106,13 @@ func (v *View) Cursor() *Cursor {
 	return sn.Cursor(0)
 }
 
-// Close releases the segment's files.
-func (v *View) Close() error { return errors.Join(v.data.Close(), v.idx.Close()) }
-
-// Close releases every segment's files.
-func (sn *Snapshot) Close() error {
-	var err error
-	for _, v := range sn.Segments {
-		err = errors.Join(err, v.Close())
+// Close releases the segment's files, if they are open.
+func (v *View) Close() error {
+	if v.data == nil {
+		return nil
 	}
-	sn.Segments = nil
+	err := errors.Join(v.data.Close(), v.idx.Close())
+	v.data, v.idx, v.recs = nil, nil, nil
 	return err
 }
 
@@ -171,7 +179,6 @@ func findPiece(recs []Record, off int64) piece {
 type Cursor struct {
 	sn   *Snapshot
 	view *View
-	own  bool // the view was opened by the cursor
 	i    int
 	off  int64
 	seq  int64
@@ -268,26 +275,23 @@ func (c *Cursor) corrupt(p piece, err error) error {
 // advance goes to the next view: of the snapshot first, then of the log.
 func (c *Cursor) advance(ctx context.Context, follow bool, idle func() error) error {
 	if c.i < len(c.sn.Segments) {
-		return c.enter(c.sn.Segments[c.i], false)
+		return c.enter(c.sn.Segments[c.i])
 	}
 	for follow {
 		l := c.sn.log
 		l.mu.Lock()
 		i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.lastSeq >= c.seq || s == l.active })
+		gone := i < 0 && l.hasFrom(c.seq) || i >= 0 && c.missed(l.segments[i])
 		var v *View
-		var err error
-		switch {
-		case i < 0 && l.hasFrom(c.seq), i >= 0 && c.missed(l.segments[i]):
-			err = fmt.Errorf("read on from entry %d: %w", c.seq, ErrGone)
-		case i >= 0:
-			v, err = l.view(l.segments[i])
+		if i >= 0 {
+			v = l.view(l.segments[i])
 		}
 		l.mu.Unlock()
-		if err != nil {
-			return err
+		if gone {
+			return fmt.Errorf("read on from entry %d: %w", c.seq, ErrGone)
 		}
 		if v != nil {
-			return c.enter(v, true)
+			return c.enter(v)
 		}
 		if err := c.wait(ctx, idle); err != nil {
 			return err
@@ -303,8 +307,12 @@ func (c *Cursor) missed(s *segment) bool {
 }
 
 // enter places the cursor at the batch of v that holds entry c.seq.
-func (c *Cursor) enter(v *View, own bool) error {
-	c.view, c.own, c.off = v, own, 0
+func (c *Cursor) enter(v *View) error {
+	if err := v.open(); err != nil {
+		c.seq = max(c.seq, v.Header.FirstSeq)
+		return err
+	}
+	c.view, c.off = v, 0
 	for off := int64(0); c.seq > v.Header.FirstSeq; {
 		p, err := v.next(off)
 		if err != nil {
@@ -329,9 +337,7 @@ func (c *Cursor) enter(v *View, own bool) error {
 }
 
 func (c *Cursor) leave() {
-	if c.own {
-		_ = c.view.Close() // only read from
-	}
+	_ = c.view.Close() // only read from
 	c.view = nil
 	c.i++
 }
@@ -385,11 +391,11 @@ func (c *Cursor) release() {
 	c.held = nil
 }
 
-// Close ends the reading; the snapshot stays open.
+// Close ends the reading and releases the file that was being read.
 func (c *Cursor) Close() error {
 	c.release()
-	if c.view != nil && c.own {
-		return c.view.Close()
+	if c.view == nil {
+		return nil
 	}
-	return nil
+	return c.view.Close()
 }

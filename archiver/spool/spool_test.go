@@ -100,11 +100,7 @@ func (g *rig) fill() (total Filled) {
 // read collects lines from a snapshot and checks that sequence numbers are dense.
 func (g *rig) read(fromSeq int64) []string {
 	g.t.Helper()
-	sn, err := g.log.Snapshot()
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	defer sn.Close()
+	sn := g.log.Snapshot()
 	c := sn.Cursor(fromSeq)
 	defer c.Close()
 	return collect(g.t, c, fromSeq, false)
@@ -190,9 +186,7 @@ func TestLifecycle(t *testing.T) {
 	if got := g.log.Info().LastSeq; got != first+5 {
 		t.Fatalf("last seq %d, want %d", got, first+5)
 	}
-	sn, err := g.log.Snapshot()
-	check(t, err)
-	defer sn.Close()
+	sn := g.log.Snapshot()
 	if got, err := sn.Objects(); err != nil || !slices.Equal(got, objs) {
 		t.Fatalf("objects %v, %v", got, err)
 	}
@@ -236,9 +230,7 @@ func TestRollWaitsForTheFramesEnd(t *testing.T) {
 	g.sent = append(g.sent, "b")
 	g.fill()
 	g.want(g.sent)
-	sn, err := g.log.Snapshot()
-	check(t, err)
-	defer sn.Close()
+	sn := g.log.Snapshot()
 	if len(sn.Segments) != 2 || sn.Segments[0].Entries() != 1 || sn.Segments[1].Entries() != 1 {
 		t.Fatalf("%d segments", len(sn.Segments))
 	}
@@ -354,10 +346,8 @@ func TestFollow(t *testing.T) {
 	var wg sync.WaitGroup
 	got := make([][]string, 4)
 	for i := range got {
-		sn, err := g.log.Snapshot()
-		check(t, err)
+		sn := g.log.Snapshot()
 		wg.Go(func() {
-			defer sn.Close()
 			c := sn.Cursor(0)
 			defer c.Close()
 			got[i] = collect(t, c, 0, true)
@@ -386,9 +376,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	g := newRig(t)
 	defer g.log.Attached()()
 	g.send("a")
-	sn, err := g.log.Snapshot()
-	check(t, err)
-	defer sn.Close()
+	sn := g.log.Snapshot()
 	c := sn.Cursor(0)
 	defer c.Close()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -407,11 +395,13 @@ func TestLaggingFollowerIsToldOfEviction(t *testing.T) {
 	g := newRig(t)
 	defer g.log.Attached()()
 	g.send("a")
-	sn, err := g.log.Snapshot()
-	check(t, err)
-	defer sn.Close()
-	c := sn.Cursor(0)
+	c := g.log.Snapshot().Cursor(0)
 	defer c.Close()
+	late := g.log.Snapshot().Cursor(0)
+	defer late.Close()
+	if _, err := c.Next(t.Context(), true, nil); err != nil {
+		t.Fatal(err)
+	}
 	g.log.Roll()
 	g.send("b")
 	g.log.Roll()
@@ -420,13 +410,17 @@ func TestLaggingFollowerIsToldOfEviction(t *testing.T) {
 	for _, seg := range g.log.Pending() {
 		check(t, g.log.Archived(seg, nil))
 	}
-	_, err = g.log.Evict(0)
-	check(t, err)
-	if _, err := c.Next(t.Context(), true, nil); err != nil {
-		t.Fatalf("the segment that was open: %v", err)
+	if _, err := g.log.Evict(0); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := c.Next(t.Context(), true, nil); !errors.Is(err, ErrGone) {
-		t.Fatalf("got %v, want ErrGone", err)
+	first := c.Seq() - 1
+	for _, x := range []struct {
+		c   *Cursor
+		seq int64
+	}{{c, first + 1}, {late, first}} {
+		if _, err := x.c.Next(t.Context(), true, nil); !errors.Is(err, ErrGone) || x.c.Seq() != x.seq {
+			t.Fatalf("got %v at entry %d, want ErrGone at %d", err, x.c.Seq(), x.seq)
+		}
 	}
 }
 
@@ -438,9 +432,7 @@ func TestFrozenValuesChangeWithASegment(t *testing.T) {
 	g.send("b")
 	g.log.Freeze(Frozen{Format: codec.NDJSON, Meta: codec.Meta{Tag: "two"}})
 	g.send("c")
-	sn, err := g.log.Snapshot()
-	check(t, err)
-	defer sn.Close()
+	sn := g.log.Snapshot()
 	var got []string
 	for _, v := range sn.Segments {
 		got = append(got, fmt.Sprint(v.Header.Meta.Tag, " ", v.Header.Format, " ", v.Entries()))
