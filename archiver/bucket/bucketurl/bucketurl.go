@@ -126,7 +126,10 @@ func parseS3(u *url.URL, p *params) (*URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := &s3bucket.Config{Bucket: u.Host, Region: p.text("region"), Endpoint: p.endpoint("endpoint"), CAFile: p.text("ca-file")}
+	if err := checkName(u.Host); err != nil {
+		return nil, err
+	}
+	cfg := &s3bucket.Config{Bucket: u.Host, Region: p.region("region"), Endpoint: p.endpoint("endpoint"), CAFile: p.text("ca-file")}
 	// Most stores other than Amazon's have no host name for each bucket.
 	cfg.PathStyle = p.boolean("path-style", cfg.Endpoint != "")
 	return &URL{S3: cfg, Prefix: prefix}, nil
@@ -141,9 +144,33 @@ func parseMinIO(u *url.URL, p *params) (*URL, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
 	return &URL{Prefix: prefix, MinIO: &miniobucket.Config{
-		Endpoint: u.Host, Bucket: name, TLS: p.boolean("tls", true), Region: p.text("region"), CAFile: p.text("ca-file"),
+		Endpoint: u.Host, Bucket: name, TLS: p.boolean("tls", true), Region: p.region("region"), CAFile: p.text("ca-file"),
 	}}, nil
+}
+
+// checkName refuses what no store takes for a bucket's name, since a store that
+// is away cannot say so: the clients' own complaint would pass for an outage,
+// and be repeated for ever. Capitals and underscores are not Amazon's any more,
+// but some stores'.
+func checkName(name string) error {
+	const punctuation = "-._"
+	bad := len(name) < 3 || len(name) > 63 || strings.Contains(name, "..") ||
+		strings.ContainsRune(punctuation, rune(name[0])) || strings.ContainsRune(punctuation, rune(name[len(name)-1]))
+	for _, r := range name {
+		bad = bad || !alphanumeric(r) && !strings.ContainsRune(punctuation, r)
+	}
+	if bad {
+		return fmt.Errorf("%q cannot be a bucket's name: these have 3 to 63 lower-case letters, digits, hyphens and dots, and start and end with a letter or digit", name)
+	}
+	return nil
+}
+
+func alphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
 // parsePrefix refuses prefixes that stores or their tools understand differently.
@@ -198,6 +225,15 @@ func (p *params) boolean(name string, byDefault bool) bool {
 		p.fail("%s=%q must be true or false", name, v)
 	}
 	return b
+}
+
+// region is checked for the same reason as a bucket's name.
+func (p *params) region(name string) string {
+	v := p.text(name)
+	if strings.ContainsFunc(v, func(r rune) bool { return !alphanumeric(r) && r != '-' }) {
+		p.fail("%s=%q must be a region's name such as eu-central-1", name, v)
+	}
+	return v
 }
 
 func (p *params) size(name string) int64 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/s3http"
@@ -34,14 +35,19 @@ type Config struct {
 
 // Bucket is a bucket in MinIO. It implements bucket.Bucket.
 type Bucket struct {
-	core *minio.Core
-	name string
+	core      *minio.Core
+	transport http.RoundTripper // of core, for what it does not do
+	name      string
 	// plainPut tells that the store is known to refuse If-None-Match.
 	plainPut atomic.Bool
 }
 
 // Open prepares a client; it does not touch the network.
 func Open(cfg Config) (*Bucket, error) {
+	// Every request would fail with this, before it is sent.
+	if err := s3utils.CheckValidBucketName(cfg.Bucket); err != nil {
+		return nil, fmt.Errorf("open minio bucket %q: %w", cfg.Bucket, err)
+	}
 	transport, err := s3http.Transport(cfg.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("open minio bucket: %w", err)
@@ -60,7 +66,7 @@ func Open(cfg Config) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open minio bucket: %w", err)
 	}
-	return &Bucket{core: core, name: cfg.Bucket}, nil
+	return &Bucket{core: core, transport: transport, name: cfg.Bucket}, nil
 }
 
 // Put sends the object in one request, or in parts above s3http.MultipartBytes.

@@ -166,3 +166,12 @@ func TestContentThatCannotBeRead(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestOpenRefusesNames: minio-go's own complaint would pass for an outage.
+func TestOpenRefusesNames(t *testing.T) {
+	for _, name := range []string{"", "x", "a/b", "a..b", "10.0.0.1"} {
+		if _, err := Open(Config{Endpoint: "127.0.0.1:1", Bucket: name, AccessKey: "a", SecretKey: "s"}); err == nil {
+			t.Errorf("%q was accepted", name)
+		}
+	}
+}
