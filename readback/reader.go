@@ -49,7 +49,9 @@ type Query struct {
 	// Tail asks for the last Tail entries only, counted before Since and Until
 	// apply, as Docker's own drivers do; negative for all.
 	Tail int64
-	// Since leaves out earlier entries; Until ends at the first later one. Zero
+	// Since leaves out what comes before the first entry that is as late; what
+	// comes behind that is read whatever its time, as times need not grow and
+	// Docker's own drivers do so. Until ends at the first later entry. Zero
 	// values do nothing.
 	Since, Until time.Time
 	// Follow goes on with what the container writes, until it stops.
@@ -173,6 +175,7 @@ func (rd *reading) send(e *codec.Entry) error {
 	if e.TimeNano < rd.since {
 		return nil
 	}
+	rd.since = math.MinInt64 // see Query.Since
 	if !rd.yield(*e, nil) {
 		return errStop
 	}

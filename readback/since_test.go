@@ -1,0 +1,53 @@
+package readback_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback"
+)
+
+// TestSinceWithClockSetBack: a range begins at the first entry that is late
+// enough, and ends behind the last that is not too late, wherever the entries
+// are. What the clock made look older in between belongs to it.
+func TestSinceWithClockSetBack(t *testing.T) {
+	hours := []int{0, 1, 2, 1, 0, 3, 0, 9}
+	for _, format := range codec.Formats() {
+		for name, flushes := range map[string][]int{
+			"live":          nil,
+			"archived":      {7},
+			"split":         {3},
+			"every entry":   {0, 1, 2, 3, 4, 5, 6, 7},
+			"split by skew": {1, 3, 5},
+		} {
+			t.Run(string(format)+"/"+name, func(t *testing.T) {
+				g := newRig(t, format)
+				at := func(hour int) time.Time { return g.base.Add(time.Duration(hour-24) * time.Hour) }
+				for i, hour := range hours {
+					line := strings.Repeat("x", i)
+					e := codec.Entry{Source: codec.Stdout, TimeNano: at(hour).UnixNano(), Line: []byte(line)}
+					if _, err := g.fifo.Write(codec.AppendFrame(nil, &e)); err != nil {
+						t.Fatal(err)
+					}
+					g.sent = append(g.sent, line)
+					if slices.Contains(flushes, i) {
+						g.print(0) // waits for the spool
+						g.flush(true)
+					}
+				}
+				g.print(0)
+				g.want(readback.Query{Tail: -1, Since: at(1)}, g.sent[1:])
+				g.want(readback.Query{Tail: -1, Since: at(2)}, g.sent[2:])
+				g.want(readback.Query{Tail: -1, Since: at(3)}, g.sent[5:])
+				g.want(readback.Query{Tail: -1, Since: at(10)}, nil)
+				g.want(readback.Query{Tail: 4, Since: at(2)}, g.sent[5:])
+				g.want(readback.Query{Tail: -1, Until: at(1)}, g.sent[:2])
+				g.want(readback.Query{Tail: -1, Since: at(1), Until: at(2)}, g.sent[1:5])
+				g.want(readback.Query{Tail: -1, Since: at(2), Until: at(8)}, g.sent[2:7])
+			})
+		}
+	}
+}
