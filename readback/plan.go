@@ -64,7 +64,7 @@ func planLocal(sn *spool.Snapshot, tail, from int64) plan {
 		}
 		n := v.Entries()
 		if n >= p.missing {
-			p.fromSeq = v.LastSeq - p.missing + 1
+			p.fromSeq = v.SeqFromEnd(p.missing)
 			p.missing = 0
 			return p
 		}

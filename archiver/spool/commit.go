@@ -138,7 +138,10 @@ func (l *Log) remove(s *segment) error {
 	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
 	l.mu.Unlock()
 	// The data first: a sidecar alone is nothing.
-	err := errors.Join(s.closeFiles(), os.Remove(s.path(s.state.ext())), os.Remove(s.path(extIndex)))
+	err := errors.Join(s.closeFiles(), os.Remove(s.name(s.state)))
+	if s.header.Gap == nil {
+		err = errors.Join(err, os.Remove(s.path(extIndex)))
+	}
 	if err != nil {
 		return fmt.Errorf("remove segment: %w", err)
 	}
@@ -166,14 +169,15 @@ func (l *Log) Pending() []int64 {
 	return out
 }
 
-// Archived records that a sealed segment's objects are in the bucket. The
-// segment stays as a local copy until Evict removes it.
-func (l *Log) Archived(segmentSeq int64, objs []Object) error {
+// Archived records that the objects of a sealed segment, read through v, are in
+// the bucket. The segment stays as a local copy until Evict removes it. ErrGone
+// tells that the segment was dropped meanwhile.
+func (l *Log) Archived(v *View, objs []Object) error {
 	l.commitMu.Lock()
 	defer l.commitMu.Unlock()
-	s := l.find(segmentSeq)
-	if s == nil || s.state != Sealed {
-		return fmt.Errorf("archive segment %d: it is not sealed", segmentSeq)
+	s := l.find(v.Header.SegmentSeq)
+	if s == nil || s.state != Sealed || (s.header.Gap == nil) != (v.Header.Gap == nil) {
+		return fmt.Errorf("archive segment %d: %w", v.Header.SegmentSeq, ErrGone)
 	}
 	// The list first: a segment that is listed but still sealed is archived
 	// again, under the same keys.
@@ -181,7 +185,7 @@ func (l *Log) Archived(segmentSeq int64, objs []Object) error {
 		return full(err)
 	}
 	l.mu.Lock()
-	err := os.Rename(s.path(extSealed), s.path(extArchived))
+	err := os.Rename(s.name(Sealed), s.name(Archived))
 	if err == nil {
 		s.state = Archived
 	}
@@ -190,6 +194,17 @@ func (l *Log) Archived(segmentSeq int64, objs []Object) error {
 		return full(fmt.Errorf("archive segment: %w", err))
 	}
 	return durable.SyncDir(l.cfg.Dir)
+}
+
+// Forget removes the local copy of an archived segment.
+func (l *Log) Forget(segmentSeq int64) error {
+	l.commitMu.Lock()
+	defer l.commitMu.Unlock()
+	s := l.find(segmentSeq)
+	if s == nil || s.state != Archived {
+		return fmt.Errorf("forget segment %d: it is not archived", segmentSeq)
+	}
+	return l.remove(s)
 }
 
 // Quarantine puts a sealed segment aside that cannot be archived, with its bytes kept.
@@ -202,7 +217,7 @@ func (l *Log) Quarantine(segmentSeq int64) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := errors.Join(l.quarantine(segmentName(segmentSeq, s.state.ext())), l.quarantine(segmentName(segmentSeq, extIndex)))
+	err := errors.Join(l.quarantine(filepath.Base(s.name(s.state))), l.quarantine(segmentName(segmentSeq, extIndex)))
 	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
 	return err
 }
@@ -274,7 +289,7 @@ func (l *Log) KeepCopy(segmentSeq int64) error {
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("keep segment: %w", err)
 	}
-	for from, to := range map[string]string{s.path(s.state.ext()): segmentName(segmentSeq, extSealed), s.path(extIndex): segmentName(segmentSeq, extIndex)} {
+	for from, to := range map[string]string{s.name(s.state): segmentName(segmentSeq, extSealed), s.path(extIndex): segmentName(segmentSeq, extIndex)} {
 		if err := os.Link(from, filepath.Join(dir, to)); err != nil && !errors.Is(err, os.ErrExist) {
 			return fmt.Errorf("keep segment: %w", err)
 		}

@@ -73,12 +73,18 @@ func Open(cfg Config) (l *Log, quarantined int, err error) {
 		return nil, 0, fmt.Errorf("open spool: %w", err)
 	}
 	l.made = true
+	gaps := map[int64]bool{}
 	for _, de := range names {
-		seq, state, ok := parseSegmentName(de.Name())
-		if !ok {
-			continue
+		if seq, _, gap, ok := parseSegmentName(de.Name()); ok && gap {
+			gaps[seq] = true
 		}
-		s, lost, err := loadSegment(cfg.Dir, seq, state, cfg.Trust)
+	}
+	for _, de := range names {
+		seq, state, gap, ok := parseSegmentName(de.Name())
+		if !ok || gaps[seq] && !gap {
+			continue // a gap replaces the segment of its number
+		}
+		s, lost, err := load(cfg, seq, state, gap)
 		if err != nil || s.header.ContainerID != cfg.ContainerID {
 			quarantined++
 			cfg.Logger.Error("quarantined an unreadable segment", "container", cfg.ContainerID, "segment", de.Name(), "err", err)
@@ -93,6 +99,14 @@ func Open(cfg Config) (l *Log, quarantined int, err error) {
 	}
 	l.arrange()
 	return l, quarantined, nil
+}
+
+func load(cfg Config, seq int64, state State, gap bool) (s *segment, lost int64, err error) {
+	if gap {
+		s, err = loadGap(cfg.Dir, seq, state)
+		return s, 0, err
+	}
+	return loadSegment(cfg.Dir, seq, state, cfg.Trust)
 }
 
 // arrange orders the segments found and picks the one that takes more entries:
@@ -162,12 +176,35 @@ func (l *Log) ensureActive() error {
 	if l.active != nil {
 		return nil
 	}
-	if !l.made {
-		if err := os.MkdirAll(l.cfg.Dir, 0o700); err != nil {
-			return fmt.Errorf("make spool directory: %w", err)
-		}
-		l.made = true
+	if err := l.ensureDir(); err != nil {
+		return err
 	}
+	h := l.nextHeader()
+	s, err := createSegment(l.cfg.Dir, h)
+	if err != nil {
+		return err
+	}
+	l.stream.LastSegment = h.SegmentSeq
+	l.stream.LastSeq = h.FirstSeq - 1
+	l.segments = append(l.segments, s)
+	l.active = s
+	l.rollDue = false
+	return nil
+}
+
+func (l *Log) ensureDir() error {
+	if l.made {
+		return nil
+	}
+	if err := os.MkdirAll(l.cfg.Dir, 0o700); err != nil {
+		return fmt.Errorf("make spool directory: %w", err)
+	}
+	l.made = true
+	return nil
+}
+
+// nextHeader is the header of the segment after the last. Called with mu held.
+func (l *Log) nextHeader() Header {
 	now := l.cfg.Now()
 	h := Header{
 		ContainerID: l.cfg.ContainerID,
@@ -180,16 +217,7 @@ func (l *Log) ensureActive() error {
 	if l.stream.LastSeq == 0 {
 		h.FirstSeq, h.Origin = now.UnixMicro(), true
 	}
-	s, err := createSegment(l.cfg.Dir, h)
-	if err != nil {
-		return err
-	}
-	l.stream.LastSegment = h.SegmentSeq
-	l.stream.LastSeq = h.FirstSeq - 1
-	l.segments = append(l.segments, s)
-	l.active = s
-	l.rollDue = false
-	return nil
+	return h
 }
 
 // Roll closes the active segment for appending, at once or, where a frame is

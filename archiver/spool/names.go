@@ -13,6 +13,10 @@ const (
 	extArchived = ".archived"
 	extIndex    = ".idx"
 
+	// A gap needs no data file: its header says all.
+	extGap         = ".gap"
+	extGapArchived = ".gap-archived"
+
 	streamFile    = "stream.json"
 	archivedFile  = "archived.log"
 	quarantineDir = "quarantine"
@@ -28,17 +32,15 @@ const (
 	Archived
 )
 
-func (s State) ext() string {
+func (s State) String() string {
 	switch s {
 	case Sealed:
-		return extSealed
+		return extSealed[1:]
 	case Archived:
-		return extArchived
+		return extArchived[1:]
 	}
-	return extActive
+	return extActive[1:]
 }
-
-func (s State) String() string { return s.ext()[1:] }
 
 // segmentDigits fits the object keys' width.
 const segmentDigits = 10
@@ -47,20 +49,27 @@ func segmentName(seq int64, ext string) string {
 	return fmt.Sprintf("%0*d%s", segmentDigits, seq, ext)
 }
 
-// parseSegmentName is segmentName's inverse for data files.
-func parseSegmentName(name string) (seq int64, state State, ok bool) {
+// parseSegmentName is segmentName's inverse for data files and gaps.
+func parseSegmentName(name string) (seq int64, state State, gap, ok bool) {
 	base, ext, found := strings.Cut(name, ".")
 	if !found || len(base) != segmentDigits {
-		return 0, 0, false
+		return 0, 0, false, false
 	}
 	seq, err := strconv.ParseInt(base, 10, 64)
 	if err != nil || seq <= 0 {
-		return 0, 0, false
+		return 0, 0, false, false
 	}
-	for _, s := range []State{Active, Sealed, Archived} {
-		if s.ext() == "."+ext {
-			return seq, s, true
-		}
+	switch "." + ext {
+	case extActive:
+		return seq, Active, false, true
+	case extSealed:
+		return seq, Sealed, false, true
+	case extArchived:
+		return seq, Archived, false, true
+	case extGap:
+		return seq, Sealed, true, true
+	case extGapArchived:
+		return seq, Archived, true, true
 	}
-	return 0, 0, false
+	return 0, 0, false, false
 }

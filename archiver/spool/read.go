@@ -39,8 +39,22 @@ type View struct {
 	recs []Record // once the segment is no longer active
 }
 
-// Entries is how many entries the segment held when the snapshot was taken.
-func (v *View) Entries() int64 { return v.LastSeq - v.Header.FirstSeq + 1 }
+// Entries is how many entries the segment held when the snapshot was taken; of
+// a gap that is its one row.
+func (v *View) Entries() int64 {
+	if v.Header.Gap != nil {
+		return 1
+	}
+	return v.LastSeq - v.Header.FirstSeq + 1
+}
+
+// SeqFromEnd is the number of the entry of which n-1 follow in the segment.
+func (v *View) SeqFromEnd(n int64) int64 {
+	if v.Header.Gap != nil {
+		return v.Header.FirstSeq
+	}
+	return v.LastSeq - n + 1
+}
 
 // Snapshot returns what the log holds now.
 func (l *Log) Snapshot() *Snapshot {
@@ -79,16 +93,16 @@ func (l *Log) view(s *segment) *View {
 // open opens the segment's files, whatever their names are by now. ErrGone
 // tells that it was archived and evicted since.
 func (v *View) open() error {
-	if v.data != nil {
+	if v.data != nil || v.Header.Gap != nil {
 		return nil
 	}
 	l := v.log
 	l.mu.Lock() // names do not change meanwhile
 	defer l.mu.Unlock()
-	if !slices.Contains(l.segments, v.seg) {
+	if !slices.Contains(l.segments, v.seg) || v.seg.header.Gap != nil {
 		return fmt.Errorf("open segment %d: %w", v.Header.SegmentSeq, ErrGone)
 	}
-	data, err := os.Open(v.seg.path(v.seg.state.ext()))
+	data, err := os.Open(v.seg.name(v.seg.state))
 	if err != nil {
 		return fmt.Errorf("open segment: %w", err)
 	}
@@ -135,8 +149,13 @@ type piece struct {
 
 // next finds what follows file offset off.
 func (v *View) next(off int64) (piece, error) {
+	if v.Header.Gap != nil {
+		b := v.Header.gapFrame()
+		r := Record{kind: kindBatch, Length: int64(len(b)), FirstSeq: v.Header.FirstSeq, Entries: v.Header.Gap.Entries, ArrivalNano: v.Header.CreatedNano}
+		return piece{Record: r, mem: b, ok: off == 0, whole: true, rolled: true}, nil
+	}
 	v.log.mu.Lock()
-	if v.seg.state == Active && v.seg.records != nil || v.seg.end == 0 {
+	if v.seg.state == Active {
 		defer v.log.mu.Unlock()
 		p := findPiece(v.seg.records, off)
 		p.rolled = v.seg.rolled
@@ -242,9 +261,8 @@ func (c *Cursor) read(p piece) (Batch, error) {
 		b.FirstSeq = p.FirstSeq
 	}
 	switch {
-	case p.tail != nil:
-		c.held = p.tail
-		b.Frames = p.mem
+	case p.mem != nil:
+		c.held, b.Frames = p.tail, p.mem
 	case p.whole:
 		buf, err := readRecord(c.view.data, p.Record, c.buf)
 		if err != nil {

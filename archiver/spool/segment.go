@@ -46,6 +46,18 @@ func (s *segment) path(ext string) string {
 	return filepath.Join(s.dir, segmentName(s.header.SegmentSeq, ext))
 }
 
+// name is the path of the segment's data as its state has it; of a gap, that of
+// its header.
+func (s *segment) name(state State) string {
+	switch {
+	case s.header.Gap != nil && state == Archived:
+		return s.path(extGapArchived)
+	case s.header.Gap != nil:
+		return s.path(extGap)
+	}
+	return s.path("." + state.String())
+}
+
 func (s *segment) entries() int64 { return s.lastSeq - s.header.FirstSeq + 1 }
 func (s *segment) torn() bool     { return s.written > s.end }
 
@@ -177,7 +189,7 @@ func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int6
 	}
 	s.header = sc.header
 	s.lastSeq = s.header.FirstSeq - 1
-	fi, err := os.Stat(s.path(state.ext()))
+	fi, err := os.Stat(s.name(state))
 	if err != nil {
 		return s, 0, fmt.Errorf("load segment: %w", err)
 	}

@@ -34,6 +34,8 @@ type Header struct {
 	Origin      bool  `json:"origin"`
 	CreatedNano int64 `json:"created_unix_nano"`
 	Frozen
+	// Gap is set where the segment stands for entries that were dropped.
+	Gap *Gap `json:"gap,omitempty"`
 }
 
 // Frozen is the part of a header that comes from the container's configuration.
@@ -191,7 +193,7 @@ func parseHeader(b []byte) (int, Header, error) {
 	if err := json.Unmarshal(b[prefixLen:end], &h); err != nil {
 		return 0, h, fmt.Errorf("%w: %w", errHeader, err)
 	}
-	if h.FirstSeq <= 0 || h.SegmentSeq <= 0 {
+	if h.FirstSeq <= 0 || h.SegmentSeq <= 0 || h.Gap != nil && h.Gap.Entries <= 0 {
 		return 0, h, errHeader
 	}
 	return end + 4, h, nil

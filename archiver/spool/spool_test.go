@@ -135,6 +135,13 @@ func collect(t *testing.T, c *Cursor, fromSeq int64, follow bool) (lines []strin
 	}
 }
 
+func (g *rig) archived(seg int64, objs ...Object) error {
+	v, err := g.log.OpenSegment(seg)
+	check(g.t, err)
+	defer v.Close()
+	return g.log.Archived(v, objs)
+}
+
 func (g *rig) want(lines []string) {
 	g.t.Helper()
 	got := g.read(0)
@@ -173,7 +180,7 @@ func TestLifecycle(t *testing.T) {
 	}
 	first := g.log.Info().LastSeq - 4
 	objs := []Object{{Segment: 1, SizeBytes: 7, Key: "k with space"}}
-	check(t, g.log.Archived(1, objs))
+	check(t, g.archived(1, objs...))
 	g.want(g.sent)
 	if _, err := g.log.Evict(0); err != nil {
 		t.Fatal(err)
@@ -202,7 +209,7 @@ func TestNumbersOutliveSegments(t *testing.T) {
 	g.log.Roll()
 	check(t, g.log.Commit())
 	last := g.log.Info().LastSeq
-	check(t, g.log.Archived(1, nil))
+	check(t, g.archived(1))
 	_, err := g.log.Evict(0)
 	check(t, err)
 	check(t, g.log.Close())
@@ -408,7 +415,7 @@ func TestLaggingFollowerIsToldOfEviction(t *testing.T) {
 	g.send("c")
 	check(t, g.log.Commit())
 	for _, seg := range g.log.Pending() {
-		check(t, g.log.Archived(seg, nil))
+		check(t, g.archived(seg))
 	}
 	if _, err := g.log.Evict(0); err != nil {
 		t.Fatal(err)
@@ -494,6 +501,87 @@ func TestAnyDamageKeepsAPrefix(t *testing.T) {
 				verify(fmt.Sprintf("%s flipped at %d", name, i), dir)
 			}
 		}
+	}
+}
+
+// TestDrop: a dropped segment leaves its numbers and one row.
+func TestDrop(t *testing.T) {
+	g := newRig(t)
+	for i := range 3 {
+		g.send(fmt.Sprint("a", i), fmt.Sprint("b", i))
+		g.log.Roll()
+	}
+	g.send("end")
+	check(t, g.log.Commit())
+	open, err := g.log.OpenSegment(2)
+	check(t, err)
+	defer open.Close()
+	seg, ok := g.log.OldestPending()
+	if !ok || seg != 1 {
+		t.Fatalf("oldest pending is %d, %v", seg, ok)
+	}
+	gap := Gap{Gap: codec.Gap{Entries: 2, FirstNano: 5, LastNano: 7, Reason: "test"}}
+	check(t, g.log.Drop(2, gap))
+	if err := g.log.Drop(2, gap); err == nil {
+		t.Fatal("dropped twice")
+	}
+	// An upload that was under way must not pass for the gap's.
+	if err := g.log.Archived(open, nil); !errors.Is(err, ErrGone) {
+		t.Fatalf("got %v, want ErrGone", err)
+	}
+	want := []string{"a0", "b0", string(gap.Line()), "a2", "b2", "end"}
+	g.wantLoose(want)
+	for _, ext := range []string{extSealed, extIndex} { // as if a crash had come before they were removed
+		check(t, os.WriteFile(filepath.Join(g.cfg.Dir, segmentName(2, ext)), []byte("x"), 0o600))
+	}
+	g.open()
+	g.wantLoose(want)
+	check(t, g.log.AppendGap(Gap{Gap: codec.Gap{Entries: 10, Reason: "test"}}))
+	last := g.log.Info().LastSeq
+	g.send("after")
+	if got := g.log.Info().LastSeq; got != last+1 {
+		t.Fatalf("entry %d after %d", got, last)
+	}
+	for _, n := range g.log.Pending() {
+		check(t, g.archived(n))
+	}
+	g.open()
+	check(t, g.log.Forget(2))
+	if got := g.loose(); len(got) != 7 || got[6] != "after" {
+		t.Fatalf("got %q", got)
+	}
+}
+
+// loose reads without expecting dense numbers.
+func (g *rig) loose() (lines []string) {
+	g.t.Helper()
+	c := g.log.Snapshot().Cursor(0)
+	defer c.Close()
+	last := int64(0)
+	for {
+		b, err := c.Next(context.Background(), false, nil)
+		if errors.Is(err, io.EOF) {
+			return lines
+		}
+		check(g.t, err)
+		if b.FirstSeq <= last {
+			g.t.Fatalf("entry %d after %d", b.FirstSeq, last)
+		}
+		last = b.FirstSeq
+		for f := b.Frames; len(f) > 0; {
+			var e codec.Entry
+			n, err := codec.ParseFrame(f, &e)
+			check(g.t, err)
+			f = f[n:]
+			lines = append(lines, string(e.Line))
+		}
+	}
+}
+
+func (g *rig) wantLoose(lines []string) {
+	g.t.Helper()
+	if got := g.loose(); !slices.Equal(got, lines) {
+		g.t.Fatalf("got %q, want %q", got, lines)
 	}
 }
 
