@@ -33,6 +33,7 @@ type Archiver struct {
 	ingests sync.WaitGroup
 	commits chan *stream
 	uploads chan *stream
+	full    chan struct{} // the disk has no room
 	// recovered is closed once Run has looked through the state directory.
 	recovered chan struct{}
 
@@ -58,6 +59,7 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		pipes:     newPipeBudget(),
 		commits:   make(chan *stream, 1024),
 		uploads:   make(chan *stream, 1024),
+		full:      make(chan struct{}, 1),
 		recovered: make(chan struct{}),
 		streams:   map[string]*stream{},
 		paths:     map[string]*stream{},
@@ -85,7 +87,7 @@ func (a *Archiver) stream(containerID string) (*stream, error) {
 	s := a.streams[id]
 	if s == nil {
 		s = &stream{a: a, id: id, opts: DefaultOptions(), upload: make(chan struct{}, 1)}
-		s.roll.Store(s.opts.RollBytes)
+		s.roll.Store(s.opts.rollBytes())
 		a.streams[id] = s
 	}
 	s.lastUsed.Store(a.cfg.Now().UnixNano())

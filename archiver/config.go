@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,7 @@ type Config struct {
 	ShutdownTimeout time.Duration // for uploads once Run's context ends; 8s
 	CacheBytes      int64         // archived segments kept, of all containers; 4 GiB
 	CacheAge        time.Duration // archived segments kept; 7 days
+	SpoolBytes      int64         // not archived, of all containers; 16 GiB
 	// OnEnd is called when a FIFO has ended without Detach, as its writer died.
 	OnEnd func(path string)
 	// Now is the arrival clock; time.Now.
@@ -40,6 +42,7 @@ func (c *Config) setDefaults() error {
 	c.ShutdownTimeout = orDefault(c.ShutdownTimeout, 8*time.Second)
 	c.CacheBytes = orDefault(c.CacheBytes, 4<<30)
 	c.CacheAge = orDefault(c.CacheAge, 7*24*time.Hour)
+	c.SpoolBytes = orDefault(c.SpoolBytes, 16<<30)
 	if c.OnEnd == nil {
 		c.OnEnd = func(string) {}
 	}
@@ -63,22 +66,34 @@ type Options struct {
 	RollBytes  int64         `json:"roll_bytes"`
 	RollAge    time.Duration `json:"roll_age"`
 	CacheBytes int64         `json:"cache_bytes"` // archived segments kept of this container
+	SpoolBytes int64         `json:"spool_bytes"` // kept of this container while it cannot be archived
+	Overflow   Overflow      `json:"overflow"`    // what happens beyond that
 }
 
 // DefaultOptions are what a container without log-opts gets.
 func DefaultOptions() Options {
-	return Options{Format: codec.Parquet, RollBytes: 64 << 20, RollAge: 10 * time.Minute, CacheBytes: 256 << 20}
+	return Options{
+		Format: codec.Parquet, RollBytes: 64 << 20, RollAge: 10 * time.Minute,
+		CacheBytes: 256 << 20, SpoolBytes: 4 << 30, Overflow: DropOld,
+	}
 }
 
 func (o Options) validate() error {
 	if _, err := codec.ParseFormat(string(o.Format)); err != nil {
 		return err
 	}
-	if o.RollBytes <= 0 || o.RollAge <= 0 || o.CacheBytes < 0 {
-		return fmt.Errorf("roll size %d, roll age %s, cache %d: must be positive", o.RollBytes, o.RollAge, o.CacheBytes)
+	if o.RollBytes <= 0 || o.RollAge <= 0 || o.CacheBytes < 0 || o.SpoolBytes <= 0 {
+		return fmt.Errorf("roll size %d, roll age %s, cache %d, spool %d: must be positive", o.RollBytes, o.RollAge, o.CacheBytes, o.SpoolBytes)
+	}
+	if !slices.Contains(Overflows(), o.Overflow) {
+		return fmt.Errorf("overflow %q: must be one of %v", o.Overflow, Overflows())
 	}
 	return nil
 }
+
+// rollBytes is the segment size in use: a quota of few segments would drop much
+// at a time.
+func (o Options) rollBytes() int64 { return max(1, min(o.RollBytes, o.SpoolBytes/8)) }
 
 // Source is a FIFO and the container whose entries come through it.
 type Source struct {

@@ -149,12 +149,7 @@ func (a *Archiver) encodeHour(v *spool.View, hour time.Time, want *summary) (*en
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("encode segment %d: %w", v.Header.SegmentSeq, err), f.Close())
 	}
-	return &encoded{file: f, sizeBytes: sizeBytes, meta: chunk.Meta{
-		Format: v.Header.Format, Hour: hour,
-		ContainerID: v.Header.ContainerID, SpoolID: v.Header.SpoolID, SegmentSeq: v.Header.SegmentSeq,
-		FirstSeq: want.FirstSeq, LastSeq: want.LastSeq, Entries: want.Entries,
-		MinNano: want.MinNano, MaxNano: want.MaxNano,
-	}}, nil
+	return &encoded{file: f, sizeBytes: sizeBytes, meta: chunkMeta(v.Header, hour, want)}, nil
 }
 
 // tempFile makes a file that is gone when it is closed.

@@ -12,7 +12,7 @@ type metrics struct {
 	entries, bytes                          prometheus.Counter
 	lostBytes, quarantined, corrupt, panics prometheus.Counter
 	uploads, uploadBytes, uploadEntries     prometheus.Counter
-	uploadErrors, spoolErrors               prometheus.Counter
+	dropped, uploadErrors, spoolErrors      prometheus.Counter
 	commitSeconds, uploadSeconds            prometheus.Histogram
 }
 
@@ -40,6 +40,7 @@ func newMetrics(reg prometheus.Registerer, a *Archiver) (*metrics, error) {
 		quarantined:   counter("quarantined_segments_total", "Segments put aside because they could not be read or archived."),
 		corrupt:       counter("corrupt_records_total", "Spooled batches whose checksum did not hold."),
 		panics:        counter("panics_total", "Panics that were contained."),
+		dropped:       counter("entries_dropped_total", "Entries that were dropped because the spool was full."),
 		uploads:       counter("uploads_total", "Chunks put in the bucket."),
 		uploadBytes:   counter("upload_bytes_total", "Bytes of chunks put in the bucket."),
 		uploadEntries: counter("entries_archived_total", "Entries of chunks put in the bucket."),

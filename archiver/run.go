@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/coldtail/coldtail/archiver/spool"
 )
 
 // committers is how many fsyncs are under way at once.
@@ -29,6 +31,8 @@ func (a *Archiver) Run(ctx context.Context) error {
 	}
 	others.Go(func() { a.recoverAll(work) })
 	others.Go(func() { a.janitor(ctx) })
+	others.Go(func() { a.quotaLoop(ctx) })
+	a.makeBallast()
 	a.tick(ctx)
 
 	a.stopReading()
@@ -119,10 +123,13 @@ func (a *Archiver) commit(s *stream) {
 		if !s.failed.Swap(true) {
 			a.cfg.Logger.Error("cannot make the spool durable", "container", s.id, "err", err)
 		}
-		a.makeRoom()
+		if errors.Is(err, spool.ErrFull) {
+			a.roomSoon()
+		}
 		return
 	}
 	a.metrics.commitSeconds.Observe(time.Since(start).Seconds())
+	a.enforce(s)
 	a.uploadSoon(s)
 }
 

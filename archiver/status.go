@@ -15,7 +15,8 @@ type Status struct {
 	CachedBytes     int64          `json:"cached_bytes"`     // in the bucket and still here, of open logs
 	OldestPending   *time.Time     `json:"oldest_pending,omitempty"`
 	OldestAgeSec    float64        `json:"oldest_pending_age_seconds"`
-	LostBytes       int64          `json:"lost_bytes"` // of frames whose writer died
+	LostBytes       int64          `json:"lost_bytes"`      // of frames whose writer died
+	Dropped         int64          `json:"dropped_entries"` // since the start, of open logs
 	LastError       string         `json:"last_error,omitempty"`
 	LastErrorAt     *time.Time     `json:"last_error_at,omitempty"`
 	Streams         []StreamStatus `json:"streams"`
@@ -29,6 +30,7 @@ type StreamStatus struct {
 	PendingBytes    int64      `json:"pending_bytes"`
 	PendingSegments int        `json:"pending_segments"`
 	CachedBytes     int64      `json:"cached_bytes"`
+	Dropped         int64      `json:"dropped_entries"`
 	OldestPending   *time.Time `json:"oldest_pending,omitempty"`
 }
 
@@ -42,12 +44,13 @@ func (a *Archiver) Status() Status {
 		st.PendingSegments += in.PendingSegments
 		st.CachedBytes += in.CachedBytes
 		st.LostBytes += in.LostBytes
+		st.Dropped += s.dropped.Load()
 		if in.OldestPendingNano != 0 && (oldest == 0 || in.OldestPendingNano < oldest) {
 			oldest = in.OldestPendingNano
 		}
 		st.Streams = append(st.Streams, StreamStatus{
 			ContainerID: s.id, FIFOs: in.Live, LastSeq: in.LastSeq, PendingBytes: in.PendingBytes,
-			PendingSegments: in.PendingSegments, CachedBytes: in.CachedBytes, OldestPending: nanoTime(in.OldestPendingNano),
+			PendingSegments: in.PendingSegments, CachedBytes: in.CachedBytes, Dropped: s.dropped.Load(), OldestPending: nanoTime(in.OldestPendingNano),
 		})
 	}
 	slices.SortFunc(st.Streams, func(x, y StreamStatus) int { return cmp.Compare(x.ContainerID, y.ContainerID) })

@@ -31,8 +31,13 @@ type stream struct {
 	uploadAt atomic.Int64  // Unix nanoseconds: not before, after a permanent error
 	lastUsed atomic.Int64  // Unix nanoseconds
 
-	roll   atomic.Int64 // Options.RollBytes
+	roll   atomic.Int64 // Options.rollBytes
 	failed atomic.Bool  // reading fails, and that was logged
+	// Over its own quota, or largest user of an exceeded total one, where the
+	// policy is not DropOld.
+	over, overTotal atomic.Bool
+	dropping        atomic.Bool  // entries were dropped, and that was logged
+	dropped         atomic.Int64 // entries
 
 	mu      sync.Mutex
 	opts    Options
@@ -43,6 +48,7 @@ type stream struct {
 	// Of the ingest goroutine alone:
 	torn      *fifo // whose frame is unfinished: nobody else is read meanwhile
 	firstNano int64 // arrival of the active segment's first entry
+	discards  discarder
 }
 
 // open recovers the container's log, once.
@@ -85,7 +91,7 @@ func (s *stream) attach(srcs ...Source) error {
 		}
 		added = append(added, f)
 		s.opts = src.Options
-		s.roll.Store(src.Options.RollBytes)
+		s.roll.Store(src.Options.rollBytes())
 		s.log.Freeze(spool.Frozen{Format: src.Options.Format, Meta: src.Meta})
 		if src.Resume && s.poll == nil && s.log.Torn(src.Path) {
 			s.torn = f
@@ -257,6 +263,9 @@ const maxFills = 64
 func (s *stream) drain(f *fifo) (moved int) {
 	ending := f.detach.Load() // before reading: all that came until then is read
 	for range maxFills {
+		if held, n := s.held(f, ending); held {
+			return moved + n
+		}
 		s.rollByHour()
 		r, err := s.log.Fill(f.fd, f.path)
 		if err == nil {
@@ -286,16 +295,17 @@ func (s *stream) drain(f *fifo) (moved int) {
 	return moved
 }
 
-// trouble reports that the spool takes nothing, once, and tries to make room.
+// trouble reports that the spool takes nothing, once, and asks for room.
 // The entries stay in the FIFO.
 func (s *stream) trouble(err error) {
 	if !s.failed.Swap(true) {
 		s.a.cfg.Logger.Error("cannot write to the spool: the container's log waits", "container", s.id, "err", err)
 	}
 	s.a.metrics.spoolErrors.Inc()
-	if !errors.Is(err, spool.ErrFull) || !s.a.makeRoom() {
-		time.Sleep(retryDelay)
+	if errors.Is(err, spool.ErrFull) {
+		s.a.roomSoon()
 	}
+	time.Sleep(retryDelay)
 }
 
 // rollByHour closes the segment when the arrival clock has passed its hour.

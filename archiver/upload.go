@@ -110,6 +110,15 @@ func (a *Archiver) archive(ctx context.Context, s *stream, seg int64) error {
 	}
 	defer v.Close()
 	var objs []spool.Object
+	if v.Header.Gap != nil {
+		if objs, err = a.stored(ctx, v); err != nil {
+			return err
+		}
+		if len(objs) > 0 && len(v.Header.Gap.Replaced) == 0 {
+			return a.cancelGap(s, v, objs)
+		}
+	}
+	cancelled := len(objs) > 0
 	corrupt, err := a.encode(v, func(c *encoded) error {
 		if err := a.put(ctx, c, v.Header.Meta); err != nil {
 			return err
@@ -128,7 +137,26 @@ func (a *Archiver) archive(ctx context.Context, s *stream, seg int64) error {
 			return err
 		}
 	}
-	return s.log.Archived(seg, objs)
+	err = s.log.Archived(v, objs)
+	switch {
+	case errors.Is(err, spool.ErrGone):
+		return nil // dropped meanwhile: the gap finds these objects, and is cancelled
+	case err != nil:
+		return err
+	case cancelled:
+		return s.log.Forget(seg) // the bucket tells more than the gap that is here
+	}
+	s.dropping.Store(v.Header.Gap != nil)
+	return nil
+}
+
+// cancelGap ends a gap all of whose entries are in the bucket after all.
+func (a *Archiver) cancelGap(s *stream, v *spool.View, objs []spool.Object) error {
+	a.cfg.Logger.Info("entries that were dropped had been archived before: there is no gap", "container", s.id, "segment", v.Header.SegmentSeq)
+	if err := s.log.Archived(v, objs); err != nil {
+		return err
+	}
+	return s.log.Forget(v.Header.SegmentSeq)
 }
 
 // put stores a chunk, after the markers that announce it.

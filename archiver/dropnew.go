@@ -1,0 +1,124 @@
+package archiver
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// gapInterval is how long a gap grows before it is written: a SIGKILL forgets
+// what it counted since.
+const gapInterval = 10 * time.Second
+
+// discarder reads a FIFO's entries and only counts them. It belongs to the
+// ingest goroutine.
+type discarder struct {
+	gap   codec.Gap
+	since time.Time
+	rest  []byte // of an unfinished frame
+}
+
+// take counts the whole frames among what was read.
+func (d *discarder) take(b []byte, now time.Time) (lost int64) {
+	d.rest = append(d.rest, b...)
+	rest := d.rest
+	var e codec.Entry
+	for len(rest) > 0 {
+		n, err := codec.ParseFrame(rest, &e)
+		if errors.Is(err, codec.ErrShort) {
+			break
+		}
+		if err != nil { // not worth resynchronising: it is discarded anyway
+			lost += int64(len(rest))
+			rest = nil
+			break
+		}
+		rest = rest[n:]
+		if d.gap.Entries == 0 {
+			d.gap = codec.Gap{FirstNano: e.TimeNano, LastNano: e.TimeNano, Reason: reasonQuota}
+			d.since = now
+		}
+		d.gap.Entries++
+		d.gap.FirstNano, d.gap.LastNano = min(d.gap.FirstNano, e.TimeNano), max(d.gap.LastNano, e.TimeNano)
+	}
+	d.rest = append(d.rest[:0], rest...)
+	return lost
+}
+
+// held applies the overflow policy where the spool is over its quota. It
+// reports whether it did: then the FIFO must not be filled from now.
+func (s *stream) held(f *fifo, ending bool) (held bool, moved int) {
+	over := s.isOver()
+	if !over && s.discards.gap.Entries == 0 && len(s.discards.rest) == 0 {
+		return false, 0
+	}
+	policy, _ := s.quota()
+	if policy == Block && s.discards.gap.Entries == 0 {
+		if over {
+			time.Sleep(retryDelay)
+		}
+		return over, 0
+	}
+	if s.torn != nil { // the spool has its beginning: let it have the rest
+		s.log.Roll()
+		return false, 0
+	}
+	return s.discard(f, ending, over)
+}
+
+func (s *stream) isOver() bool { return s.over.Load() || s.overTotal.Load() }
+
+// discard reads what the FIFO holds, and writes the gap where it ends.
+func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
+	d := &s.discards
+	buf := make([]byte, pipeSmall)
+	ended := false
+	for over || len(d.rest) > 0 {
+		want := len(buf)
+		if !over { // back to the spool at this frame's end
+			want = min(want, codec.FrameMissing(d.rest))
+		}
+		n, err := unix.Read(f.fd, buf[:want])
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		ended = n == 0 && err == nil
+		if n <= 0 {
+			break
+		}
+		moved += n
+		s.a.noteLost(s, d.take(buf[:n], s.a.cfg.Now()))
+		over = s.isOver()
+	}
+	if ending || ended {
+		s.a.noteLost(s, int64(len(d.rest)))
+		d.rest = nil
+	}
+	if len(d.rest) == 0 && d.gap.Entries > 0 && (!over || ending || ended || s.a.cfg.Now().Sub(d.since) > gapInterval) {
+		s.writeGap()
+	}
+	switch {
+	case ended:
+		s.end(f)
+		if !ending {
+			s.a.cfg.OnEnd(f.path)
+		}
+	case ending && d.gap.Entries == 0:
+		s.end(f)
+	}
+	return true, moved
+}
+
+func (s *stream) writeGap() {
+	d := &s.discards
+	if err := s.log.AppendGap(spool.Gap{Gap: d.gap}); err != nil {
+		s.trouble(err)
+		return
+	}
+	s.a.noteDropped(s, d.gap.Entries, d.gap.Reason)
+	d.gap = codec.Gap{}
+}

@@ -1,0 +1,206 @@
+package archiver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// fullRig has a bucket that is away, and a container with a small spool.
+func fullRig(t *testing.T, policy Overflow) (*rig, *awayBucket, Source, *daemon) {
+	g := newRig(t)
+	away := &awayBucket{Bucket: g.bucket}
+	away.set(&bucket.Error{Op: bucket.OpPut, Permanent: true, Err: errors.New("access denied")})
+	g.stop()
+	g.bucket = away
+	g.start()
+	d := newDaemon(t)
+	src := source(d.path, idA)
+	src.Options.SpoolBytes, src.Options.Overflow = 256<<10, policy
+	return g, away, src, d
+}
+
+// comeBack lets uploads work again at once.
+func (g *rig) comeBack(away *awayBucket) {
+	away.set(nil)
+	for _, s := range g.a.all() {
+		s.uploadAt.Store(0)
+	}
+}
+
+// split separates gap rows from lines.
+func split(t *testing.T, rows []string) (lines []string, dropped int64) {
+	t.Helper()
+	for _, r := range rows {
+		if !strings.HasPrefix(r, "{") {
+			lines = append(lines, r)
+			continue
+		}
+		gap, err := codec.ParseGap([]byte(r))
+		check(t, err)
+		dropped += gap.Entries
+	}
+	return lines, dropped
+}
+
+func subsequence(t *testing.T, got, of []string) {
+	t.Helper()
+	i := 0
+	for _, l := range got {
+		for i < len(of) && of[i] != l {
+			i++
+		}
+		if i == len(of) {
+			t.Fatalf("line %.40q is not where it was written", l)
+		}
+		i++
+	}
+}
+
+func TestDropOld(t *testing.T) {
+	g, away, src, d := fullRig(t, DropOld)
+	check(t, g.a.Attach(t.Context(), src))
+	lines := numbers(60_000) // some 2.5 MB
+	d.print(lines...)
+	waitFor(t, "the quota to hold", func() bool { return g.a.Status().PendingBytes <= src.Options.SpoolBytes })
+	check(t, g.a.Detach(t.Context(), d.path))
+	g.comeBack(away)
+	g.flush()
+	got, dropped := split(t, g.archived(idA))
+	if dropped == 0 || int64(len(got))+dropped != int64(len(lines)) {
+		t.Fatalf("%d lines and %d dropped of %d", len(got), dropped, len(lines))
+	}
+	subsequence(t, got, lines)
+	if got[len(got)-1] != lines[len(lines)-1] {
+		t.Fatal("the newest line was dropped")
+	}
+	if n := g.a.Status().Dropped; n != dropped {
+		t.Fatalf("status says %d dropped, the archive %d", n, dropped)
+	}
+}
+
+func TestDropNew(t *testing.T) {
+	g, away, src, d := fullRig(t, DropNew)
+	check(t, g.a.Attach(t.Context(), src))
+	lines := numbers(60_000)
+	d.print(lines...)
+	g.comeBack(away)
+	waitFor(t, "room", func() bool { return !g.a.all()[0].isOver() })
+	more := []string{"after one", "after two"}
+	d.print(more...)
+	check(t, g.a.Detach(t.Context(), d.path))
+	g.flush()
+	got, dropped := split(t, g.archived(idA))
+	all := append(lines, more...)
+	if dropped == 0 || int64(len(got))+dropped != int64(len(all)) {
+		t.Fatalf("%d lines and %d dropped of %d", len(got), dropped, len(all))
+	}
+	subsequence(t, got, all)
+	if got[0] != lines[0] || got[1] != lines[1] || !slices.Equal(got[len(got)-2:], more) {
+		t.Fatalf("kept %.20q to %.20q", got[:2], got[len(got)-2:])
+	}
+}
+
+func TestBlock(t *testing.T) {
+	g, away, src, d := fullRig(t, Block)
+	check(t, g.a.Attach(t.Context(), src))
+	lines := numbers(60_000)
+	var written atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.print(lines...)
+		written.Store(true)
+	}()
+	waitFor(t, "the spool to be full", func() bool { return len(g.a.all()) == 1 && g.a.all()[0].isOver() })
+	time.Sleep(300 * time.Millisecond)
+	if written.Load() {
+		t.Fatal("the writer was not blocked")
+	}
+	g.comeBack(away)
+	<-done
+	check(t, g.a.Detach(t.Context(), d.path))
+	g.flush()
+	g.want(idA, lines)
+}
+
+// TestTotalQuota takes from the largest user, and leaves the small one alone.
+func TestTotalQuota(t *testing.T) {
+	g, away, src, d := fullRig(t, DropOld)
+	g.stop()
+	g.cfg.SpoolBytes = 512 << 10
+	g.start()
+	src.Options.SpoolBytes = 1 << 30
+	src.Options.RollBytes = 64 << 10
+	small := newDaemon(t)
+	check(t, g.a.Attach(t.Context(), src, source(small.path, idB)))
+	few, many := numbers(100), numbers(60_000)
+	small.print(few...)
+	d.print(many...)
+	waitFor(t, "the quota to hold", func() bool { return g.a.Status().PendingBytes <= g.cfg.SpoolBytes })
+	check(t, g.a.DetachAll(t.Context()))
+	g.comeBack(away)
+	g.flush()
+	g.want(idB, few)
+	got, dropped := split(t, g.archived(idA))
+	if dropped == 0 || int64(len(got))+dropped != int64(len(many)) {
+		t.Fatalf("%d lines and %d dropped of %d", len(got), dropped, len(many))
+	}
+}
+
+// TestLostResponseCancelsTheGap: what was dropped here had arrived there.
+func TestLostResponseCancelsTheGap(t *testing.T) {
+	g := newRig(t)
+	deaf := &deafBucket{Bucket: g.bucket}
+	deaf.on.Store(true)
+	g.stop()
+	g.bucket = deaf
+	g.start()
+	d := newDaemon(t)
+	src := source(d.path, idA)
+	src.Options.SpoolBytes, src.Options.RollBytes = 1<<30, 64<<10
+	check(t, g.a.Attach(t.Context(), src))
+	lines := numbers(10_000)
+	d.print(lines...)
+	waitFor(t, "some uploads", func() bool { return deaf.puts.Load() > 2 })
+	s := g.a.all()[0]
+	for range 2 {
+		if !g.a.dropOldest(s, reasonQuota) {
+			t.Fatal("nothing was dropped")
+		}
+	}
+	check(t, g.a.Detach(t.Context(), d.path))
+	deaf.on.Store(false)
+	s.uploadAt.Store(0)
+	g.flush()
+	got, dropped := split(t, g.archived(idA))
+	// The first was stored; whether the second was, too, is the uploads' pace.
+	if int64(len(got))+dropped != int64(len(lines)) || got[0] != lines[0] {
+		t.Fatalf("%d lines and %d dropped of %d", len(got), dropped, len(lines))
+	}
+	subsequence(t, got, lines)
+}
+
+// deafBucket stores chunks and says that it failed.
+type deafBucket struct {
+	bucket.Bucket
+	on   atomic.Bool
+	puts atomic.Int64
+}
+
+func (b *deafBucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, opts bucket.PutOptions) error {
+	b.puts.Add(1)
+	err := b.Bucket.Put(ctx, key, r, sizeBytes, opts)
+	if err == nil && b.on.Load() && strings.HasSuffix(key, ".parquet") {
+		return &bucket.Error{Op: bucket.OpPut, Key: key, Permanent: true, Err: errors.New("connection reset")}
+	}
+	return err
+}
