@@ -61,6 +61,8 @@ func clip(v string) string {
 const (
 	rollSizeMin, rollSizeMax = 64 << 10, 1 << 30
 	rollAgeMin, rollAgeMax   = time.Second, 24 * time.Hour
+	// Below this the spool would be full of what a container writes between two uploads.
+	maxSpoolMin = 1 << 20
 )
 
 // option is a log-opt that coldtail knows.
@@ -85,6 +87,8 @@ func options() map[string]option {
 		"format":       {parse: (*parser).format},
 		"roll-size":    {parse: (*parser).rollSize},
 		"roll-age":     {parse: (*parser).rollAge},
+		"overflow":     {parse: (*parser).overflow},
+		"max-spool":    {parse: (*parser).maxSpool},
 		"tag":          {parse: (*parser).tag},
 		"labels":       {parse: func(p *parser, v string) string { p.opts.labels = splitNames(v); return "" }},
 		"labels-regex": {parse: func(p *parser, v string) string { return parseRegex(v, &p.opts.labelsRegex) }},
@@ -186,6 +190,24 @@ func (p *parser) rollAge(v string) string {
 		return "must be a duration from 1s to 24h, such as 10m"
 	}
 	p.opts.Stream.RollAge = d
+	return ""
+}
+
+func (p *parser) overflow(v string) string {
+	o := archiver.Overflow(v)
+	if !slices.Contains(archiver.Overflows(), o) {
+		return "must be drop-old, drop-new or block"
+	}
+	p.opts.Stream.Overflow = o
+	return ""
+}
+
+func (p *parser) maxSpool(v string) string {
+	n, err := units.RAMInBytes(v)
+	if err != nil || n < maxSpoolMin {
+		return "must be a size of at least 1m, such as 4g"
+	}
+	p.opts.Stream.SpoolBytes = n
 	return ""
 }
 

@@ -10,6 +10,8 @@ const (
 	EnvBucket   = "COLDTAIL_BUCKET"
 	EnvState    = "COLDTAIL_STATE"
 	EnvLogLevel = "COLDTAIL_LOG_LEVEL"
+	EnvSpool    = "COLDTAIL_SPOOL_SIZE"
+	EnvCache    = "COLDTAIL_CACHE_SIZE"
 )
 
 // Setting is an environment variable that the plugin heeds.
@@ -24,12 +26,16 @@ func Settings() []Setting {
 	s := []Setting{
 		{EnvBucket, "where logs are archived: file:///path?max-size=10g, s3://bucket/prefix?region=… or minio://host:port/bucket/prefix; empty is a folder of at most 10g in the plugin's state, for trying out"},
 		{EnvState, "directory of the spool and the cache; empty is /var/lib/coldtail, which survives upgrades of the plugin"},
+		{EnvSpool, "bytes of all containers that may wait to be archived; empty is 16g"},
+		{EnvCache, "archived bytes of all containers that stay on the host; empty is 4g"},
 		{EnvLogLevel, "debug, info, warn or error; empty is info"},
 	}
 	descriptions := map[string]string{
 		"format":       "parquet or ndjson; empty is parquet",
 		"roll-size":    "raw bytes after which a container's object is closed, 64k to 1g; empty is 64m",
 		"roll-age":     "age at which a container's object is closed, 1s to 24h; empty is 10m",
+		"overflow":     "what happens when the spool is full: drop-old, drop-new or block; empty is drop-old",
+		"max-spool":    "bytes of a container that may wait to be archived; empty is 4g",
 		"tag":          "template of the tag column, such as {{.Name}}/{{.ID}}; empty is none",
 		"labels":       "container labels to archive, separated by commas",
 		"labels-regex": "regular expression of container labels to archive",

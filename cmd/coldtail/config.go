@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
 	"github.com/coldtail/coldtail/plugin"
@@ -20,6 +21,8 @@ type config struct {
 	state    string
 	logLevel string
 	logOpts  []string // "name=value"
+	spool    string   // size; "" is the archiver's default
+	cache    string   // likewise
 }
 
 // pluginState is the plugin's state directory: its propagated mount.
@@ -42,6 +45,31 @@ func (c *config) addLogLevel(cmd *cobra.Command, def string) {
 
 func (c *config) addLogOpts(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&c.logOpts, "log-opt", nil, "`name=value`: default of a log-opt for every container; may be repeated ($"+plugin.EnvName("NAME")+")")
+}
+
+func (c *config) addSizes(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.spool, "spool-size", "", "`size` of what may wait to be archived, of all containers ($"+plugin.EnvSpool+"; default 16g)")
+	cmd.Flags().StringVar(&c.cache, "cache-size", "", "`size` of what stays here after archiving, of all containers ($"+plugin.EnvCache+"; default 4g)")
+}
+
+// sizes returns the bounds of the spool and the cache; 0 is the default.
+func (c *config) sizes(a *app) (spoolBytes, cacheBytes int64, err error) {
+	for _, s := range []struct {
+		flag, env, value string
+		to               *int64
+	}{{"--spool-size", plugin.EnvSpool, c.spool, &spoolBytes}, {"--cache-size", plugin.EnvCache, c.cache, &cacheBytes}} {
+		v := first(s.value, a.getenv(s.env))
+		if v == "" {
+			continue
+		}
+		n, perr := units.RAMInBytes(v)
+		if perr != nil || n <= 0 {
+			err = errors.Join(err, fmt.Errorf("%s (%s) %q: must be a size greater than 0, such as 16g", s.env, s.flag, v))
+			continue
+		}
+		*s.to = n
+	}
+	return spoolBytes, cacheBytes, err
 }
 
 func first(values ...string) string {

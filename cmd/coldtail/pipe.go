@@ -95,7 +95,8 @@ func (c *pipeConfig) source(a *app) (archiver.Source, error) {
 	if c.name == "" {
 		return archiver.Source{}, usagef("--name is missing")
 	}
-	cfg := map[string]string{}
+	// Who writes to a pipe can wait, unlike a container, which could not be stopped.
+	cfg := map[string]string{"overflow": string(archiver.Block)}
 	for name, value := range map[string]string{"format": c.format, "roll-size": c.rollSize} {
 		if value != "" {
 			cfg[name] = value

@@ -51,6 +51,7 @@ is COLDTAIL_OPT_ROLL_SIZE=1m.`,
 	c.addState(cmd, pluginState)
 	c.addLogLevel(cmd, "info")
 	c.addLogOpts(cmd)
+	c.addSizes(cmd)
 	return cmd
 }
 
@@ -112,12 +113,18 @@ type pluginProcess struct {
 // run opens the state, attaches what was attached, and archives until ctx ends.
 func (p *pluginProcess) run(ctx context.Context) error {
 	b, problem := p.openBucket(ctx)
+	spoolBytes, cacheBytes, err := p.c.sizes(p.app)
+	if err != nil {
+		p.logger.Error("using the default size", "err", err)
+		problem = errors.Join(problem, fmt.Errorf("plugin setting %w", err))
+	}
 	var a *archiver.Archiver
 	var registry *plugin.Registry
 	open := func() (err error) {
 		if a == nil {
 			a, err = archiver.New(archiver.Config{
 				StateDir: p.c.state, Logger: p.logger, Registerer: p.reg, OnEnd: p.driver.FIFOEnded,
+				SpoolBytes: spoolBytes, CacheBytes: cacheBytes,
 			}, b)
 		}
 		if err == nil {
