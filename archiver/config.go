@@ -30,6 +30,8 @@ type Config struct {
 	OnEnd func(path string)
 	// Now is the arrival clock; time.Now.
 	Now func() time.Time
+	// Hook, if set, is told of each step of a segment's life. Tests crash there.
+	Hook func(step string)
 }
 
 func (c *Config) setDefaults() error {
@@ -48,6 +50,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Hook == nil {
+		c.Hook = func(string) {}
 	}
 	return nil
 }

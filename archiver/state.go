@@ -34,7 +34,7 @@ type state struct {
 // openState locks the directory and reads or makes its identity. sameBoot tells
 // that the machine has not gone down since the directory was last used.
 func openState(dir string, now time.Time) (st state, sameBoot bool, lock *os.File, err error) {
-	if err := durable.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
 		return st, false, nil, fmt.Errorf("open state directory: %w", err)
 	}
 	lock, err = os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)

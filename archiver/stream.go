@@ -62,6 +62,7 @@ func (s *stream) open() error {
 			Logger:      s.a.cfg.Logger,
 			Now:         s.a.cfg.Now,
 			Trust:       s.a.sameBoot,
+			Hook:        s.a.cfg.Hook,
 		})
 		s.a.metrics.quarantined.Add(float64(quarantined))
 		if s.openErr == nil {

@@ -69,9 +69,11 @@ func (l *Log) commit(s *segment) error {
 		if err := unix.Fdatasync(int(s.data.Fd())); err != nil {
 			return full(fmt.Errorf("sync segment: %w", err))
 		}
+		l.step("data")
 		if err := s.idx.append(recs...); err != nil {
 			return full(err)
 		}
+		l.step("records")
 		// Written, if not yet synced: a retry must not write them again.
 		l.mu.Lock()
 		s.committed += len(recs)
@@ -93,13 +95,30 @@ func (l *Log) syncNames(s *segment) error {
 		}
 	}
 	if !s.named {
-		if err := durable.SyncDir(l.cfg.Dir); err != nil {
+		if err := l.syncDirs(); err != nil {
 			return err
 		}
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	s.synced, s.named = true, true
+	l.mu.Unlock()
+	l.step("commit")
+	return nil
+}
+
+// syncDirs makes the names in the log's directory durable, and its own.
+// Called with commitMu held.
+func (l *Log) syncDirs() error {
+	if err := durable.SyncDir(l.cfg.Dir); err != nil {
+		return err
+	}
+	if l.found {
+		return nil
+	}
+	if err := durable.SyncDir(filepath.Dir(l.cfg.Dir)); err != nil {
+		return err
+	}
+	l.found = true
 	return nil
 }
 
@@ -109,6 +128,7 @@ func (l *Log) seal(s *segment) error {
 	if s.entries() == 0 {
 		return l.remove(s)
 	}
+	l.step("seal")
 	l.mu.Lock()
 	err := os.Rename(s.path(extActive), s.path(extSealed))
 	if err == nil {
@@ -121,6 +141,7 @@ func (l *Log) seal(s *segment) error {
 	if err != nil {
 		return full(fmt.Errorf("seal segment: %w", err))
 	}
+	l.step("sealed")
 	// Until then it is not Pending: a segment that was archived must not come
 	// back active after a power loss, and take more entries.
 	return l.syncNames(s)
@@ -134,11 +155,13 @@ func (l *Log) remove(s *segment) error {
 	if err := st.write(l.cfg.Dir); err != nil {
 		return full(err)
 	}
+	l.step("numbered")
 	l.mu.Lock()
 	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
 	l.mu.Unlock()
 	// The data first: a sidecar alone is nothing.
 	err := errors.Join(s.closeFiles(), os.Remove(s.name(s.state)))
+	l.step("removed")
 	if s.header.Gap == nil {
 		err = errors.Join(err, os.Remove(s.path(extIndex)))
 	}
@@ -184,6 +207,7 @@ func (l *Log) Archived(v *View, objs []Object) error {
 	if err := appendObjects(l.cfg.Dir, objs); err != nil {
 		return full(err)
 	}
+	l.step("listed")
 	l.mu.Lock()
 	err := os.Rename(s.name(Sealed), s.name(Archived))
 	if err == nil {
@@ -193,6 +217,7 @@ func (l *Log) Archived(v *View, objs []Object) error {
 	if err != nil {
 		return full(fmt.Errorf("archive segment: %w", err))
 	}
+	l.step("released")
 	return durable.SyncDir(l.cfg.Dir)
 }
 

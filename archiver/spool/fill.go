@@ -39,6 +39,12 @@ type Filled struct {
 // from where it came. The caller changes sources only when Torn is false, or
 // calls DropTorn first.
 func (l *Log) Fill(fd int, source string) (Filled, error) {
+	f, err := l.fill(fd, source)
+	l.step("append")
+	return f, err
+}
+
+func (l *Log) fill(fd int, source string) (Filled, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.prepare(fd, sourceSum(source)); err != nil {

@@ -46,6 +46,7 @@ func (l *Log) Drop(segmentSeq int64, g Gap) error {
 	if err := l.writeGap(s, &h); err != nil {
 		return err
 	}
+	l.step("gap")
 	data, idx := s.path(extSealed), s.path(extIndex)
 	l.mu.Lock()
 	s.header = h

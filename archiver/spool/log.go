@@ -18,17 +18,19 @@ import (
 // ErrFull tells that the disk, or a quota on it, has no room for more entries.
 var ErrFull = errors.New("spool is full")
 
-// Config says whose log it is. All fields but Trust are required.
+// Config says whose log it is. All fields but Trust and Hook are required.
 type Config struct {
 	Dir         string // the container's directory; made with the first entry
 	ContainerID string
 	SpoolID     string
 	Logger      *slog.Logger
 	Now         func() time.Time // the arrival clock
-	// Trust skips reading committed data again when recovering: right after a
-	// crash of the process alone, when the page cache has lost nothing.
-	// Checksums are verified whenever data is read in any case.
+	// Trust is for a restart without one of the machine, when the page cache has
+	// lost nothing: what was not committed counts, and committed data is not read
+	// again to see whether it is whole. Reading verifies checksums in any case.
 	Trust bool
+	// Hook, if set, is told of each step of the segments' life. Tests crash there.
+	Hook func(step string)
 }
 
 // Log is the spool of one container. Its methods may be called concurrently,
@@ -39,6 +41,7 @@ type Log struct {
 	// commitMu is held by who syncs, seals or removes segments. It is taken
 	// before mu and held while the disk is slow; Fill does not take it.
 	commitMu sync.Mutex
+	found    bool // the directory's own name is durable; guarded by commitMu
 
 	mu       sync.Mutex // guards all below; never held during an fsync
 	segments []*segment // oldest first
@@ -142,6 +145,13 @@ func (l *Log) quarantine(name string) error {
 		return fmt.Errorf("quarantine %s: %w", name, err)
 	}
 	return nil
+}
+
+// step tells the hook.
+func (l *Log) step(name string) {
+	if l.cfg.Hook != nil {
+		l.cfg.Hook(name)
+	}
 }
 
 // Freeze sets what the next segments' headers hold. An active segment with

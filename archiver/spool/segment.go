@@ -174,9 +174,9 @@ func (s *segment) closeFiles() error {
 }
 
 // loadSegment reads a segment from the disk. Records are believed when their
-// own checksum holds and their data lies within the file; an active segment's
-// data past the last record is parsed as well. It returns how many bytes of
-// that were no frames.
+// own checksum holds and their data lies within the file. An active segment's
+// data past the last record is parsed where only the process had died (trust),
+// and cut off where the machine had. It returns how many bytes were lost.
 func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int64, error) {
 	s := &segment{dir: dir, state: state, synced: true, named: true}
 	s.header.SegmentSeq = seq
@@ -248,7 +248,16 @@ func (s *segment) recover(sc *sidecar, fi fs.FileInfo, trust bool) (lost int64, 
 	if err := idx.Truncate(s.idx.end); err != nil {
 		return 0, fmt.Errorf("recover segment: %w", err)
 	}
-	return s.parseRest(fi)
+	if trust {
+		return s.parseRest(fi)
+	}
+	// What no record covers was not synced: pages of it may be missing within a
+	// line, which nothing would tell.
+	if err := data.Truncate(s.end); err != nil {
+		return 0, fmt.Errorf("recover segment: %w", err)
+	}
+	s.written = s.end
+	return fi.Size() - s.end, nil
 }
 
 // checkRecords verifies the data under the records and gives up those from the

@@ -34,7 +34,7 @@ func newRig(t *testing.T) *rig {
 	g := &rig{t: t, now: time.Unix(1_700_000_000, 0)}
 	g.cfg = Config{
 		Dir: filepath.Join(t.TempDir(), "c"), ContainerID: "c1", SpoolID: "s1",
-		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return g.now },
+		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return g.now }, Trust: true,
 	}
 	g.pipe()
 	g.open()
