@@ -10,26 +10,38 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 )
 
-var kills = flag.Int("kills", 12, "how often TestKilled kills the process")
+var (
+	kills  = flag.Int("kills", 12, "how often TestKilled kills the process")
+	rounds = flag.Int("rounds", 100, "how many crash points TestCrashPoints tries")
+)
 
-// Variables by which TestKilled tells its child what to be.
+// Variables by which a test tells its child what to be.
 const (
 	envState  = "COLDTAIL_TEST_STATE"
 	envBucket = "COLDTAIL_TEST_BUCKET"
 	envFIFOs  = "COLDTAIL_TEST_FIFOS"
+	envStep   = "COLDTAIL_TEST_STEP" // the step at which to be killed, and which time
 )
+
+// steps are those at which TestCrashPoints kills, in the order of a segment's life.
+var steps = []string{
+	"append", "data", "records", "commit", "seal", "sealed", "encoded", "marked", "put", "listed", "released", "numbered", "removed",
+}
 
 // crashSource has small segments, so that kills fall into every step.
 func crashSource(path string, i int) Source {
 	src := source(path, fmt.Sprintf("%064x", i))
-	src.Options.RollBytes = 256 << 10
-	src.Options.CacheBytes = 1 << 20
+	src.Options.RollBytes = 128 << 10
+	src.Options.CacheBytes = 256 << 10
 	src.Resume = true
 	return src
 }
@@ -50,7 +62,7 @@ func runChild() error {
 	if err != nil {
 		return err
 	}
-	a, err := New(Config{StateDir: os.Getenv(envState), Logger: log, CommitInterval: 20 * time.Millisecond}, b)
+	a, err := New(Config{StateDir: os.Getenv(envState), Logger: log, CommitInterval: 20 * time.Millisecond, Hook: killer()}, b)
 	if err != nil {
 		return err
 	}
@@ -65,28 +77,99 @@ func runChild() error {
 	return a.Run(context.Background())
 }
 
+// killer kills the process at the step that the environment names.
+func killer() func(string) {
+	var at string
+	var n int64
+	if _, err := fmt.Sscanf(os.Getenv(envStep), "%s %d", &at, &n); err != nil {
+		return nil
+	}
+	var left atomic.Int64
+	left.Store(n)
+	return func(step string) {
+		if step == at && left.Add(-1) == 0 {
+			_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+			select {} // it is not instantaneous
+		}
+	}
+}
+
 // TestKilled kills the process at random moments while several containers
 // write. Everything is archived exactly once, in order.
 func TestKilled(t *testing.T) {
-	const containers = 3
+	g := newCrash(t, 3)
+	g.write(2000, time.Millisecond)
+	r := rand.New(rand.NewPCG(9, uint64(time.Now().UnixNano())))
+	for range *kills {
+		cmd := g.child("")
+		time.Sleep(time.Duration(r.IntN(250)) * time.Millisecond)
+		check(t, cmd.Process.Kill())
+		_ = cmd.Wait() // killed
+	}
+	t.Logf("%d kills, %d entries exact", *kills, g.judge())
+}
+
+// TestCrashPoints kills the process at every step of a segment's life, the
+// first to the fifth time that it gets there.
+func TestCrashPoints(t *testing.T) {
+	g := newCrash(t, 2)
+	g.write(20, time.Millisecond)
+	r := rand.New(rand.NewPCG(10, uint64(time.Now().UnixNano())))
+	died := map[string]int{}
+	for i := range *rounds {
+		step := steps[i%len(steps)]
+		cmd := g.child(fmt.Sprintf("%s %d", step, 1+r.IntN(5)))
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		select {
+		case <-done:
+			died[step]++
+		case <-time.After(3 * time.Second): // it did not get there so often
+			check(t, cmd.Process.Kill())
+			<-done
+		}
+	}
+	for _, step := range steps[:min(len(steps), *rounds)] {
+		if died[step] == 0 {
+			t.Errorf("no child got to step %q", step)
+		}
+	}
+	t.Logf("%d rounds, %d entries exact; died at %v", *rounds, g.judge(), died)
+}
+
+// crash is several containers whose archiver is killed.
+type crash struct {
+	t             *testing.T
+	state, folder string
+	daemons       []*daemon
+	paths         []string
+	stop          chan struct{}
+	written       []chan []string
+}
+
+func newCrash(t *testing.T, containers int) *crash {
 	dir := t.TempDir()
-	state, folder := dir+"/state", dir+"/bucket"
-	var daemons []*daemon
-	var paths []string
+	g := &crash{t: t, state: dir + "/state", folder: dir + "/bucket", stop: make(chan struct{})}
 	for range containers {
 		d := newDaemon(t)
-		daemons = append(daemons, d)
-		paths = append(paths, d.path)
+		g.daemons = append(g.daemons, d)
+		g.paths = append(g.paths, d.path)
 	}
-	stop := make(chan struct{})
-	written := make(chan []string, containers)
-	for i, d := range daemons {
+	return g
+}
+
+// write has the containers write until stop is closed, with a pause after so
+// many lines.
+func (g *crash) write(burst int, pause time.Duration) {
+	for i, d := range g.daemons {
+		written := make(chan []string, 1)
+		g.written = append(g.written, written)
 		go func() {
 			r := rand.New(rand.NewPCG(uint64(i), 0))
 			var lines []string
 			for n := 0; ; n++ {
 				select {
-				case <-stop:
+				case <-g.stop:
 					written <- lines
 					return
 				default:
@@ -97,56 +180,55 @@ func TestKilled(t *testing.T) {
 				}
 				d.print(line)
 				lines = append(lines, line)
-				if n%2000 == 0 {
-					time.Sleep(time.Millisecond)
+				if n%burst == 0 {
+					time.Sleep(pause)
 				}
 			}
 		}()
 	}
-	r := rand.New(rand.NewPCG(9, uint64(time.Now().UnixNano())))
-	for range *kills {
-		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(os.Environ(), envState+"="+state, envBucket+"="+folder, envFIFOs+"="+strings.Join(paths, ":"))
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		check(t, err)
-		check(t, cmd.Start())
-		if _, err := out.Read(make([]byte, 16)); err != nil {
-			t.Fatalf("the child did not attach: %v", err)
-		}
-		time.Sleep(time.Duration(r.IntN(250)) * time.Millisecond)
-		check(t, cmd.Process.Kill())
-		_ = cmd.Wait() // killed
+}
+
+// child starts an archiver and waits until it has attached.
+func (g *crash) child(step string) *exec.Cmd {
+	g.t.Helper()
+	cmd := exec.CommandContext(g.t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), envState+"="+g.state, envBucket+"="+g.folder, envFIFOs+"="+strings.Join(g.paths, ":"), envStep+"="+step)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	check(g.t, err)
+	check(g.t, cmd.Start())
+	if _, err := out.Read(make([]byte, 16)); err != nil && step == "" {
+		g.t.Fatalf("the child did not attach: %v", err)
 	}
-	// The last one lives.
-	b, err := filebucket.Open(filebucket.Config{Dir: folder}, slog.New(slog.DiscardHandler))
+	return cmd
+}
+
+// judge archives what is left and compares. It returns how many entries there were.
+func (g *crash) judge() (total int) {
+	t := g.t
+	b, err := filebucket.Open(filebucket.Config{Dir: g.folder}, slog.New(slog.DiscardHandler))
 	check(t, err)
-	g := &rig{t: t, bucket: b, cfg: Config{StateDir: state, Logger: slog.New(slog.DiscardHandler), CommitInterval: 20 * time.Millisecond}}
-	a, err := New(g.cfg, g.bucket)
+	last := &rig{t: t, bucket: b, cfg: Config{StateDir: g.state, Logger: slog.New(slog.DiscardHandler), CommitInterval: 20 * time.Millisecond}}
+	a, err := New(last.cfg, b)
 	check(t, err)
 	var srcs []Source
-	for i, p := range paths {
+	for i, p := range g.paths {
 		srcs = append(srcs, crashSource(p, i))
 	}
-	check(t, a.Attach(t.Context(), srcs...))
+	check(t, a.Attach(t.Context(), srcs...)) // before Run, as the plugin does
 	ctx, cancel := context.WithCancel(context.Background())
-	g.a, g.cancel, g.done = a, cancel, make(chan error, 1)
-	go func() { g.done <- a.Run(ctx) }()
-	defer g.stop()
-	time.Sleep(50 * time.Millisecond)
-	close(stop)
-	want := map[string][]string{}
-	for range containers {
-		lines := <-written
-		if len(lines) > 0 {
-			want[lines[0][:1]] = lines
-		}
+	last.a, last.cancel, last.done = a, cancel, make(chan error, 1)
+	go func() { last.done <- a.Run(ctx) }()
+	defer last.stop()
+	close(g.stop)
+	want := make([][]string, len(g.written))
+	for i, ch := range g.written {
+		want[i] = <-ch
 	}
 	check(t, a.DetachAll(t.Context()))
-	g.flush()
-	total := 0
-	for i := range containers {
-		got, exp := g.archived(fmt.Sprintf("%064x", i)), want[fmt.Sprint(i)]
+	last.flush()
+	for i, exp := range want {
+		got := last.archived(fmt.Sprintf("%064x", i))
 		total += len(exp)
 		if !slices.Equal(got, exp) {
 			t.Fatalf("container %d: archived %d lines, want %d; they differ first at %d", i, len(got), len(exp), firstDifference(got, exp))
@@ -155,7 +237,7 @@ func TestKilled(t *testing.T) {
 	if lost := a.Status().LostBytes; lost != 0 {
 		t.Fatalf("%d bytes were passed over", lost)
 	}
-	t.Logf("%d kills, %d entries of %d containers exact", *kills, total, containers)
+	return total
 }
 
 func firstDifference(a, b []string) int {
