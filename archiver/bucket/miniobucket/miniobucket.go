@@ -7,6 +7,8 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/minio/minio-go/v7"
@@ -91,7 +93,7 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes i
 			}
 		}
 	}
-	return src.Wrap(ctx, key, err, classify)
+	return src.Wrap(ctx, key, spell(err), classify)
 }
 
 func (b *Bucket) put(ctx context.Context, key string, src *bucket.Source, sizeBytes int64, opts bucket.PutOptions, conditional bool) error {
@@ -204,7 +206,39 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 }
 
 func wrap(ctx context.Context, op bucket.Op, key string, err error) error {
-	return bucket.WrapError(ctx, op, key, err, classify)
+	return bucket.WrapError(ctx, op, key, spell(err), classify)
+}
+
+// answered is a server's answer that says what minio-go leaves out: its error
+// is the message alone, which may be a proxy's HTML.
+type answered struct{ minio.ErrorResponse }
+
+// messageMax bounds what a proxy's page takes of a log line.
+const messageMax = 200
+
+func (e answered) Error() string {
+	msg := e.ErrorResponse.Error()
+	if strings.HasPrefix(strings.TrimSpace(msg), "<") { // no S3 message
+		msg = "not an answer of S3"
+	}
+	if len(msg) > messageMax {
+		msg = strings.ToValidUTF8(msg[:messageMax], "") + "..."
+	}
+	code := e.Code
+	if status := strconv.Itoa(e.StatusCode); e.StatusCode != 0 && !strings.HasPrefix(code, status) {
+		code = status + " " + code
+	}
+	return code + ": " + msg
+}
+
+func (e answered) Unwrap() error { return e.ErrorResponse }
+
+// spell makes a server's answer an answered, unless a sentinel wraps it.
+func spell(err error) error {
+	if response, ok := err.(minio.ErrorResponse); ok { //nolint:errorlint // as minio-go returns it
+		return answered{response}
+	}
+	return err
 }
 
 // answer is the server's error code and HTTP status; both are empty where there

@@ -110,26 +110,28 @@ func TestErrorsAreClassed(t *testing.T) {
 		status    int
 		code      string
 		permanent bool
+		says      string
 	}{
-		{403, "AccessDenied", true},
-		{404, "NoSuchBucket", true},
-		{403, "SignatureDoesNotMatch", true},
-		{503, "SlowDown", false},
-		{500, "InternalError", false},
-		{429, "", false},
-		{502, "", false},
+		{403, "AccessDenied", true, "403 AccessDenied: because"},
+		{404, "NoSuchBucket", true, "404 NoSuchBucket: because (create the bucket"},
+		{403, "SignatureDoesNotMatch", true, "403 SignatureDoesNotMatch: because"},
+		{503, "SlowDown", false, "503 SlowDown: because"},
+		{500, "InternalError", false, "500 InternalError: because"},
+		{429, "", false, "429 Too Many Requests: not an answer of S3"},
+		{502, "", false, "502 Bad Gateway: not an answer of S3"},
 	} {
 		requests := 0
 		b := open(t, func(w http.ResponseWriter, r *http.Request) {
 			requests++
 			if c.code == "" {
 				w.WriteHeader(c.status) // a proxy's answer, not S3's
+				_, _ = io.WriteString(w, "<html><body>"+strings.Repeat("x", 5000)+"</body></html>")
 				return
 			}
 			fail(w, c.status, c.code)
 		})
 		err := b.Put(t.Context(), "some/key", strings.NewReader("x"), 1, bucket.PutOptions{})
-		if err == nil || bucket.Permanent(err) != c.permanent || !strings.HasPrefix(err.Error(), `put "some/key": `) {
+		if err == nil || bucket.Permanent(err) != c.permanent || !strings.HasPrefix(err.Error(), `put "some/key": `+c.says) {
 			t.Errorf("%d %s: %v", c.status, c.code, err)
 		}
 		if requests != 1 {
