@@ -65,7 +65,7 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		paths:     map[string]*stream{},
 	}
 	a.bucket = bucket.Retry(b, bucket.RetryConfig{
-		OnRetry: func(_ bucket.Op, _ string, err error, _ time.Duration) { a.health.failed(a, err) },
+		OnRetry: func(_ bucket.Op, _ string, err error, _ time.Duration) { a.health.retried(a, err) },
 	})
 	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
 		return nil, errors.Join(err, lock.Close())

@@ -212,29 +212,3 @@ func (m *markers) put(ctx context.Context, b bucket.Bucket, name, day string) er
 	m.known[pair] = true
 	return nil
 }
-
-// health is the bucket's, for one log line at each change and for Status.
-type health struct {
-	mu   sync.Mutex
-	last string // the error, "" while all is well
-	at   time.Time
-}
-
-func (h *health) ok(a *Archiver) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.last != "" {
-		a.cfg.Logger.Info("uploads work again")
-	}
-	h.last = ""
-}
-
-func (h *health) failed(a *Archiver, err error) {
-	a.metrics.uploadErrors.Inc()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.last == "" {
-		a.cfg.Logger.Error("cannot upload: entries stay in the spool until it works", "err", err, "hint", bucket.Hint(err))
-	}
-	h.last, h.at = err.Error(), a.cfg.Now()
-}
