@@ -30,8 +30,9 @@ type Config struct {
 	OnEnd func(path string)
 	// Now is the arrival clock; time.Now.
 	Now func() time.Time
-	// Hook, if set, is told of each step of a segment's life. Tests crash there.
-	Hook func(step string)
+	// Hook, if set, is told of each step of a segment's life, and of the file or
+	// object that it was done to. Tests crash there.
+	Hook func(step, name string)
 }
 
 func (c *Config) setDefaults() error {
@@ -52,7 +53,7 @@ func (c *Config) setDefaults() error {
 		c.Now = time.Now
 	}
 	if c.Hook == nil {
-		c.Hook = func(string) {}
+		c.Hook = func(string, string) {}
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ const (
 
 // steps are those at which TestCrashPoints kills, in the order of a segment's life.
 var steps = []string{
-	"append", "data", "records", "commit", "seal", "sealed", "encoded", "marked", "put", "listed", "released", "numbered", "removed",
+	"append", "data", "records", "index", "commit", "seal", "sealed", "encoded", "marked", "put", "listed", "released", "numbered", "removed",
 }
 
 // crashSource has small segments, so that kills fall into every step.
@@ -78,7 +78,7 @@ func runChild() error {
 }
 
 // killer kills the process at the step that the environment names.
-func killer() func(string) {
+func killer() func(step, name string) {
 	var at string
 	var n int64
 	if _, err := fmt.Sscanf(os.Getenv(envStep), "%s %d", &at, &n); err != nil {
@@ -86,7 +86,7 @@ func killer() func(string) {
 	}
 	var left atomic.Int64
 	left.Store(n)
-	return func(step string) {
+	return func(step, _ string) {
 		if step == at && left.Add(-1) == 0 {
 			_ = unix.Kill(os.Getpid(), unix.SIGKILL)
 			select {} // it is not instantaneous

@@ -120,7 +120,7 @@ func (a *Archiver) archive(ctx context.Context, s *stream, seg int64) error {
 	}
 	cancelled := len(objs) > 0
 	corrupt, err := a.encode(v, func(c *encoded) error {
-		a.cfg.Hook("encoded")
+		a.cfg.Hook("encoded", c.meta.Key())
 		if err := a.put(ctx, c, v.Header.Meta); err != nil {
 			return err
 		}
@@ -167,12 +167,12 @@ func (a *Archiver) put(ctx context.Context, c *encoded, meta codec.Meta) error {
 	if err := a.markers.put(ctx, a.bucket, name.Key(), m.DayKey()); err != nil {
 		return err
 	}
-	a.cfg.Hook("marked")
+	a.cfg.Hook("marked", m.Key())
 	start := time.Now()
 	if err := a.bucket.Put(ctx, m.Key(), c.file, c.sizeBytes, bucket.PutOptions{IfAbsent: true}); err != nil {
 		return err
 	}
-	a.cfg.Hook("put")
+	a.cfg.Hook("put", m.Key())
 	a.metrics.uploads.Inc()
 	a.metrics.uploadBytes.Add(float64(c.sizeBytes))
 	a.metrics.uploadEntries.Add(float64(m.Entries))

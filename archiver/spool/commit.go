@@ -69,11 +69,11 @@ func (l *Log) commit(s *segment) error {
 		if err := unix.Fdatasync(int(s.data.Fd())); err != nil {
 			return full(fmt.Errorf("sync segment: %w", err))
 		}
-		l.step("data")
+		l.step("data", s.path(extActive))
 		if err := s.idx.append(recs...); err != nil {
 			return full(err)
 		}
-		l.step("records")
+		l.step("records", s.path(extIndex))
 		// Written, if not yet synced: a retry must not write them again.
 		l.mu.Lock()
 		s.committed += len(recs)
@@ -93,6 +93,7 @@ func (l *Log) syncNames(s *segment) error {
 		if err := unix.Fdatasync(int(s.idx.f.Fd())); err != nil {
 			return full(fmt.Errorf("sync sidecar: %w", err))
 		}
+		l.step("index", s.path(extIndex))
 	}
 	if !s.named {
 		if err := l.syncDirs(); err != nil {
@@ -102,7 +103,7 @@ func (l *Log) syncNames(s *segment) error {
 	l.mu.Lock()
 	s.synced, s.named = true, true
 	l.mu.Unlock()
-	l.step("commit")
+	l.step("commit", l.cfg.Dir)
 	return nil
 }
 
@@ -128,7 +129,7 @@ func (l *Log) seal(s *segment) error {
 	if s.entries() == 0 {
 		return l.remove(s)
 	}
-	l.step("seal")
+	l.step("seal", s.path(extActive))
 	l.mu.Lock()
 	err := os.Rename(s.path(extActive), s.path(extSealed))
 	if err == nil {
@@ -141,7 +142,7 @@ func (l *Log) seal(s *segment) error {
 	if err != nil {
 		return full(fmt.Errorf("seal segment: %w", err))
 	}
-	l.step("sealed")
+	l.step("sealed", s.path(extSealed))
 	// Until then it is not Pending: a segment that was archived must not come
 	// back active after a power loss, and take more entries.
 	return l.syncNames(s)
@@ -155,13 +156,13 @@ func (l *Log) remove(s *segment) error {
 	if err := st.write(l.cfg.Dir); err != nil {
 		return full(err)
 	}
-	l.step("numbered")
+	l.step("numbered", l.cfg.Dir)
 	l.mu.Lock()
 	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
 	l.mu.Unlock()
 	// The data first: a sidecar alone is nothing.
 	err := errors.Join(s.closeFiles(), os.Remove(s.name(s.state)))
-	l.step("removed")
+	l.step("removed", s.name(s.state))
 	if s.header.Gap == nil {
 		err = errors.Join(err, os.Remove(s.path(extIndex)))
 	}
@@ -207,7 +208,7 @@ func (l *Log) Archived(v *View, objs []Object) error {
 	if err := appendObjects(l.cfg.Dir, objs); err != nil {
 		return full(err)
 	}
-	l.step("listed")
+	l.step("listed", l.cfg.Dir)
 	l.mu.Lock()
 	err := os.Rename(s.name(Sealed), s.name(Archived))
 	if err == nil {
@@ -217,7 +218,7 @@ func (l *Log) Archived(v *View, objs []Object) error {
 	if err != nil {
 		return full(fmt.Errorf("archive segment: %w", err))
 	}
-	l.step("released")
+	l.step("released", s.name(Archived))
 	return durable.SyncDir(l.cfg.Dir)
 }
 

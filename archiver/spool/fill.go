@@ -40,7 +40,7 @@ type Filled struct {
 // calls DropTorn first.
 func (l *Log) Fill(fd int, source string) (Filled, error) {
 	f, err := l.fill(fd, source)
-	l.step("append")
+	l.step("append", l.cfg.Dir)
 	return f, err
 }
 

@@ -46,7 +46,7 @@ func (l *Log) Drop(segmentSeq int64, g Gap) error {
 	if err := l.writeGap(s, &h); err != nil {
 		return err
 	}
-	l.step("gap")
+	l.step("gap", s.path(extGap))
 	data, idx := s.path(extSealed), s.path(extIndex)
 	l.mu.Lock()
 	s.header = h

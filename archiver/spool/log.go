@@ -29,8 +29,9 @@ type Config struct {
 	// lost nothing: what was not committed counts, and committed data is not read
 	// again to see whether it is whole. Reading verifies checksums in any case.
 	Trust bool
-	// Hook, if set, is told of each step of the segments' life. Tests crash there.
-	Hook func(step string)
+	// Hook, if set, is told of each step of a segment's life, and of the file that
+	// it was done to. Tests crash there.
+	Hook func(step, file string)
 }
 
 // Log is the spool of one container. Its methods may be called concurrently,
@@ -148,9 +149,9 @@ func (l *Log) quarantine(name string) error {
 }
 
 // step tells the hook.
-func (l *Log) step(name string) {
+func (l *Log) step(step, path string) {
 	if l.cfg.Hook != nil {
-		l.cfg.Hook(name)
+		l.cfg.Hook(step, path)
 	}
 }
 

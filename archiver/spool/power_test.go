@@ -1,0 +1,163 @@
+package spool
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestPowerLoss takes the power away after every step: what was not synced is
+// there, or not, or in part, or as zeros, file by file. All that was committed
+// comes back, in order, and nothing that was never written.
+func TestPowerLoss(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { powerLoss(t, rand.New(rand.NewPCG(seed, 1))) })
+	}
+}
+
+func powerLoss(t *testing.T, r *rand.Rand) {
+	g := newRig(t)
+	d := &disk{content: map[string][]byte{}, named: map[string]bool{}}
+	committed := 0 // lines that a Commit returned for
+	g.cfg.Hook = func(step, path string) {
+		switch step {
+		case "append":
+			return
+		case "data", "index":
+			b, err := os.ReadFile(path)
+			check(t, err)
+			d.content[filepath.Base(path)] = b
+		case "sealed":
+			name := filepath.Base(path)
+			d.content[name] = d.content[formerName(name)]
+		case "commit":
+			d.named = map[string]bool{}
+			for name := range readDir(t, g.cfg.Dir) {
+				d.named[name] = true
+			}
+		}
+		if r.IntN(4) == 0 {
+			g.lose(d, committed, r)
+		}
+	}
+	g.open()
+	for i := range 60 {
+		switch r.IntN(6) {
+		case 0:
+			check(t, g.log.Commit())
+			committed = len(g.sent)
+		case 1:
+			g.log.Roll()
+		case 2:
+			f := g.frame(fmt.Sprint("torn ", i))
+			g.write(f[:len(f)/2])
+			g.fill()
+			g.log.Roll()
+			g.write(f[len(f)/2:])
+			g.sent = append(g.sent, fmt.Sprint("torn ", i))
+			g.fill()
+		default:
+			for range 1 + r.IntN(20) {
+				g.send(fmt.Sprintf("%d %s", len(g.sent), bytes.Repeat([]byte("x"), r.IntN(2000))))
+			}
+		}
+		if r.IntN(4) == 0 {
+			g.lose(d, committed, r)
+		}
+	}
+}
+
+// disk is what would survive a power loss for certain.
+type disk struct {
+	content map[string][]byte // the synced part of each file
+	named   map[string]bool   // the names that were synced
+}
+
+// lose makes a directory that a power loss may leave, and opens it.
+func (g *rig) lose(d *disk, committed int, r *rand.Rand) {
+	g.t.Helper()
+	dir := filepath.Join(g.t.TempDir(), "c")
+	check(g.t, os.MkdirAll(dir, 0o700))
+	for name, b := range readDir(g.t, g.cfg.Dir) {
+		as := name
+		if !d.named[name] {
+			switch former := formerName(name); {
+			case d.named[former]: // renamed, and not synced since: one name or the other
+				as = []string{name, former}[r.IntN(2)]
+			case r.IntN(3) == 0:
+				continue // the file is gone
+			}
+		}
+		check(g.t, os.WriteFile(filepath.Join(dir, as), decay(d.content[name], b, r), 0o600))
+	}
+	cfg := g.cfg
+	cfg.Dir, cfg.Trust, cfg.Hook = dir, false, nil
+	l, quarantined, err := Open(cfg)
+	check(g.t, err)
+	defer l.Close()
+	h := &rig{t: g.t, cfg: cfg, log: l}
+	got := h.read(0)
+	if len(got) < committed {
+		g.t.Fatalf("%d lines came back, %d were committed (%d files quarantined)", len(got), committed, quarantined)
+	}
+	for i, s := range got {
+		if i >= len(g.sent) || s != g.sent[i] {
+			g.t.Fatalf("line %d of %d is %.60q", i, len(g.sent), s)
+		}
+	}
+}
+
+// formerName is what a segment's file was called before it was sealed.
+func formerName(name string) string {
+	seq, state, gap, ok := parseSegmentName(name)
+	if !ok || gap || state != Sealed {
+		return ""
+	}
+	return segmentName(seq, extActive)
+}
+
+// decay returns b with what is not in synced lost in one of the ways of file
+// systems: cut, zeroed in pages, or kept.
+func decay(synced, b []byte, r *rand.Rand) []byte {
+	if !bytes.HasPrefix(b, synced) {
+		synced = nil
+	}
+	out := bytes.Clone(b)
+	switch r.IntN(4) {
+	case 0:
+		return out[:len(synced)]
+	case 1:
+		return out[:len(synced)+r.IntN(len(out)-len(synced)+1)]
+	case 2:
+		const page = 512
+		for p := len(synced); p < len(out); p += page {
+			if r.IntN(2) == 0 {
+				clear(out[p:min(len(out), p+page)])
+			}
+		}
+	}
+	return out
+}
+
+// readDir returns the files of the log's directory.
+func readDir(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	names, err := os.ReadDir(dir)
+	if os.IsNotExist(err) {
+		return files
+	}
+	check(t, err)
+	for _, de := range names {
+		if de.IsDir() {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(dir, de.Name()))
+		check(t, err)
+		files[de.Name()] = b
+	}
+	return files
+}
