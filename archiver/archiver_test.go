@@ -1,6 +1,7 @@
 package archiver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,20 +120,8 @@ func (g *rig) archived(id string) (lines []string) {
 	check(g.t, err)
 	last := int64(0)
 	for _, c := range chunks {
-		body, err := g.bucket.Get(g.t.Context(), c.Key(), bucket.GetOptions{})
-		check(g.t, err)
-		b, err := io.ReadAll(body)
-		check(g.t, errors.Join(err, body.Close()))
-		d, err := codec.NewDecoder(c.Format, strings.NewReader(string(b)), int64(len(b)), codec.Range{Tail: codec.All})
-		check(g.t, err)
 		var st codec.Stats
-		for {
-			var e codec.Entry
-			if err := d.Next(&e); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				g.t.Fatal(err)
-			}
+		g.decode(c, func(e *codec.Entry) {
 			if e.Seq <= last {
 				g.t.Fatalf("entry %d after %d", e.Seq, last)
 			}
@@ -139,15 +129,35 @@ func (g *rig) archived(id string) (lines []string) {
 				g.t.Fatalf("entry of %s in the partition of %s", got, c.Hour)
 			}
 			last = e.Seq
-			st.Add(&e)
+			st.Add(e)
 			lines = append(lines, string(e.Line))
-		}
-		check(g.t, d.Close())
+		})
 		if st.Entries != c.Entries || st.FirstSeq != c.FirstSeq || st.LastSeq != c.LastSeq || st.MinNano != c.MinNano || st.MaxNano != c.MaxNano {
 			g.t.Fatalf("the key says %+v, the rows %+v", c.Meta, st)
 		}
 	}
 	return lines
+}
+
+// decode calls f with a chunk's entries.
+func (g *rig) decode(c chunk.Chunk, f func(*codec.Entry)) {
+	g.t.Helper()
+	body, err := g.bucket.Get(g.t.Context(), c.Key(), bucket.GetOptions{})
+	check(g.t, err)
+	b, err := io.ReadAll(body)
+	check(g.t, errors.Join(err, body.Close()))
+	d, err := codec.NewDecoder(c.Format, bytes.NewReader(b), int64(len(b)), codec.Range{Tail: codec.All})
+	check(g.t, err)
+	for {
+		var e codec.Entry
+		if err := d.Next(&e); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			g.t.Fatal(err)
+		}
+		f(&e)
+	}
+	check(g.t, d.Close())
 }
 
 func (g *rig) flush() {
@@ -505,4 +515,58 @@ func TestDetachWhileClosing(t *testing.T) {
 	check(t, g.a.Detach(t.Context(), d.path))
 	g.flush()
 	g.want(idA, []string{"left in the pipe"})
+}
+
+// TestClockSteps: order is arrival order and every row is in its own hour,
+// whatever the clocks do.
+func TestClockSteps(t *testing.T) {
+	g := newRig(t)
+	g.stop()
+	base := time.Now().Add(-5 * time.Hour).Truncate(time.Hour)
+	var offset atomic.Int64 // of the arrival clock
+	g.cfg.Now = func() time.Time { return base.Add(time.Duration(offset.Load())) }
+	g.start()
+	var lines []string
+	want := map[string]time.Time{} // a line's partition
+	for i, step := range []time.Duration{0, 30 * time.Minute, -2 * time.Hour, 3 * time.Hour, 90 * time.Minute, -20 * time.Minute} {
+		offset.Store(int64(step))
+		d := newDaemon(t)
+		check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+		arrival := base.Add(step)
+		for k, at := range []time.Time{
+			arrival, arrival.Add(-26 * time.Hour), arrival.Add(2 * time.Hour), arrival, // other hours
+			time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), arrival.Add(100 * 24 * time.Hour), // absurd
+		} {
+			line := fmt.Sprintf("%d %d", i, k)
+			lines = append(lines, line)
+			want[line] = at.Truncate(time.Hour)
+			if k >= 4 {
+				want[line] = arrival.Truncate(time.Hour)
+			}
+			d.log(codec.Entry{Line: []byte(line), TimeNano: at.UnixNano()})
+		}
+		check(t, g.a.Detach(t.Context(), d.path))
+	}
+	g.flush()
+	chunks, err := chunk.List(t.Context(), g.bucket, idA)
+	check(t, err)
+	bySeq := map[int64]string{}
+	var seqs []int64
+	for _, c := range chunks {
+		g.decode(c, func(e *codec.Entry) {
+			bySeq[e.Seq] = string(e.Line)
+			seqs = append(seqs, e.Seq)
+			if !c.Hour.Equal(want[string(e.Line)]) {
+				t.Errorf("line %q is in the partition of %s, want %s", e.Line, c.Hour, want[string(e.Line)])
+			}
+		})
+	}
+	slices.Sort(seqs)
+	var got []string
+	for _, s := range seqs {
+		got = append(got, bySeq[s])
+	}
+	if !slices.Equal(got, lines) {
+		t.Fatalf("got %q, want %q", got, lines)
+	}
 }
