@@ -1,0 +1,93 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/chunk"
+)
+
+// survey counts what there is to read. Of a whole archive it looks at every
+// name, too.
+func (v *run) survey(ctx context.Context) error {
+	if len(v.cfg.Containers) > 0 {
+		v.markers = nil // only what they announce is listed
+		for c, err := range v.chunks(ctx) {
+			if err != nil {
+				return err
+			}
+			v.total.Objects++
+			v.total.SizeBytes += c.SizeBytes
+		}
+		return nil
+	}
+	for o, err := range v.bucket.List(ctx, "", bucket.ListOptions{}) {
+		if err != nil {
+			return fmt.Errorf("list the archive: %w", err)
+		}
+		if _, err := chunk.ParseKey(o.Key); err == nil {
+			v.total.Objects++
+			v.total.SizeBytes += o.SizeBytes
+			continue
+		}
+		if _, err := chunk.ParseDayKey(o.Key); err == nil {
+			v.markers.add(o.Key)
+			continue
+		}
+		if _, err := chunk.ParseNameKey(o.Key); err != nil {
+			v.found(Finding{Kind: Foreign, Key: o.Key, Detail: "not a name that coldtail gives; it was not read"})
+		}
+	}
+	return nil
+}
+
+// markerSet knows which day markers there are by a hash of 64 bits: what little
+// chance there is of a collision hides one that is missing.
+type markerSet struct {
+	seed    maphash.Seed
+	there   map[uint64]struct{}
+	missing []chunk.Meta // one for each marker
+}
+
+func newMarkerSet() *markerSet {
+	return &markerSet{seed: maphash.MakeSeed(), there: map[uint64]struct{}{}}
+}
+
+// add tells that there is a marker, or that its lack is known.
+func (m *markerSet) add(key string) { m.there[maphash.String(m.seed, key)] = struct{}{} }
+
+func (m *markerSet) want(c chunk.Meta) {
+	if m == nil {
+		return
+	}
+	key := c.DayKey()
+	if _, ok := m.there[maphash.String(m.seed, key)]; !ok {
+		m.add(key)
+		m.missing = append(m.missing, c)
+	}
+}
+
+// unindexed reports objects without a marker, unless that came meanwhile.
+func (v *run) unindexed(ctx context.Context) error {
+	if v.markers == nil {
+		return nil
+	}
+next:
+	for _, m := range v.markers.missing {
+		for o, err := range v.bucket.List(ctx, m.DayKey(), bucket.ListOptions{}) {
+			if err != nil {
+				return fmt.Errorf("look for an index marker: %w", err)
+			}
+			if o.Key == m.DayKey() {
+				continue next
+			}
+		}
+		v.found(Finding{
+			Kind: Unindexed, Key: m.Key(), ContainerID: m.ContainerID, SpoolID: m.SpoolID,
+			Detail: fmt.Sprintf("readers do not find the container's objects of that day: there is no %s", m.DayKey()),
+		})
+	}
+	return nil
+}
