@@ -166,6 +166,7 @@ func (g *rig) flush() {
 	if err != nil || res.Pending != 0 {
 		g.t.Fatalf("flush: %+v, %v", res, err)
 	}
+	wantClean(g.t, g.bucket)
 }
 
 func (g *rig) want(id string, lines []string) {
@@ -568,5 +569,37 @@ func TestClockSteps(t *testing.T) {
 	}
 	if !slices.Equal(got, lines) {
 		t.Fatalf("got %q, want %q", got, lines)
+	}
+}
+
+// TestIngestDoesNotWaitForSync: with every sync hanging, 200 containers write
+// far more than their pipes hold, and stop.
+func TestIngestDoesNotWaitForSync(t *testing.T) {
+	g := newRig(t)
+	g.stop()
+	hang := make(chan struct{})
+	g.cfg.Hook = func(step, _ string) {
+		if step == "data" {
+			<-hang
+		}
+	}
+	g.start()
+	lines := numbers(5000) // 200 KB
+	var wg sync.WaitGroup
+	for i := range 200 {
+		d := newDaemon(t)
+		check(t, g.a.Attach(t.Context(), source(d.path, fmt.Sprintf("%064x", i))))
+		wg.Go(func() {
+			d.print(lines...)
+			if err := g.a.Detach(t.Context(), d.path); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	close(hang)
+	g.flush()
+	for i := range 200 {
+		g.want(fmt.Sprintf("%064x", i), lines)
 	}
 }

@@ -2,6 +2,7 @@ package archiver
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,7 @@ const (
 	envState  = "COLDTAIL_TEST_STATE"
 	envBucket = "COLDTAIL_TEST_BUCKET"
 	envFIFOs  = "COLDTAIL_TEST_FIFOS"
+	envAway   = "COLDTAIL_TEST_AWAY" // not empty: the bucket is
 	envStep   = "COLDTAIL_TEST_STEP" // the step at which to be killed, and which time
 )
 
@@ -62,7 +64,11 @@ func runChild() error {
 	if err != nil {
 		return err
 	}
-	a, err := New(Config{StateDir: os.Getenv(envState), Logger: log, CommitInterval: 20 * time.Millisecond, Hook: killer()}, b)
+	away := &awayBucket{Bucket: b}
+	if os.Getenv(envAway) != "" {
+		away.set(errors.New("connection refused"))
+	}
+	a, err := New(Config{StateDir: os.Getenv(envState), Logger: log, CommitInterval: 20 * time.Millisecond, Hook: killer()}, away)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,8 @@ func (b *Bucket) Reach(ctx context.Context) (bucket.Reached, error) {
 		return bucket.Reached{}, wrap(ctx, bucket.OpReach, "", err)
 	}
 	asked := time.Now()
-	resp, err := b.transport.RoundTrip(req)
+	client := &http.Client{Transport: b.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(req)
 	if err != nil {
 		return bucket.Reached{}, wrap(ctx, bucket.OpReach, "", err)
 	}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -22,20 +23,25 @@ const (
 
 // reach checks the way to the store and tells whether there is one.
 func (r *run) reach(ctx context.Context) bool {
-	var answer bucket.Reached
+	answers := make(chan bucket.Reached, 1)
 	res := r.check(ctx, nameEndpoint, func(ctx context.Context) Result {
-		var err error
-		if answer, err = r.checker.Reach(ctx); err != nil {
-			return r.failed(Fail, err, "")
+		answer, err := r.checker.Reach(ctx)
+		if err != nil {
+			return r.failed(Fail, err, cmp.Or(bucket.Hint(err), "check the endpoint's address, the resolution of its name, firewalls and proxies"))
 		}
+		answers <- answer
 		return endpoint(answer)
 	})
-	if answer.Status == 0 {
+	var answer bucket.Reached
+	select {
+	case answer = <-answers:
+	default:
 		for _, name := range []string{nameTLS, nameClock} {
 			r.report(Result{Name: name, Status: Skip, Detail: "the endpoint is not reached"})
 		}
 		return false
 	}
+	r.server = answer.Server
 	r.check(ctx, nameTLS, func(context.Context) Result { return transport(answer) })
 	r.check(ctx, nameClock, func(context.Context) Result { return clock(answer) })
 	return res.Status != Fail
@@ -112,7 +118,7 @@ func (r *run) lifecycle(ctx context.Context) {
 		switch {
 		case err == nil && days > 0:
 			return ok("incomplete multipart uploads are aborted after %d days", days)
-		case r.minio(ctx):
+		case strings.HasPrefix(r.server, "MinIO"): // whose rules know no uploads
 			// internal/config/api of the server: stale_uploads_expiry.
 			return ok("MinIO removes incomplete multipart uploads by itself, after 24 h unless it is configured otherwise")
 		case err == nil:
@@ -123,10 +129,4 @@ func (r *run) lifecycle(ctx context.Context) {
 		}
 		return r.failed(Skip, err, "")
 	})
-}
-
-// minio tells whether the store is a MinIO server, whose rules know no uploads.
-func (r *run) minio(ctx context.Context) bool {
-	a, err := r.checker.Reach(ctx)
-	return err == nil && strings.HasPrefix(a.Server, "MinIO")
 }

@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -99,18 +100,34 @@ type run struct {
 	cfg     Config
 	key     string
 	checker bucket.Checker // nil: the store has no more to tell
+	server  string         // what the store calls itself
 	report  func(Result)
 }
 
-// check reports what f finds, within the timeout.
+// check reports what f finds within the timeout, and does not wait for it
+// beyond: a folder on a disk that hangs heeds no context.
 func (r *run) check(ctx context.Context, name string, f func(context.Context) Result) Result {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
-	res := f(ctx)
+	done := make(chan Result, 1)
+	go func() { done <- f(ctx) }()
+	var res Result
+	select {
+	case res = <-done:
+	case <-ctx.Done():
+		select {
+		case res = <-done:
+		case <-time.After(grace):
+			res = r.failed(Fail, ctx.Err(), "")
+		}
+	}
 	res.Name = name
 	r.report(res)
 	return res
 }
+
+// grace is for a check that ends with its context to say what it waited for.
+const grace = time.Second
 
 func ok(format string, args ...any) Result {
 	return Result{Status: OK, Detail: fmt.Sprintf(format, args...)}
@@ -126,13 +143,21 @@ func skip(format string, args ...any) Result {
 
 // failed is the result of an error; the remedy is the store's own where it has one.
 func (r *run) failed(status Status, err error, remedy string) Result {
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return Result{Status: status, Detail: "interrupted"}
+	case errors.Is(err, context.DeadlineExceeded):
 		return Result{Status: status, Detail: fmt.Sprintf("no answer within %v", r.cfg.Timeout), Remedy: "see whether the store or what is before it is overloaded"}
 	}
 	detail := err.Error()
 	var e *bucket.Error
 	if errors.As(err, &e) {
-		detail = fmt.Sprintf("%s: %v", e.Op, e.Err) // without the hint, which is the remedy
+		cause := e.Err
+		// What the SDKs wrap around it, with ids of requests, is in nobody's way.
+		if ue := (*url.Error)(nil); errors.As(cause, &ue) {
+			cause = ue.Err
+		}
+		detail = fmt.Sprintf("%s: %v", e.Op, cause) // without the hint, which is the remedy
 		if e.Hint != "" && remedy == "" {
 			remedy = e.Hint
 		}

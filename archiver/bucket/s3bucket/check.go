@@ -20,10 +20,12 @@ var _ bucket.Checker = (*Bucket)(nil)
 
 // Reach implements bucket.Checker.
 func (b *Bucket) Reach(ctx context.Context) (bucket.Reached, error) {
+	// Only a client that is made so sends no signature.
+	options := b.client.Options()
+	options.Credentials = aws.AnonymousCredentials{}
+	options.AuthSchemeResolver = nil
 	asked := time.Now()
-	out, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.name}, func(o *s3.Options) {
-		o.Credentials = aws.AnonymousCredentials{}
-	})
+	out, err := s3.New(options).HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.name})
 	if resp := rawResponse(out, err); resp != nil {
 		return s3http.Describe(resp, asked, time.Now()), nil
 	}

@@ -1,0 +1,127 @@
+package archiver
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// memoryBound is what the process may take at most, whatever happens: the Go
+// runtime and the binary, a small tail and the book-keeping of each container,
+// 1 MiB of tail for each busy one, and a chunk in the making for each uploader.
+const memoryBound = 256 << 20
+
+// TestMemoryBound has a thousand containers that say little and one that
+// writes at full speed, and a bucket that is away.
+func TestMemoryBound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it writes 64 MB")
+	}
+	dir := t.TempDir()
+	const idle = 1000
+	var daemons []*daemon
+	var paths []string
+	for i := range idle + 1 {
+		path := filepath.Join(dir, fmt.Sprint(i))
+		check(t, unix.Mkfifo(path, 0o600))
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		check(t, err)
+		defer f.Close()
+		daemons = append(daemons, &daemon{t: t, path: path, f: f})
+		paths = append(paths, path)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), envState+"="+filepath.Join(dir, "state"), envBucket+"="+filepath.Join(dir, "bucket"), envAway+"=1", envFIFOs+"="+strings.Join(paths, ":"))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	check(t, err)
+	check(t, cmd.Start())
+	defer func() { _ = cmd.Wait() }()
+	defer func() { _ = cmd.Process.Kill() }()
+	if _, err := out.Read(make([]byte, 16)); err != nil {
+		t.Fatalf("the child did not attach: %v", err)
+	}
+	for _, d := range daemons[:idle] {
+		d.print("hello")
+	}
+	line := strings.Repeat("x", 4000)
+	for range 64 << 20 / len(line) {
+		daemons[idle].print(line)
+	}
+	waitFor(t, "the spool to take it", func() bool { return emptied(t, daemons[idle].f) })
+	peak := peakRSS(t, cmd.Process.Pid)
+	t.Logf("peak RSS %d MiB with %d idle containers, one busy, the bucket away; the bound is %d MiB", peak>>20, idle, memoryBound>>20)
+	if peak > memoryBound {
+		t.Fatalf("peak RSS is %d bytes", peak)
+	}
+}
+
+// TestPipeBudget: 200 busy containers take no more pipe memory than a quarter
+// of the user's soft limit, beyond the size that every pipe has.
+func TestPipeBudget(t *testing.T) {
+	g := newRig(t)
+	budget := newPipeBudget().left.Load()
+	var daemons []*daemon
+	for i := range 200 {
+		d := newDaemon(t)
+		daemons = append(daemons, d)
+		check(t, g.a.Attach(t.Context(), source(d.path, fmt.Sprintf("%064x", i))))
+	}
+	line := strings.Repeat("x", 4000)
+	enlarged, taken := 0, int64(0)
+	for range 3 {
+		for _, d := range daemons {
+			for range 40 {
+				d.print(line)
+			}
+		}
+	}
+	for _, d := range daemons {
+		size, err := unix.FcntlInt(d.f.Fd(), unix.F_GETPIPE_SZ, 0)
+		check(t, err)
+		if size > pipeSmall {
+			enlarged++
+			taken += int64(size - pipeSmall)
+		}
+	}
+	if enlarged == 0 || taken > budget {
+		t.Fatalf("%d pipes were enlarged by %d bytes, the budget is %d", enlarged, taken, budget)
+	}
+	t.Logf("%d of 200 pipes enlarged, %d MiB of a budget of %d", enlarged, taken>>20, budget>>20)
+	check(t, g.a.DetachAll(t.Context()))
+	if left := g.a.pipes.left.Load(); left != budget {
+		t.Fatalf("%d of %d bytes came back", left, budget)
+	}
+}
+
+func emptied(t *testing.T, f *os.File) bool {
+	t.Helper()
+	raw, err := f.SyscallConn()
+	check(t, err)
+	n := 0
+	check(t, raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }))
+	check(t, err)
+	return n == 0
+}
+
+// peakRSS is the most memory that a process has had, bytes.
+func peakRSS(t *testing.T, pid int) int64 {
+	t.Helper()
+	time.Sleep(100 * time.Millisecond)
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	check(t, err)
+	_, rest, ok := strings.Cut(string(b), "VmHWM:")
+	if !ok {
+		t.Fatal("the kernel does not tell VmHWM")
+	}
+	kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	check(t, err)
+	return kb << 10
+}

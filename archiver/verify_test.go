@@ -1,0 +1,21 @@
+package archiver
+
+import (
+	"testing"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/verify"
+)
+
+// wantClean is the judge of what was archived: nothing lost, nothing twice,
+// nothing damaged.
+func wantClean(t *testing.T, b bucket.Bucket) {
+	t.Helper()
+	sum, err := verify.Run(t.Context(), b, verify.Config{Found: func(f verify.Finding) {
+		if !f.Kind.Note() {
+			t.Errorf("%s: %s: %s (and %s), numbers %d to %d", f.Kind, f.Detail, f.Key, f.Other, f.FirstSeq, f.LastSeq)
+		}
+	}})
+	check(t, err)
+	t.Logf("verified %d objects with %d entries of %d containers; gap rows say that %d were dropped", sum.Objects, sum.Entries, sum.Containers, sum.Dropped)
+}
