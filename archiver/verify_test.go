@@ -4,14 +4,14 @@ import (
 	"testing"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/verify"
+	judge "github.com/coldtail/coldtail/archiver/verify"
 )
 
 // wantClean is the judge of what was archived: nothing lost, nothing twice,
 // nothing damaged.
 func wantClean(t *testing.T, b bucket.Bucket) {
 	t.Helper()
-	sum, err := verify.Run(t.Context(), b, verify.Config{Found: func(f verify.Finding) {
+	sum, err := judge.Run(t.Context(), b, judge.Config{Found: func(f judge.Finding) {
 		if !f.Kind.Note() {
 			t.Errorf("%s: %s: %s (and %s), numbers %d to %d", f.Kind, f.Detail, f.Key, f.Other, f.FirstSeq, f.LastSeq)
 		}
