@@ -144,7 +144,7 @@ func (a *Archiver) encodeHour(v *spool.View, hour time.Time, want *summary) (*en
 	}
 	sizeBytes, err := writeChunk(f, v, hour)
 	if err == nil {
-		err = verify(f, sizeBytes, v.Header.Format, want)
+		err = compare(f, sizeBytes, v.Header.Format, want)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("encode segment %d: %w", v.Header.SegmentSeq, err), f.Close())
@@ -191,8 +191,8 @@ func writeChunk(f *os.File, v *spool.View, hour time.Time) (sizeBytes int64, err
 	return f.Seek(0, io.SeekCurrent)
 }
 
-// verify decodes the chunk: only what reads back is put in the bucket.
-func verify(f *os.File, sizeBytes int64, format codec.Format, want *summary) error {
+// compare decodes the chunk: only what reads back is put in the bucket.
+func compare(f *os.File, sizeBytes int64, format codec.Format, want *summary) error {
 	d, err := codec.NewDecoder(format, f, sizeBytes, codec.Range{Tail: codec.All})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errMismatch, err)
