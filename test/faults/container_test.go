@@ -1,0 +1,163 @@
+package faults
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/plugin"
+)
+
+// container is one whose log the daemon sends: the test plays both.
+type container struct {
+	t        *testing.T
+	id       string
+	rollSize string // log-opt
+	created  time.Time
+	f        *os.File
+	written  int // lines
+}
+
+// newContainer returns one with segments small enough to be uploaded all the time.
+func newContainer(t *testing.T, n int) *container {
+	return &container{t: t, id: fmt.Sprintf("%064x", n+1), rollSize: "64k", created: time.Now()}
+}
+
+// line is a container's i-th line: some hundred bytes that hardly compress, so
+// that objects are large enough to be cut.
+func line(id string, i int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %d", id[60:], i)
+	x := uint64(i)<<8 + uint64(id[63])
+	for range 6 {
+		x += 0x9e3779b97f4a7c15 // splitmix64
+		z := (x ^ x>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		fmt.Fprintf(&b, " %016x", z^z>>31)
+	}
+	return b.String()
+}
+
+// start starts the container, or starts it again: with a new FIFO.
+func (c *container) start(p *process) {
+	c.t.Helper()
+	path := filepath.Join(c.t.TempDir(), "fifo")
+	check(c.t, unix.Mkfifo(path, 0o600))
+	// As the daemon: for reading too, so that there is never an EOF.
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	check(c.t, err)
+	c.t.Cleanup(func() { _ = f.Close() }) // again, after stop
+	c.f = f
+	p.logging("StartLogging", struct {
+		File string
+		Info plugin.Info
+	}{path, plugin.Info{
+		ContainerID: c.id, ContainerName: "/web-" + c.id[62:], ContainerCreated: c.created,
+		Config: map[string]string{"roll-size": c.rollSize},
+	}})
+}
+
+// print writes n lines. A container that is blocked fails the test.
+func (c *container) print(n int) {
+	c.t.Helper()
+	var buf []byte
+	for range n {
+		e := codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte(line(c.id, c.written))}
+		buf = codec.AppendFrame(buf[:0], &e)
+		check(c.t, c.f.SetWriteDeadline(time.Now().Add(slowest)))
+		if _, err := c.f.Write(buf); err != nil {
+			c.t.Fatalf("the container is blocked: %v", err)
+		}
+		c.written++
+	}
+}
+
+func (c *container) stop(p *process) {
+	c.t.Helper()
+	p.logging("StopLogging", struct{ File string }{c.f.Name()})
+	check(c.t, c.f.Close())
+}
+
+// judge compares lines with what the container printed.
+func (c *container) judge(where string, got []string) {
+	c.t.Helper()
+	for i := range min(len(got), c.written) {
+		if want := line(c.id, i); got[i] != want {
+			c.t.Fatalf("%s: line %d of container %s is %.60q, want %.60q", where, i, c.id[60:], got[i], want)
+		}
+	}
+	if len(got) != c.written {
+		c.t.Fatalf("%s: %d lines of container %s, want %d", where, len(got), c.id[60:], c.written)
+	}
+}
+
+// archived reads every object that a query engine would, and returns all rows
+// by container, in order.
+func archived(t *testing.T, b bucket.Bucket) (lines map[string][]string, objects int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var metas []chunk.Meta
+	for o, err := range b.List(ctx, string(codec.Parquet)+"/", bucket.ListOptions{}) {
+		check(t, err)
+		m, err := chunk.ParseKey(o.Key)
+		check(t, err)
+		metas = append(metas, m)
+	}
+	slices.SortFunc(metas, func(x, y chunk.Meta) int { return cmp.Compare(x.FirstSeq, y.FirstSeq) })
+	lines = map[string][]string{}
+	last := map[string]int64{}
+	for _, m := range metas {
+		body, err := b.Get(ctx, m.Key(), bucket.GetOptions{})
+		check(t, err)
+		raw, err := io.ReadAll(body)
+		check(t, errors.Join(err, body.Close()))
+		d, err := codec.NewDecoder(m.Format, strings.NewReader(string(raw)), int64(len(raw)), codec.Range{Tail: codec.All})
+		check(t, err)
+		for {
+			var e codec.Entry
+			if err := d.Next(&e); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if e.Seq <= last[m.ContainerID] {
+				t.Fatalf("%s: entry %d after %d: archived twice?", m.Key(), e.Seq, last[m.ContainerID])
+			}
+			last[m.ContainerID] = e.Seq
+			lines[m.ContainerID] = append(lines[m.ContainerID], string(e.Line))
+		}
+		check(t, d.Close())
+	}
+	return lines, len(metas)
+}
+
+// judgeArchive compares the bucket with what the containers printed: all of it,
+// once, in order, and nothing else.
+func judgeArchive(t *testing.T, b bucket.Bucket, containers ...*container) {
+	t.Helper()
+	lines, objects := archived(t, b)
+	total := 0
+	for _, c := range containers {
+		c.judge("bucket", lines[c.id])
+		total += c.written
+		delete(lines, c.id)
+	}
+	if len(lines) > 0 {
+		t.Fatalf("%d unknown containers in the bucket", len(lines))
+	}
+	t.Logf("%d entries in %d objects exact", total, objects)
+}
