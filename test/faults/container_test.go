@@ -17,6 +17,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 )
@@ -146,9 +147,16 @@ func archived(t *testing.T, b bucket.Bucket) (lines map[string][]string, objects
 }
 
 // judgeArchive compares the bucket with what the containers printed: all of it,
-// once, in order, and nothing else.
+// once, in order, and nothing else. verify, which does not know what was
+// printed, must agree.
 func judgeArchive(t *testing.T, b bucket.Bucket, containers ...*container) {
 	t.Helper()
+	_, err := verify.Run(t.Context(), b, verify.Config{Found: func(f verify.Finding) {
+		if !f.Kind.Note() {
+			t.Errorf("verify: %s: %s (%s)", f.Kind, f.Detail, f.Key)
+		}
+	}})
+	check(t, err)
 	lines, objects := archived(t, b)
 	total := 0
 	for _, c := range containers {
