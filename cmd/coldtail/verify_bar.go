@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/coldtail/coldtail/archiver/verify"
+)
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// verifyBar shows how much has been read. Its errors do not matter: it is a
+// courtesy.
+type verifyBar struct {
+	to    *os.File
+	bar   *progressbar.ProgressBar
+	total int64
+}
+
+func newVerifyBar(to *os.File) *verifyBar { return &verifyBar{to: to} }
+
+func (b *verifyBar) show(done, total verify.Amount) {
+	// What is archived meanwhile is read, too.
+	size := max(total.SizeBytes, done.SizeBytes, 1)
+	if b.bar == nil {
+		b.bar = progressbar.NewOptions64(size,
+			progressbar.OptionSetWriter(b.to),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionShowTotalBytes(true),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionFullWidth(),
+			progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetPredictTime(true))
+		b.total = size
+	}
+	if size != b.total {
+		b.total = size
+		b.bar.ChangeMax64(size)
+	}
+	b.bar.Describe(fmt.Sprintf("%d/%d objects", done.Objects, max(total.Objects, done.Objects)))
+	_ = b.bar.Set64(done.SizeBytes)
+}
+
+func (b *verifyBar) clear() {
+	if b.bar != nil {
+		_ = b.bar.Clear()
+	}
+}
