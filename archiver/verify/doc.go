@@ -15,7 +15,7 @@
 //
 // What cannot be told from a bucket: that a container's latest objects are
 // missing, or all that it had; how much was before the first object that is
-// left; whether a row far in the future was so at its arrival, too. A store's
+// left, also of an origin segment that became several; whether a row far in the future was so at its arrival, too. A store's
 // ETag is compared with its listing, not with an MD5: with server-side
 // encryption it is none.
 package verify
