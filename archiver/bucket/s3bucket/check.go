@@ -26,7 +26,7 @@ func (b *Bucket) Reach(ctx context.Context) (bucket.Reached, error) {
 	options.AuthSchemeResolver = nil
 	asked := time.Now()
 	out, err := s3.New(options).HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.name})
-	if resp := rawResponse(out, err); resp != nil {
+	if resp := rawResponse(out, err); resp != nil { //nolint:bodyclose // the SDK has closed it
 		return s3http.Describe(resp, asked, time.Now()), nil
 	}
 	return bucket.Reached{}, wrap(ctx, bucket.OpReach, "", err)
