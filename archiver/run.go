@@ -40,9 +40,9 @@ func (a *Archiver) Run(ctx context.Context) error {
 	commits.Wait()
 	deadline, stop := context.WithTimeout(work, a.cfg.ShutdownTimeout)
 	defer stop()
-	_, err := a.flush(deadline)
-	if err != nil {
-		a.cfg.Logger.Info("uploads are left for the next start", "err", err)
+	res, _ := a.flush(deadline) // the errors are that the time is over
+	if res.Pending > 0 {
+		a.cfg.Logger.Info("uploads are left for the next start", "segments", res.Pending, "last_error", a.Status().LastError)
 	}
 	cancel()
 	uploads.Wait()
