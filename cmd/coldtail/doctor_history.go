@@ -48,7 +48,7 @@ func (d *doctor) earlierBucket(ctx context.Context, b bucket.Bucket, bounded boo
 		case bucket.Permanent(err):
 			return skipping("", "objects may not be read with these credentials")
 		default:
-			return skipping("try again", "%v", err)
+			return skipping("", "the bucket does not answer as it should, see above")
 		}
 	}
 	switch {
