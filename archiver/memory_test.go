@@ -33,7 +33,7 @@ func TestMemoryBound(t *testing.T) {
 		check(t, unix.Mkfifo(path, 0o600))
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		check(t, err)
-		defer f.Close()
+		t.Cleanup(func() { f.Close() })
 		daemons = append(daemons, &daemon{t: t, path: path, f: f})
 		paths = append(paths, path)
 	}

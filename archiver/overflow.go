@@ -276,10 +276,16 @@ func (a *Archiver) stored(ctx context.Context, v *spool.View) (objs []spool.Obje
 			}
 		}
 	}
-	if len(objs) > 0 {
+	if len(objs) > 0 && len(gap.Replaced) > 0 {
 		sumUp(&gap)
-		v.Header.Gap = &gap
+		m, err := chunk.ParseKey(gap.Replaced[0].Key)
+		if err != nil {
+			return nil, err
+		}
+		// The segment's first number may be a stored object's.
+		v.Header.FirstSeq = m.FirstSeq
 	}
+	v.Header.Gap = &gap
 	return objs, nil
 }
 

@@ -38,7 +38,7 @@ func (a *Archiver) uploadLoop(ctx context.Context) {
 		case s := <-a.uploads:
 			select {
 			case s.upload <- struct{}{}:
-				a.uploadLocked(ctx, s)
+				_ = a.uploadLocked(ctx, s) // health has it, and the stream is parked
 				<-s.upload
 			default: // somebody is at it
 			}
