@@ -215,7 +215,12 @@ func (rd *reading) local(ctx context.Context, sn *spool.Snapshot, from int64) (n
 		for rest := b.Frames; len(rest) > 0; seq++ {
 			n, err := codec.ParseFrame(rest, &e)
 			if err != nil {
-				return 0, err
+				// Its checksum holds, so it was written like this: not by this
+				// version. What follows it may be readable.
+				if err := rd.report(&codec.CorruptError{What: "spooled frame", Offset: -1, Err: err}); err != nil {
+					return 0, err
+				}
+				break
 			}
 			rest = rest[n:]
 			if seq < from {

@@ -13,16 +13,17 @@ import (
 )
 
 // groups finds the container's objects. The spool's own list has those of this
-// spool; only for others the bucket is listed.
+// spool; only for others, or where that was damaged, the bucket is listed.
 func (rd *reading) groups(ctx context.Context, sn *spool.Snapshot) ([]group, error) {
 	var objs []chunk.Chunk
 	local := map[int64]bool{}
-	own := ""
+	own, complete := "", false
 	if sn != nil {
-		listed, err := sn.Objects()
+		listed, all, err := sn.AllObjects()
 		if err != nil {
 			return nil, err
 		}
+		complete = all && rd.young()
 		for _, o := range listed {
 			m, err := chunk.ParseKey(o.Key)
 			if err != nil {
@@ -36,7 +37,7 @@ func (rd *reading) groups(ctx context.Context, sn *spool.Snapshot) ([]group, err
 			local[v.Header.SegmentSeq] = true
 		}
 	}
-	if sn == nil || !rd.young() {
+	if !complete {
 		ctx, cancel := context.WithTimeout(ctx, rd.r.cfg.Timeout)
 		defer cancel()
 		listed, err := chunk.List(ctx, rd.r.bucket, rd.q.ContainerID)

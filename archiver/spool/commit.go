@@ -151,7 +151,8 @@ func (l *Log) seal(s *segment) error {
 // remove unlinks a segment. Called with commitMu held.
 func (l *Log) remove(s *segment) error {
 	l.mu.Lock()
-	st := streamState{LastSeq: l.lastSeq(), LastSegment: l.stream.LastSegment}
+	st := l.stream
+	st.LastSeq = l.lastSeq()
 	l.mu.Unlock()
 	if err := st.write(l.cfg.Dir); err != nil {
 		return full(err)
@@ -243,6 +244,11 @@ func (l *Log) Quarantine(segmentSeq int64) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	st := l.stream
+	st.LastSeq = l.lastSeq()
+	if err := st.write(l.cfg.Dir); err != nil { // its numbers must not be given again
+		return full(err)
+	}
 	err := errors.Join(l.quarantine(filepath.Base(s.name(s.state))), l.quarantine(segmentName(segmentSeq, extIndex)))
 	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
 	return err

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/durable"
+	"github.com/coldtail/coldtail/codec"
 )
 
 // ErrFull tells that the disk, or a quota on it, has no room for more entries.
@@ -61,14 +62,10 @@ type Log struct {
 	lost     int64 // bytes that were no frames
 }
 
-// Open recovers the log in cfg.Dir, which need not exist. Segments that cannot
-// be read are moved to the quarantine; quarantined counts them.
+// Open recovers the log in cfg.Dir, which need not exist. Files that cannot be
+// read are moved to the quarantine; quarantined counts them.
 func Open(cfg Config) (l *Log, quarantined int, err error) {
 	l = &Log{cfg: cfg}
-	if l.stream, err = readStream(cfg.Dir); err != nil {
-		l.quarantine(streamFile)
-		quarantined++
-	}
 	names, err := os.ReadDir(cfg.Dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return l, 0, nil
@@ -77,6 +74,27 @@ func Open(cfg Config) (l *Log, quarantined int, err error) {
 		return nil, 0, fmt.Errorf("open spool: %w", err)
 	}
 	l.made = true
+	var d damage
+	if err := l.loadAll(names, &d); err != nil {
+		for _, s := range l.segments {
+			err = errors.Join(err, s.closeFiles())
+		}
+		return nil, 0, fmt.Errorf("open spool: %w", err)
+	}
+	l.arrange()
+	if err := l.settle(d); err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("open spool: %w", err), l.Close())
+	}
+	return l, d.files, nil
+}
+
+// loadAll loads what the directory holds and puts aside what cannot be read.
+func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
+	if l.stream, err = readStream(l.cfg.Dir); err != nil {
+		if d.stream, err = true, l.setAside(d, err, streamFile); err != nil {
+			return err
+		}
+	}
 	gaps := map[int64]bool{}
 	for _, de := range names {
 		if seq, _, gap, ok := parseSegmentName(de.Name()); ok && gap {
@@ -88,21 +106,29 @@ func Open(cfg Config) (l *Log, quarantined int, err error) {
 		if !ok || gaps[seq] && !gap {
 			continue // a gap replaces the segment of its number
 		}
-		s, lost, err := load(cfg, seq, state, gap)
-		if err != nil || s.header.ContainerID != cfg.ContainerID {
-			quarantined++
-			cfg.Logger.Error("quarantined an unreadable segment", "container", cfg.ContainerID, "segment", de.Name(), "err", err)
-			err = errors.Join(s.closeFiles(), l.quarantine(de.Name()), l.quarantine(segmentName(seq, extIndex)))
-			if err != nil {
-				return nil, quarantined, fmt.Errorf("open spool: %w", err)
+		s, lost, err := load(l.cfg, seq, state, gap)
+		if err == nil && s.header.ContainerID != l.cfg.ContainerID {
+			err = &codec.CorruptError{What: "segment " + de.Name(), Err: errors.New("it is another container's")}
+		}
+		if err != nil {
+			d.segments = append(d.segments, lostSegment{seq, state})
+			aside := []string{de.Name(), segmentName(seq, extIndex)}
+			if gap {
+				aside = aside[:1]
+			}
+			if err := errors.Join(s.closeFiles(), l.setAside(d, err, aside...)); err != nil {
+				return err
 			}
 			continue
+		}
+		if s.mended {
+			d.files++
+			l.cfg.Logger.Error("repaired the damaged sidecar of a segment", "container", l.cfg.ContainerID, "segment", seq, "lost_bytes", lost)
 		}
 		l.lost += lost
 		l.segments = append(l.segments, s)
 	}
-	l.arrange()
-	return l, quarantined, nil
+	return nil
 }
 
 func load(cfg Config, seq int64, state State, gap bool) (s *segment, lost int64, err error) {
@@ -128,6 +154,8 @@ func (l *Log) arrange() {
 			s.rolled = true
 		case i < len(l.segments)-1:
 			s.rolled = true // a crash came between rolling and sealing
+		case s.damaged:
+			s.rolled = true // archiving it reports what is lost
 		default:
 			l.active = s
 			l.frozen = s.header.Frozen
@@ -221,11 +249,11 @@ func (l *Log) nextHeader() Header {
 		ContainerID: l.cfg.ContainerID,
 		SpoolID:     l.cfg.SpoolID,
 		SegmentSeq:  l.stream.LastSegment + 1,
-		FirstSeq:    l.stream.LastSeq + 1,
+		FirstSeq:    max(l.stream.LastSeq+1, l.stream.NextSeq),
 		CreatedNano: now.UnixNano(),
 		Frozen:      l.frozen,
 	}
-	if l.stream.LastSeq == 0 {
+	if l.stream.LastSeq == 0 && l.stream.NextSeq == 0 {
 		h.FirstSeq, h.Origin = now.UnixMicro(), true
 	}
 	return h

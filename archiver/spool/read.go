@@ -24,6 +24,8 @@ type Snapshot struct {
 	// LastSeq is the last entry's number; 0 while there were none.
 	LastSeq int64
 	ending  int
+	// lastSegment is the number of the last segment that there was.
+	lastSegment int64
 }
 
 // View is a segment for reading.
@@ -60,7 +62,7 @@ func (v *View) SeqFromEnd(n int64) int64 {
 func (l *Log) Snapshot() *Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	sn := &Snapshot{log: l, LastSeq: l.lastSeq(), ending: l.endings}
+	sn := &Snapshot{log: l, LastSeq: l.lastSeq(), ending: l.endings, lastSegment: l.stream.LastSegment}
 	for _, s := range l.segments {
 		if s.entries() > 0 || !s.rolled {
 			sn.Segments = append(sn.Segments, l.view(s))
@@ -71,7 +73,14 @@ func (l *Log) Snapshot() *Snapshot {
 
 // Objects are all that were archived from this spool up to now, in the order of
 // archiving. What was archived since the snapshot is in both: nothing is in neither.
-func (sn *Snapshot) Objects() ([]Object, error) { return readObjects(sn.log.cfg.Dir) }
+func (sn *Snapshot) Objects() ([]Object, error) {
+	objs, _, err := sn.listed()
+	return objs, err
+}
+
+// AllObjects is Objects, and tells whether these are all: where the list was
+// damaged, or a segment was lost, the bucket may have more.
+func (sn *Snapshot) AllObjects() (objs []Object, all bool, err error) { return sn.listed() }
 
 // OpenSegment opens one segment for reading; close it.
 func (l *Log) OpenSegment(segmentSeq int64) (*View, error) {
@@ -172,6 +181,10 @@ func (v *View) next(off int64) (piece, error) {
 		if err != nil {
 			return piece{}, err
 		}
+		if sc.damaged || sc.lastSeq() < v.LastSeq {
+			// It was whole when the log was opened. The next start mends it.
+			return piece{}, &codec.CorruptError{What: "sidecar " + v.idx.Name(), Offset: sc.end, Err: errHole}
+		}
 		v.recs = sc.records
 	}
 	p := findPiece(v.recs, off)
@@ -228,12 +241,12 @@ func (c *Cursor) Next(ctx context.Context, follow bool, idle func() error) (Batc
 		}
 		if c.view == nil {
 			if err := c.advance(ctx, follow, idle); err != nil {
-				return Batch{}, err
+				return Batch{}, c.pass(err)
 			}
 		}
 		p, err := c.view.next(c.off)
 		if err != nil {
-			return Batch{}, err
+			return Batch{}, c.pass(err)
 		}
 		if p.ok {
 			return c.read(p)
@@ -251,6 +264,17 @@ func (c *Cursor) Next(ctx context.Context, follow bool, idle func() error) (Batc
 	}
 }
 
+// pass leaves a segment whose sidecar turned out to be damaged: the next call
+// goes on behind it.
+func (c *Cursor) pass(err error) error {
+	var bad *codec.CorruptError
+	if c.view != nil && errors.As(err, &bad) {
+		c.seq = max(c.seq, c.view.LastSeq+1)
+		c.leave()
+	}
+	return err
+}
+
 // Seq is the number of the entry that the next batch starts with.
 func (c *Cursor) Seq() int64 { return c.seq }
 
@@ -260,27 +284,30 @@ func (c *Cursor) read(p piece) (Batch, error) {
 	if p.whole {
 		b.FirstSeq = p.FirstSeq
 	}
-	switch {
-	case p.mem != nil:
+	if p.mem != nil {
 		c.held, b.Frames = p.tail, p.mem
-	case p.whole:
-		buf, err := readRecord(c.view.data, p.Record, c.buf)
+	} else {
+		buf, err := c.load(p)
 		if err != nil {
 			return Batch{}, c.corrupt(p, err)
 		}
 		c.buf, b.Frames = buf, buf
-	default:
-		if int64(cap(c.buf)) < p.Length {
-			c.buf = make([]byte, p.Length)
-		}
-		b.Frames = c.buf[:p.Length]
-		if _, err := c.view.data.ReadAt(b.Frames, p.Offset); err != nil {
-			return Batch{}, c.corrupt(p, err)
-		}
 	}
 	c.off = p.end()
 	c.seq = p.FirstSeq + p.Entries
 	return b, nil
+}
+
+// load reads a piece from the file.
+func (c *Cursor) load(p piece) ([]byte, error) {
+	fi, err := c.view.data.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if p.whole {
+		return readRecord(c.view.data, fi.Size(), p.Record, c.buf)
+	}
+	return readPiece(c.view.data, fi.Size(), p.Record, c.buf)
 }
 
 func (c *Cursor) corrupt(p piece, err error) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,6 +38,9 @@ type segment struct {
 	idx  *index
 	// rolled is set when a later segment takes the entries.
 	rolled bool
+	// mended and damaged tell what loading it found: a sidecar that was repaired,
+	// and data that is no longer what its records say.
+	mended, damaged bool
 	// synced tells that what was written to the sidecar, and the segment's
 	// names, are durable; named that the names are.
 	synced, named bool
@@ -173,10 +177,11 @@ func (s *segment) closeFiles() error {
 	return err
 }
 
-// loadSegment reads a segment from the disk. Records are believed when their
-// own checksum holds and their data lies within the file. An active segment's
-// data past the last record is parsed where only the process had died (trust),
-// and cut off where the machine had. It returns how many bytes were lost.
+// loadSegment reads a segment from the disk, and mends its sidecar where that is
+// damaged. Records are believed when their own checksum holds; whether their
+// data does, reading tells. An active segment's data past the last record is
+// parsed where only the process had died (trust), and cut off where the machine
+// had. It returns how many bytes were lost.
 func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int64, error) {
 	s := &segment{dir: dir, state: state, synced: true, named: true}
 	s.header.SegmentSeq = seq
@@ -188,28 +193,35 @@ func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int6
 		return s, 0, &codec.CorruptError{What: "sidecar " + s.path(extIndex), Err: errHeader}
 	}
 	s.header = sc.header
-	s.lastSeq = s.header.FirstSeq - 1
 	fi, err := os.Stat(s.name(state))
 	if err != nil {
 		return s, 0, fmt.Errorf("load segment: %w", err)
 	}
+	lost := int64(0)
+	switch {
+	case state == Archived && (sc.damaged || sc.rest || sc.dataEnd() != fi.Size()):
+		return s, 0, &codec.CorruptError{What: "segment " + s.name(state), Offset: min(sc.dataEnd(), fi.Size()), Err: errHole}
+	case sc.damaged, state == Sealed && (sc.rest || sc.dataEnd() < fi.Size()):
+		s.mended = true
+		if lost, err = s.repair(sc, fi.Size(), state == Sealed); err != nil {
+			return s, 0, err
+		}
+	}
+	s.adopt(sc.records)
 	if state != Active {
-		s.adopt(sc.records, fi.Size())
 		s.written = s.end
 		s.records, s.committed = nil, 0
-		return s, 0, nil
+		return s, lost, nil
 	}
-	lost, err := s.recover(sc, fi, trust)
-	return s, lost, err
+	n, err := s.recover(sc, fi, trust)
+	return s, lost + n, err
 }
 
-// adopt takes over the records whose data lies within sizeBytes.
-func (s *segment) adopt(recs []Record, sizeBytes int64) {
+// adopt takes over the records.
+func (s *segment) adopt(recs []Record) {
+	s.lastSeq = s.header.FirstSeq - 1
+	s.records, s.committed = recs, len(recs)
 	for _, r := range recs {
-		if r.end() > sizeBytes {
-			break
-		}
-		s.records = append(s.records, r)
 		s.end = r.end()
 		if r.kind == kindBatch {
 			s.lastSeq = r.LastSeq()
@@ -218,7 +230,6 @@ func (s *segment) adopt(recs []Record, sizeBytes int64) {
 			}
 		}
 	}
-	s.committed = len(s.records)
 }
 
 // recover opens an active segment's files to go on where they end. It returns
@@ -234,91 +245,65 @@ func (s *segment) recover(sc *sidecar, fi fs.FileInfo, trust bool) (lost int64, 
 	}
 	s.data, s.idx = data, &index{f: idx, end: sc.end, last: sc.source}
 	s.synced, s.named = false, false
-	s.adopt(sc.records, fi.Size())
-	if len(s.records) < len(sc.records) {
-		if err := s.rewriteIndex(); err != nil {
-			return 0, err
-		}
-	}
-	if !trust {
-		if err := s.checkRecords(); err != nil {
-			return 0, err
-		}
-	}
 	if err := idx.Truncate(s.idx.end); err != nil {
 		return 0, fmt.Errorf("recover segment: %w", err)
 	}
+	s.written = s.end
+	if s.end > fi.Size() {
+		s.damaged = true
+		return 0, nil
+	}
 	if trust {
-		return s.parseRest(fi)
+		s.written = fi.Size()
+		// What is parsed arrived before the file was last written.
+		return s.parse(s.data, s.written, fi.ModTime().UnixNano())
+	}
+	if s.damaged, err = s.broken(fi.Size()); err != nil {
+		return 0, err
 	}
 	// What no record covers was not synced: pages of it may be missing within a
 	// line, which nothing would tell.
 	if err := data.Truncate(s.end); err != nil {
 		return 0, fmt.Errorf("recover segment: %w", err)
 	}
-	s.written = s.end
 	return fi.Size() - s.end, nil
 }
 
-// checkRecords verifies the data under the records and gives up those from the
-// first broken one on: after a power loss a record may have outlived its data.
-func (s *segment) checkRecords() error {
+// broken tells whether the data under a record is not what it was. Such a
+// segment takes no more entries, and archiving it reports the loss.
+func (s *segment) broken(sizeBytes int64) (bool, error) {
 	var buf []byte
-	for i, r := range s.records {
+	for _, r := range s.records {
 		if r.kind != kindBatch {
 			continue
 		}
-		b, err := readRecord(s.data, r, buf)
-		if err == nil {
-			buf = b
-			continue
-		}
+		b, err := readRecord(s.data, sizeBytes, r, buf)
 		var perr *fs.PathError
 		if errors.As(err, &perr) {
-			return fmt.Errorf("recover segment: %w", err)
+			return false, fmt.Errorf("recover segment: %w", err)
 		}
-		s.records, s.committed, s.end, s.lastSeq = s.records[:i], i, r.Offset, r.FirstSeq-1
-		return s.rewriteIndex()
+		if err != nil {
+			return true, nil
+		}
+		buf = b
 	}
-	return nil
+	return false, nil
 }
 
-// rewriteIndex makes the sidecar hold the header, the committed records and
-// the source again, and nothing else.
-func (s *segment) rewriteIndex() error {
-	b, err := appendHeader(nil, &s.header)
-	if err != nil {
-		return err
-	}
-	for _, r := range s.records[:s.committed] {
-		b = r.append(b)
-	}
-	if s.idx.last != 0 {
-		b = Record{kind: kindSource, CRC: s.idx.last, Offset: s.end}.append(b)
-	}
-	if _, err := s.idx.f.WriteAt(b, 0); err != nil {
-		return fmt.Errorf("recover segment: %w", err)
-	}
-	s.idx.end = int64(len(b))
-	return nil
-}
-
-// parseRest finds the frames past the last record. They arrived before the
-// file was last written.
-func (s *segment) parseRest(fi fs.FileInfo) (lost int64, err error) {
-	s.written = fi.Size()
+// parse finds the frames from the segment's end up to offset to of the data.
+func (s *segment) parse(data io.ReaderAt, to, arrivalNano int64) (lost int64, err error) {
 	window := int64(maxRecordBytes)
-	for s.end < s.written {
-		b := make([]byte, min(window, s.written-s.end))
-		if _, err := s.data.ReadAt(b, s.end); err != nil {
+	for s.end < to {
+		b := make([]byte, min(window, to-s.end))
+		if _, err := data.ReadAt(b, s.end); err != nil {
 			return lost, fmt.Errorf("recover segment: %w", err)
 		}
-		entries, n := s.take(b, fi.ModTime().UnixNano())
+		entries, n := s.take(b, arrivalNano)
 		lost += n
 		if entries > 0 || n > 0 {
 			continue
 		}
-		if int64(len(b)) == s.written-s.end {
+		if int64(len(b)) == to-s.end {
 			break
 		}
 		window = int64(len(b) + codec.FrameMissing(b))

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/coldtail/coldtail/codec"
 )
@@ -49,6 +50,8 @@ const (
 	kindBatch  = 1
 	kindSkip   = 2
 	kindSource = 3
+	// kindHole is never written: a stretch whose records are damaged.
+	kindHole = 4
 )
 
 // Record describes a stretch of the data file (docs/format.md).
@@ -95,7 +98,13 @@ func parseRecord(b []byte) (Record, bool) {
 		Entries:     int64(le.Uint32(b[32:])),
 		ArrivalNano: int64(le.Uint64(b[36:])),
 	}
-	return r, r.Offset >= 0 && r.kind >= kindBatch && r.kind <= kindSource
+	switch r.kind {
+	case kindBatch:
+		return r, r.Offset >= 0 && r.Length > 0 && r.Entries > 0
+	case kindSkip, kindSource:
+		return r, r.Offset >= 0
+	}
+	return r, false
 }
 
 func appendHeader(dst []byte, h *Header) ([]byte, error) {
@@ -115,11 +124,32 @@ func appendHeader(dst []byte, h *Header) ([]byte, error) {
 type sidecar struct {
 	header Header
 	// records are the batches and skips in the data file's order, without gap
-	// or overlap from offset 0.
+	// or overlap from offset 0. Where damaged, there are holes among them.
 	records []Record
+	damaged bool
 	source  uint32 // of the last source record; 0 where there is none
 	// end is where the next record goes. What lies behind it was not whole.
 	end int64
+	// rest tells that there is something behind end, as a power loss leaves it.
+	rest bool
+}
+
+// dataEnd is where the data that the records describe ends.
+func (sc *sidecar) dataEnd() int64 {
+	if n := len(sc.records); n > 0 {
+		return sc.records[n-1].end()
+	}
+	return 0
+}
+
+// lastSeq is the number of the last entry that the records know of.
+func (sc *sidecar) lastSeq() int64 {
+	for _, r := range slices.Backward(sc.records) {
+		if r.kind == kindBatch {
+			return r.LastSeq()
+		}
+	}
+	return sc.header.FirstSeq - 1
 }
 
 var errHeader = errors.New("not a coldtail segment header")
@@ -134,8 +164,9 @@ func openSidecar(path string) (*sidecar, error) {
 	return readSidecar(f)
 }
 
-// readSidecar reads the header and as many records as are whole and continue
-// each other. Without a readable header it returns a *codec.CorruptError.
+// readSidecar reads the header and the records that are whole and continue each
+// other. Where some between them are not, there is a hole instead. Without a
+// readable header it returns a *codec.CorruptError.
 func readSidecar(f *os.File) (*sidecar, error) {
 	fi, err := f.Stat()
 	if err != nil {
@@ -150,28 +181,49 @@ func readSidecar(f *os.File) (*sidecar, error) {
 		return nil, &codec.CorruptError{What: "sidecar " + f.Name(), Offset: 0, Err: err}
 	}
 	sc := &sidecar{header: h, end: int64(n)}
-	next, seq := int64(0), h.FirstSeq
-	for rest := b[n:]; len(rest) >= recordLen; rest = rest[recordLen:] {
-		r, ok := parseRecord(rest)
+	seq := h.FirstSeq
+	hole := false // records were passed over since the last batch or skip
+	bad := len(b) // where the last of them is
+	for at := n; at+recordLen <= len(b); at += recordLen {
+		r, ok := parseRecord(b[at:])
+		if ok && r.kind != kindSource {
+			ok = sc.add(r, &seq, hole)
+		}
 		if !ok {
-			break
+			hole, bad = true, at
+			continue
 		}
 		if r.kind == kindSource {
 			sc.source = r.CRC
-			sc.end += recordLen
-			continue
+		} else {
+			hole = false
 		}
-		if r.Offset != next || r.kind == kindBatch && r.FirstSeq != seq {
-			break
-		}
-		next = r.end()
-		if r.kind == kindBatch {
-			seq += r.Entries
-		}
-		sc.records = append(sc.records, r)
-		sc.end += recordLen
+		sc.end = int64(at) + recordLen
 	}
+	sc.damaged = sc.damaged || int64(bad) < sc.end
+	sc.rest = sc.end < int64(len(b))
 	return sc, nil
+}
+
+// add takes a record over if it continues the others, or ends a hole. seq is
+// the number of the next entry.
+func (sc *sidecar) add(r Record, seq *int64, hole bool) bool {
+	next := sc.dataEnd()
+	switch {
+	case r.Offset == next && (r.kind == kindSkip || r.FirstSeq == *seq):
+	case hole && r.kind == kindBatch && r.Offset > next && r.FirstSeq >= *seq:
+		sc.damaged = true
+		sc.records = append(sc.records, Record{
+			kind: kindHole, Offset: next, Length: r.Offset - next, FirstSeq: *seq, Entries: r.FirstSeq - *seq,
+		})
+	default:
+		return false
+	}
+	sc.records = append(sc.records, r)
+	if r.kind == kindBatch {
+		*seq = r.FirstSeq + r.Entries
+	}
+	return true
 }
 
 func parseHeader(b []byte) (int, Header, error) {
@@ -193,15 +245,34 @@ func parseHeader(b []byte) (int, Header, error) {
 	if err := json.Unmarshal(b[prefixLen:end], &h); err != nil {
 		return 0, h, fmt.Errorf("%w: %w", errHeader, err)
 	}
-	if h.FirstSeq <= 0 || h.SegmentSeq <= 0 || h.Gap != nil && h.Gap.Entries <= 0 {
+	if !plausible(h.FirstSeq) || !plausible(h.SegmentSeq) || h.Gap != nil && !plausible(h.Gap.Entries) {
 		return 0, h, errHeader
 	}
 	return end + 4, h, nil
 }
 
-// readRecord reads a batch from the data file and checks it. buf is used where
-// it is large enough.
-func readRecord(f io.ReaderAt, r Record, buf []byte) ([]byte, error) {
+// plausible bounds numbers, so that sums of them do not overflow.
+func plausible(n int64) bool { return n > 0 && n < 1<<61 }
+
+// readRecord reads a batch from the data file, which is of sizeBytes, and checks
+// it. buf is used where it is large enough.
+func readRecord(f io.ReaderAt, sizeBytes int64, r Record, buf []byte) ([]byte, error) {
+	buf, err := readPiece(f, sizeBytes, r, buf)
+	if err != nil {
+		return nil, err
+	}
+	if crc32.Checksum(buf, castagnoli) != r.CRC {
+		return nil, errors.New("checksum mismatch")
+	}
+	return buf, nil
+}
+
+// readPiece is readRecord without the check. A length is believed only as far
+// as the file has bytes.
+func readPiece(f io.ReaderAt, sizeBytes int64, r Record, buf []byte) ([]byte, error) {
+	if r.end() > sizeBytes {
+		return nil, io.ErrUnexpectedEOF
+	}
 	if int64(cap(buf)) < r.Length {
 		buf = make([]byte, r.Length)
 	}
@@ -211,9 +282,6 @@ func readRecord(f io.ReaderAt, r Record, buf []byte) ([]byte, error) {
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, err
-	}
-	if crc32.Checksum(buf, castagnoli) != r.CRC {
-		return nil, errors.New("checksum mismatch")
 	}
 	return buf, nil
 }

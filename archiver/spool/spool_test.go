@@ -449,61 +449,6 @@ func TestFrozenValuesChangeWithASegment(t *testing.T) {
 	}
 }
 
-// TestAnyDamageKeepsAPrefix cuts and flips the files of an unsealed segment.
-func TestAnyDamageKeepsAPrefix(t *testing.T) {
-	g := newRig(t)
-	for i := range 12 {
-		g.send(fmt.Sprintf("line number %d", i))
-		if i%4 == 3 {
-			check(t, g.log.Commit())
-		}
-	}
-	files := map[string][]byte{}
-	for _, ext := range []string{extActive, extIndex} {
-		name := segmentName(1, ext)
-		b, err := os.ReadFile(filepath.Join(g.cfg.Dir, name))
-		check(t, err)
-		files[name] = b
-	}
-	restore := func(dir string) {
-		check(t, os.MkdirAll(dir, 0o700))
-		for name, b := range files {
-			check(t, os.WriteFile(filepath.Join(dir, name), b, 0o600))
-		}
-	}
-	verify := func(what string, dir string) {
-		t.Helper()
-		cfg := g.cfg
-		cfg.Dir = dir
-		l, _, err := Open(cfg)
-		check(t, err)
-		defer l.Close()
-		h := &rig{t: t, cfg: cfg, log: l}
-		for i, s := range h.read(0) {
-			if i >= len(g.sent) || s != g.sent[i] {
-				t.Fatalf("%s: line %d is %q", what, i, s)
-			}
-		}
-	}
-	base := t.TempDir()
-	for name, b := range files {
-		for i := range b {
-			dir := filepath.Join(base, fmt.Sprint(name, i))
-			restore(dir)
-			path := filepath.Join(dir, name)
-			check(t, os.Truncate(path, int64(i)))
-			verify(fmt.Sprintf("%s cut at %d", name, i), dir)
-			if name == segmentName(1, extIndex) {
-				mod := bytes.Clone(b)
-				mod[i] ^= 0x41
-				restore(dir)
-				check(t, os.WriteFile(path, mod, 0o600))
-				verify(fmt.Sprintf("%s flipped at %d", name, i), dir)
-			}
-		}
-	}
-}
-
 // TestDrop: a dropped segment leaves its numbers and one row.
 func TestDrop(t *testing.T) {
 	g := newRig(t)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,25 +21,44 @@ import (
 type streamState struct {
 	LastSeq     int64 `json:"last_seq"`     // 0 while there were no entries
 	LastSegment int64 `json:"last_segment"` // 0 while there were no segments
+	// NextSeq, if higher than what follows LastSeq, is the next entry's number:
+	// those in between may have been given to entries that were lost.
+	NextSeq int64 `json:"next_seq,omitempty"`
 }
 
+// streamEnvelope is stream.json, with the checksum of the state's bytes in it.
+type streamEnvelope struct {
+	CRC32C uint32          `json:"crc32c"`
+	Stream json.RawMessage `json:"stream"`
+}
+
+var errStream = errors.New("not a stream state")
+
 func readStream(dir string) (streamState, error) {
-	var st streamState
 	b, err := os.ReadFile(filepath.Join(dir, streamFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return st, nil
+		return streamState{}, nil
 	}
 	if err != nil {
-		return st, fmt.Errorf("read stream state: %w", err)
+		return streamState{}, fmt.Errorf("read stream state: %w", err)
 	}
-	if err := json.Unmarshal(b, &st); err != nil || st.LastSeq < 0 || st.LastSegment < 0 {
-		return streamState{}, fmt.Errorf("read stream state: %w", errors.Join(err, errors.New("not a stream state")))
+	var env streamEnvelope
+	var st streamState
+	if err := json.Unmarshal(b, &env); err != nil || crc32.Checksum(env.Stream, castagnoli) != env.CRC32C {
+		return st, fmt.Errorf("read stream state: %w", errStream)
+	}
+	if err := json.Unmarshal(env.Stream, &st); err != nil || st.LastSeq < 0 || st.LastSegment < 0 || st.NextSeq < 0 {
+		return streamState{}, fmt.Errorf("read stream state: %w", errStream)
 	}
 	return st, nil
 }
 
 func (st streamState) write(dir string) error {
-	b, err := json.Marshal(st)
+	js, err := json.Marshal(st)
+	if err != nil {
+		return fmt.Errorf("encode stream state: %w", err)
+	}
+	b, err := json.Marshal(streamEnvelope{crc32.Checksum(js, castagnoli), js})
 	if err != nil {
 		return fmt.Errorf("encode stream state: %w", err)
 	}
@@ -64,7 +85,7 @@ func appendObjects(dir string, objs []Object) error {
 		sb.WriteByte('\n')
 	}
 	for _, o := range objs {
-		fmt.Fprintf(&sb, "%d %d %s\n", o.Segment, o.SizeBytes, o.Key)
+		sb.WriteString(o.line())
 	}
 	_, err = f.WriteString(sb.String())
 	if err == nil {
@@ -88,38 +109,81 @@ func unfinishedLine(f *os.File) (bool, error) {
 }
 
 // readObjects reads archived.log, each key once, in the order of archiving.
-// Lines that are not whole are passed over: their segment is archived again.
-func readObjects(dir string) ([]Object, error) {
+// Lines that are not whole are passed over, and make the list not whole: where
+// it was cut by a power loss, the segment is archived again.
+func readObjects(dir string) (objs []Object, whole bool, err error) {
 	f, err := os.Open(filepath.Join(dir, archivedFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return nil, true, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read archived objects: %w", err)
+		return nil, false, fmt.Errorf("read archived objects: %w", err)
 	}
 	defer f.Close()
-	var objs []Object
+	whole = true
 	seen := map[string]bool{}
 	r := bufio.NewReader(f)
 	for {
 		line, err := r.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			return objs, whole && line == "", nil
+		}
 		if err != nil {
-			return objs, nil // the end; a line without newline is not whole
+			return nil, false, fmt.Errorf("read archived objects: %w", err)
 		}
 		o, ok := parseObject(strings.TrimSuffix(line, "\n"))
-		if ok && !seen[o.Key] {
+		if !ok {
+			whole = false
+			continue
+		}
+		if !seen[o.Key] {
 			seen[o.Key] = true
 			objs = append(objs, o)
 		}
 	}
 }
 
+// sum protects a line of archived.log: a key that was changed would name an
+// object that is not there.
+func (o Object) sum() uint32 {
+	return crc32.Checksum(fmt.Appendf(nil, "%d %d %s", o.Segment, o.SizeBytes, o.Key), castagnoli)
+}
+
+func (o Object) line() string {
+	return fmt.Sprintf("%d %d:%08x %s\n", o.Segment, o.SizeBytes, o.sum(), o.Key)
+}
+
+// parseObject is line's inverse.
 func parseObject(line string) (Object, bool) {
 	f := strings.SplitN(line, " ", 3)
 	if len(f) != 3 || f[2] == "" {
 		return Object{}, false
 	}
 	seg, err1 := strconv.ParseInt(f[0], 10, 64)
-	size, err2 := strconv.ParseInt(f[1], 10, 64)
-	return Object{Segment: seg, SizeBytes: size, Key: f[2]}, err1 == nil && err2 == nil && seg > 0 && size >= 0
+	size, _, _ := strings.Cut(f[1], ":")
+	sizeBytes, err2 := strconv.ParseInt(size, 10, 64)
+	o := Object{Segment: seg, SizeBytes: sizeBytes, Key: f[2]}
+	return o, err1 == nil && err2 == nil && seg > 0 && sizeBytes >= 0 && o.line() == line+"\n"
+}
+
+// listed returns the objects of archived.log, and whether these are all of the
+// segments that are no longer here: none of their numbers may be missing.
+func (sn *Snapshot) listed() ([]Object, bool, error) {
+	objs, whole, err := readObjects(sn.log.cfg.Dir)
+	if err != nil || !whole {
+		return objs, false, err
+	}
+	known := map[int64]bool{}
+	for _, o := range objs {
+		known[o.Segment] = true
+	}
+	for _, v := range sn.Segments {
+		known[v.Header.SegmentSeq] = true
+	}
+	for n := int64(1); n <= sn.lastSegment; n++ {
+		if !known[n] {
+			return objs, false, nil
+		}
+	}
+	return objs, true, nil
 }
