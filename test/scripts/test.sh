@@ -28,7 +28,7 @@ if [ ${#race[@]} -gt 0 ]; then
 	go test ./... || status=1
 else
 	note "skipped: the tests that query with DuckDB, as it is linked with cgo"
-	heading "go test ./buckets/... ./conformance/... ./faults/... in test/, with MinIO"
-	CGO_ENABLED=0 go test ./buckets/... ./conformance/... ./faults/... || status=1
+	heading "go test ./buckets/... ./conformance/... ./doctor/... ./faults/... in test/, with MinIO"
+	CGO_ENABLED=0 go test ./buckets/... ./conformance/... ./doctor/... ./faults/... || status=1
 fi
 exit "$status"
