@@ -4,7 +4,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 PLUGIN ?= coldtail:dev
 BENCH ?= .
-FUZZTIME ?= 10s
+FUZZTIME ?= 60s
 GO ?= go
 
 .DEFAULT_GOAL := help
@@ -38,7 +38,7 @@ bench: ## benchmarks beside their peers, in one run; BENCH=pattern selects
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./codec ./archiver/spool
 	cd test && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./bench
 
-fuzz: ## every fuzz target for FUZZTIME (10s)
+fuzz: ## every fuzz target for FUZZTIME (60s)
 	test/scripts/fuzz.sh $(FUZZTIME)
 
 terraform: ## format and validate the Terraform module, offline where a provider mirror is found

@@ -31,7 +31,7 @@ const patience = 20 * time.Second
 
 // process is a plugin process of a test: its own driver, archiver and socket.
 type process struct {
-	t       *testing.T
+	t       testing.TB
 	handler *Handler
 	driver  *Driver
 	reg     *Registry
@@ -40,7 +40,7 @@ type process struct {
 }
 
 // startProcess starts a plugin on a state directory, as cmd/coldtail does.
-func startProcess(t *testing.T, state string, cfg DriverConfig, problem error) *process {
+func startProcess(t testing.TB, state string, cfg DriverConfig, problem error) *process {
 	t.Helper()
 	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	cfg.HostName = "host1"
@@ -166,7 +166,7 @@ func write(t *testing.T, f *os.File, source, line string) {
 }
 
 // lines decodes a stream of frames to "source: line".
-func lines(t *testing.T, stream string) []string {
+func lines(t testing.TB, stream string) []string {
 	t.Helper()
 	var out []string
 	for b := []byte(stream); len(b) > 0; {

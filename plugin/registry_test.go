@@ -23,7 +23,7 @@ func testSource(path, id string) archiver.Source {
 	}}
 }
 
-func openRegistry(t *testing.T, dir, boot string) *Registry {
+func openRegistry(t testing.TB, dir, boot string) *Registry {
 	t.Helper()
 	r, err := OpenRegistry(dir, boot, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -183,14 +183,14 @@ func readSidecar(f *os.File) (*sidecar, error) {
 	sc := &sidecar{header: h, end: int64(n)}
 	seq := h.FirstSeq
 	hole := false // records were passed over since the last batch or skip
-	bad := len(b) // where the last of them is
+	bad := len(b) // where the first of them is
 	for at := n; at+recordLen <= len(b); at += recordLen {
 		r, ok := parseRecord(b[at:])
 		if ok && r.kind != kindSource {
 			ok = sc.add(r, &seq, hole)
 		}
 		if !ok {
-			hole, bad = true, at
+			hole, bad = true, min(bad, at)
 			continue
 		}
 		if r.kind == kindSource {

@@ -530,7 +530,7 @@ func (g *rig) wantLoose(lines []string) {
 	}
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
