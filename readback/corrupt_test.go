@@ -1,0 +1,249 @@
+package readback_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver"
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback"
+)
+
+// heldBucket refuses to store, where held.
+type heldBucket struct {
+	bucket.Bucket
+	held atomic.Bool
+}
+
+func (b *heldBucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, opts bucket.PutOptions) error {
+	if b.held.Load() {
+		return &bucket.Error{Op: bucket.OpPut, Key: key, Permanent: true, Err: errors.New("access denied")}
+	}
+	return b.Bucket.Put(ctx, key, r, sizeBytes, opts)
+}
+
+// site is a folder with a state and a bucket, on which plugins run one after
+// the other.
+type site struct {
+	t       *testing.T
+	dir     string
+	bucket  *heldBucket
+	a       *archiver.Archiver
+	r       *readback.Reader
+	log     *bytes.Buffer // of the running one; read it after stop
+	metrics *prometheus.Registry
+	stop    func()
+}
+
+func start(t *testing.T, dir string) *site {
+	t.Helper()
+	s := &site{t: t, dir: dir, log: &bytes.Buffer{}, metrics: prometheus.NewRegistry()}
+	b, err := filebucket.Open(filebucket.Config{Dir: filepath.Join(dir, "bucket")}, slog.New(slog.DiscardHandler))
+	check(t, err)
+	s.bucket = &heldBucket{Bucket: b}
+	s.a, err = archiver.New(archiver.Config{
+		StateDir: filepath.Join(dir, "state"), CommitInterval: 5 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(s.log, nil)), Registerer: s.metrics,
+	}, s.bucket)
+	check(t, err)
+	s.r = readback.New(readback.Config{Bucket: s.bucket, Local: s.a.Snapshot, LocalSince: s.a.Created(), Timeout: time.Second})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.a.Run(ctx) }()
+	s.stop = func() { cancel(); check(t, <-done) }
+	return s
+}
+
+// write has a container write lines, with time for commits in between.
+func (s *site) write(container string, lines ...string) {
+	s.t.Helper()
+	path := filepath.Join(s.t.TempDir(), "fifo")
+	check(s.t, unix.Mkfifo(path, 0o600))
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	check(s.t, err)
+	defer f.Close()
+	check(s.t, s.a.Attach(s.t.Context(), archiver.Source{Path: path, Meta: codec.Meta{ContainerID: container}, Options: archiver.DefaultOptions()}))
+	for two := range slices.Chunk(lines, 2) {
+		for _, line := range two {
+			_, err := f.Write(codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte(line)}))
+			check(s.t, err)
+		}
+		time.Sleep(15 * time.Millisecond)
+	}
+	check(s.t, s.a.Detach(s.t.Context(), path))
+}
+
+// read returns a container's lines and how many losses were reported among them.
+func (s *site) read(container string) (lines []string, corrupt int) {
+	s.t.Helper()
+	q := readback.Query{ContainerID: container, Tail: -1, Created: s.a.Created().Add(time.Second)}
+	for e, err := range s.r.Entries(s.t.Context(), q) {
+		if bad := (*codec.CorruptError)(nil); errors.As(err, &bad) {
+			corrupt++
+			continue
+		}
+		check(s.t, err)
+		if e.Seq != 0 {
+			lines = append(lines, string(e.Line))
+		}
+	}
+	return lines, corrupt
+}
+
+func (s *site) flush(evict bool) {
+	s.t.Helper()
+	if res, err := s.a.Flush(s.t.Context(), evict); err != nil || res.Pending != 0 {
+		s.t.Fatalf("flush: %+v, %v", res, err)
+	}
+}
+
+// counted sums up the metrics that count damage.
+func (s *site) counted() (n float64) {
+	s.t.Helper()
+	fams, err := s.metrics.Gather()
+	check(s.t, err)
+	for _, f := range fams {
+		switch f.GetName() {
+		case "coldtail_quarantined_segments_total", "coldtail_corrupt_records_total", "coldtail_lost_bytes_total":
+			n += f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	return n
+}
+
+// Containers of the corruption tests.
+var (
+	hurt  = strings.Repeat("a", 64)
+	other = strings.Repeat("b", 64)
+)
+
+func tenths(first int) (lines []string) {
+	for i := range 10 {
+		lines = append(lines, fmt.Sprint("line ", first+i))
+	}
+	return lines
+}
+
+// newImage returns what a SIGKILL leaves of a site: of the container hurt there
+// is segment 1 in the bucket only, 2 in the bucket and cached, 3 sealed, 4 active.
+func newImage(t *testing.T) string {
+	t.Helper()
+	s := start(t, t.TempDir())
+	s.write(hurt, tenths(0)...)
+	s.flush(true)
+	s.write(hurt, tenths(10)...)
+	s.flush(false)
+	s.bucket.held.Store(true)
+	s.write(hurt, tenths(20)...)
+	if _, err := s.a.Flush(t.Context(), false); err == nil {
+		t.Fatal("flushed into a bucket that refuses")
+	}
+	s.write(hurt, tenths(30)...)
+	s.write(other, "other")
+	image := t.TempDir()
+	check(t, os.CopyFS(image, os.DirFS(s.dir)))
+	s.stop()
+	return image
+}
+
+// TestDamagedState damages every file of a container's log at some places
+// between two runs. What is whole comes out in order, here and from the bucket;
+// what is lost is counted and named, once; another container is not affected.
+func TestDamagedState(t *testing.T) {
+	image := newImage(t)
+	names, err := os.ReadDir(filepath.Join(image, "state", "spool", hurt))
+	check(t, err)
+	if len(names) != 8 {
+		t.Fatalf("%d files: %v", len(names), names)
+	}
+	for _, de := range names {
+		file := filepath.Join("state", "spool", hurt, de.Name())
+		b, err := os.ReadFile(filepath.Join(image, file))
+		check(t, err)
+		t.Run(de.Name(), func(t *testing.T) {
+			for _, at := range []int{0, len(b) / 4, len(b) / 2, len(b) - 70, len(b) - 2} {
+				at = max(0, at)
+				flipped := bytes.Clone(b)
+				flipped[at] ^= 0x41
+				for what, content := range map[string][]byte{"cut": b[:at], "flipped": flipped} {
+					damagedState(t, image, file, content, fmt.Sprintf("%s at %d of %d", what, at, len(b)))
+				}
+			}
+		})
+	}
+}
+
+func damagedState(t *testing.T, image, file string, content []byte, what string) {
+	t.Helper()
+	dir := t.TempDir()
+	check(t, os.CopyFS(dir, os.DirFS(image)))
+	check(t, os.WriteFile(filepath.Join(dir, file), content, 0o600))
+	s := start(t, dir)
+	got, corrupt := s.read(hurt)
+	s.write(hurt, "after")
+	s.flush(true)
+	final, again := s.read(hurt)
+	if again != 0 {
+		t.Errorf("%s: the archive has %d damaged places", what, again)
+	}
+	all := append(slices.Concat(tenths(0), tenths(10), tenths(20), tenths(30)), "after")
+	lost := 0
+	for _, line := range all {
+		var n int
+		_, _ = fmt.Sscanf(line, "line %d", &n)
+		if slices.Contains(final, line) {
+			continue
+		}
+		lost++
+		if seg := fmt.Sprintf("%010d.", n/10+1); n < 20 || !strings.HasPrefix(filepath.Base(file), seg) {
+			t.Fatalf("%s: %q is lost", what, line)
+		}
+	}
+	if !slices.IsSortedFunc(final, func(x, y string) int { return slices.Index(all, x) - slices.Index(all, y) }) || len(final) != len(all)-lost {
+		t.Fatalf("%s: read %q", what, final)
+	}
+	for _, line := range got {
+		if !slices.Contains(final, line) {
+			t.Fatalf("%s: %q was read, and then not", what, line)
+		}
+	}
+	if len(got) < len(final)-1 && corrupt == 0 {
+		t.Errorf("%s: read %d of %d lines in silence", what, len(got), len(final))
+	}
+	if lines, _ := s.read(other); !slices.Equal(lines, []string{"other"}) {
+		t.Errorf("%s: the other container has %q", what, lines)
+	}
+	counted := s.counted()
+	t.Logf("%s: %d lost, %v counted, %d reported", what, lost, counted, corrupt)
+	s.stop()
+	if lost > 0 && (counted == 0 || !strings.Contains(s.log.String(), "level=ERROR")) || strings.Contains(s.log.String(), "line ") {
+		t.Errorf("%s: lost %d lines, counted %v: %s", what, lost, counted, s.log)
+	}
+
+	s = start(t, dir)
+	if lines, _ := s.read(hurt); !slices.Equal(lines, final) {
+		t.Errorf("%s: at the second start %d lines of %d", what, len(lines), len(final))
+	}
+	s.flush(false)
+	counted = s.counted()
+	s.stop()
+	if counted != 0 || strings.Contains(s.log.String(), "level=ERROR") {
+		t.Errorf("%s: reported again, %v: %s", what, counted, s.log)
+	}
+}
