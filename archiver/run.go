@@ -5,7 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -198,7 +198,7 @@ func (a *Archiver) unarchived(id string) bool {
 		return false
 	}
 	for _, de := range des {
-		if strings.HasSuffix(de.Name(), ".active") || strings.HasSuffix(de.Name(), ".sealed") {
+		if slices.Contains([]string{".active", ".sealed", ".gap"}, filepath.Ext(de.Name())) {
 			return true
 		}
 	}
