@@ -180,3 +180,15 @@ func (p *plugin) kill(t *testing.T) {
 		return run(t, patience, nil, binary(), "status", "--socket", p.socket).err == nil
 	})
 }
+
+// rootfs is the plugin's file system, on the host.
+func (p *plugin) rootfs() string { return filepath.Join(filepath.Dir(p.state), "rootfs") }
+
+// enable enables the plugin again.
+func (p *plugin) enable(t *testing.T) {
+	t.Helper()
+	docker(t, "plugin", "enable", "--timeout", "0", p.name)
+	if err := p.locate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -124,13 +124,7 @@ func TestStatus(t *testing.T) {
 // get fetches a path from a unix socket.
 func get(t *testing.T, socket, path string) []byte {
 	t.Helper()
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}
-	resp, err := client.Get("http://plugin" + path)
+	resp, err := unixClient(socket).Get("http://plugin" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,4 +134,14 @@ func get(t *testing.T, socket, path string) []byte {
 		t.Fatalf("get %s: %s: %v", path, resp.Status, err)
 	}
 	return body
+}
+
+// unixClient speaks HTTP over a unix socket, with a connection for each request.
+func unixClient(socket string) *http.Client {
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		},
+	}}
 }
