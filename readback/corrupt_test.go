@@ -247,3 +247,67 @@ func damagedState(t *testing.T, image, file string, content []byte, what string)
 		t.Errorf("%s: reported again, %v: %s", what, counted, s.log)
 	}
 }
+
+// TestDamagedObject flips and cuts an object in the bucket, anywhere: the other
+// objects and what is local are read all the same, and the loss is named.
+func TestDamagedObject(t *testing.T) {
+	for _, format := range codec.Formats() {
+		g := newRig(t, format)
+		for range 3 {
+			g.print(10)
+			g.flush(true)
+		}
+		g.print(10)
+		var objects []string
+		check(t, filepath.WalkDir(g.bucketDir, func(path string, d os.DirEntry, err error) error {
+			if fi, e := d.Info(); e == nil && !d.IsDir() && fi.Size() > 0 && strings.Contains(path, "hour=") {
+				objects = append(objects, path)
+			}
+			return err
+		}))
+		if len(objects) < 3 {
+			t.Fatalf("objects: %v", objects)
+		}
+		b, err := os.ReadFile(objects[1])
+		check(t, err)
+		for at := 0; at < len(b); at += 1 + len(b)/60 {
+			flipped := bytes.Clone(b)
+			flipped[at] ^= 0x41
+			for what, content := range map[string][]byte{"flipped": flipped, "cut": b[:at]} {
+				check(t, os.WriteFile(objects[1], content, 0o600))
+				judgeObject(t, g, fmt.Sprintf("%s: %s at %d of %d", format, what, at, len(b)))
+			}
+		}
+		check(t, os.WriteFile(objects[1], b, 0o600))
+	}
+}
+
+func judgeObject(t *testing.T, g *rig, what string) {
+	t.Helper()
+	var got []string
+	reported := 0
+	for e, err := range g.r.Entries(t.Context(), readback.Query{ContainerID: id, Tail: -1}) {
+		switch bad := (*codec.CorruptError)(nil); {
+		case errors.As(err, &bad):
+			reported++
+		case err != nil:
+			t.Fatalf("%s: %v", what, err)
+		case e.Seq != 0:
+			got = append(got, string(e.Line))
+		}
+	}
+	rest := slices.DeleteFunc(slices.Clone(got), func(line string) bool {
+		return slices.Contains(g.sent[10:20], line)
+	})
+	if !slices.Equal(rest, append(slices.Clone(g.sent[:10]), g.sent[20:]...)) {
+		t.Fatalf("%s: beside the damaged object there is %q", what, rest)
+	}
+	if missing := len(g.sent) - len(got); missing > 0 && reported == 0 {
+		t.Errorf("%s: %d lines are missing in silence", what, missing)
+	}
+	for i := 1; i < len(got); i++ {
+		if slices.Index(g.sent, got[i-1]) >= slices.Index(g.sent, got[i]) {
+			t.Fatalf("%s: %q after %q", what, got[i], got[i-1])
+		}
+	}
+}

@@ -26,23 +26,26 @@ var id = strings.Repeat("c", 64)
 
 // rig is a container's whole way: FIFO, archiver, bucket, reader.
 type rig struct {
-	t      *testing.T
-	dir    string
-	bucket *deafBucket
-	a      *archiver.Archiver
-	r      *readback.Reader
-	cancel func()
-	done   chan error
-	fifo   *os.File
-	format codec.Format
-	sent   []string
-	base   time.Time
+	t   *testing.T
+	dir string
+	// bucketDir is the folder behind bucket.
+	bucketDir string
+	bucket    *deafBucket
+	a         *archiver.Archiver
+	r         *readback.Reader
+	cancel    func()
+	done      chan error
+	fifo      *os.File
+	format    codec.Format
+	sent      []string
+	base      time.Time
 }
 
 func newRig(t *testing.T, format codec.Format) *rig {
-	b, err := filebucket.Open(filebucket.Config{Dir: filepath.Join(t.TempDir(), "bucket")}, slog.New(slog.DiscardHandler))
+	dir := filepath.Join(t.TempDir(), "bucket")
+	b, err := filebucket.Open(filebucket.Config{Dir: dir}, slog.New(slog.DiscardHandler))
 	check(t, err)
-	g := &rig{t: t, dir: t.TempDir(), bucket: &deafBucket{Bucket: b}, format: format, base: time.Now().Add(-time.Minute)}
+	g := &rig{t: t, dir: t.TempDir(), bucketDir: dir, bucket: &deafBucket{Bucket: b}, format: format, base: time.Now().Add(-time.Minute)}
 	g.start("state")
 	t.Cleanup(g.stop)
 	return g

@@ -64,6 +64,12 @@ func (rd *reading) group(ctx context.Context, g group, from int64) error {
 		if errors.Is(err, bucket.ErrNotFound) {
 			continue // removed by the bucket's own retention
 		}
+		if bad := (*codec.CorruptError)(nil); errors.As(err, &bad) {
+			if err := rd.report(err); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -135,14 +141,26 @@ func (rd *reading) open(ctx context.Context, o chunk.Chunk, rg codec.Range) (*in
 	r := &objectReader{ctx: ctx, rd: rd, key: key, etag: o.ETag}
 	d, err := codec.NewDecoder(o.Format, r, o.SizeBytes, rg)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", key, err)
+		return nil, fmt.Errorf("open %s: %w", key, tooShort(err))
 	}
 	in := &input{d: d, name: key, left: -1}
 	if err := in.advance(); err != nil {
 		_ = d.Close()
-		return nil, fmt.Errorf("open %s: %w", key, err)
+		return nil, fmt.Errorf("open %s: %w", key, tooShort(err))
 	}
 	return in, nil
+}
+
+// tooShort makes an error of an object that ends too early one of damage. What
+// the bucket itself says is none.
+func tooShort(err error) error {
+	var be *bucket.Error
+	var bad *codec.CorruptError
+	early := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if errors.As(err, &be) || errors.As(err, &bad) || !early {
+		return err
+	}
+	return &codec.CorruptError{What: "object", Offset: -1, Err: err}
 }
 
 // objectReader reads ranges of one object, all of the same version. It lives
