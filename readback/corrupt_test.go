@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus" //nolint:depguard // to read what the archiver counts
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver"
