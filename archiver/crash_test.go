@@ -130,7 +130,7 @@ func TestCrashPoints(t *testing.T) {
 		select {
 		case <-done:
 			died[step]++
-		case <-time.After(3 * time.Second): // it did not get there so often
+		case <-time.After(10 * time.Second): // it did not get there so often
 			check(t, cmd.Process.Kill())
 			<-done
 		}

@@ -279,6 +279,9 @@ func (l *Log) rollIfDue() {
 	s.open = false
 	s.rolled = true
 	l.stream.LastSeq = s.lastSeq
+	if s.header.Origin && s.entries() == 0 {
+		l.stream.LastSeq = 0 // the history starts with the next segment
+	}
 	l.active, l.tail = nil, nil
 	l.wake()
 }

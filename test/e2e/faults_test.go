@@ -150,7 +150,7 @@ func (p *plugin) pid(t *testing.T) int {
 		if len(fields) < 2 {
 			continue
 		}
-		parent, _ := os.ReadFile(filepath.Join("/proc", fields[1], "cmdline"))
+		parent, _ := os.ReadFile("/proc/" + fields[1] + "/cmdline")
 		if bytes.Contains(parent, []byte("\x00"+id+"\x00")) {
 			n, err := strconv.Atoi(filepath.Base(proc))
 			if err != nil {

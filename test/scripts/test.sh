@@ -17,10 +17,15 @@ fi
 # codec starts no goroutine: the race detector would find nothing there, and
 # would make its property tests take minutes.
 mapfile -t concurrent < <(go list ./... | grep -v '/codec$')
+# These kill processes, cut the power or damage every file, hundreds of times, or
+# measure memory: without the race detector, which makes them ten times slower.
+heavy='^(TestKilled|TestCrashPoints|TestMemoryBound|TestPowerLoss|TestAnyDamage|TestDamagedState|TestDamage|TestIngestDoesNotWaitForSync)$'
 status=0
 heading "go test ${race[*]} ./..."
-go test "${race[@]}" "${concurrent[@]}" || status=1
+go test "${race[@]}" -skip "$heavy" "${concurrent[@]}" || status=1
+heading "go test, of codec and of crashes and damage"
 go test ./codec/... || status=1
+go test -run "$heavy" ./archiver/... ./readback/... || status=1
 
 cd "$root/test"
 if [ ${#race[@]} -gt 0 ]; then
