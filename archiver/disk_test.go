@@ -1,0 +1,48 @@
+package archiver
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+)
+
+// TestDiskFull has a state directory on a file system of 8 MiB and a bucket that
+// is away: the container goes on, and the gaps say what was dropped.
+func TestDiskFull(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("skipped: only root can mount a small file system")
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("coldtail-test", dir, "tmpfs", 0, "size=8m"); err != nil {
+		t.Skipf("skipped: a small file system cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() { check(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	g := newRig(t)
+	away := &awayBucket{Bucket: g.bucket}
+	away.set(&bucket.Error{Op: bucket.OpPut, Permanent: true, Err: errors.New("access denied")})
+	g.stop()
+	g.bucket, g.cfg.StateDir = away, dir
+	g.start()
+	d := newDaemon(t)
+	src := source(d.path, idA)
+	src.Options.RollBytes = 512 << 10
+	check(t, g.a.Attach(t.Context(), src))
+	lines := numbers(400_000) // some 16 MB
+	d.print(lines...)
+	check(t, g.a.Detach(t.Context(), d.path))
+	g.comeBack(away)
+	g.flush()
+	got, dropped := split(t, g.archived(idA))
+	if dropped == 0 || int64(len(got))+dropped != int64(len(lines)) {
+		t.Fatalf("%d lines and %d dropped of %d", len(got), dropped, len(lines))
+	}
+	subsequence(t, got, lines)
+	if got[len(got)-1] != lines[len(lines)-1] {
+		t.Fatal("the newest line was dropped")
+	}
+	t.Logf("%d lines kept, %d dropped", len(got), dropped)
+}
