@@ -73,8 +73,9 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	return a, nil
 }
 
-// SpoolID identifies the state directory in object keys.
-func (a *Archiver) SpoolID() string { return a.state.SpoolID }
+// BootID identifies the running boot of the kernel: FIFOs of an earlier one
+// have no writer any more.
+func (a *Archiver) BootID() string { return a.state.BootID }
 
 // Created is when the state directory was made: containers that are younger
 // have no history but what it knows.

@@ -30,6 +30,7 @@ type encoded struct {
 	meta      chunk.Meta
 	file      *os.File // has no name any more
 	sizeBytes int64
+	gaps      int64 // rows that stand for dropped entries
 }
 
 // hours sums up a segment's entries by the hour that they are filed under. A
@@ -149,7 +150,7 @@ func (a *Archiver) encodeHour(v *spool.View, hour time.Time, want *summary) (*en
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("encode segment %d: %w", v.Header.SegmentSeq, err), f.Close())
 	}
-	return &encoded{file: f, sizeBytes: sizeBytes, meta: chunkMeta(v.Header, hour, want)}, nil
+	return &encoded{file: f, sizeBytes: sizeBytes, gaps: want.Gaps, meta: chunkMeta(v.Header, hour, want)}, nil
 }
 
 // tempFile makes a file that is gone when it is closed.

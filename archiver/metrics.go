@@ -6,8 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are the Archiver's. entries_read = entries_archived + entries pending
-// + entries dropped is what an operator checks.
+// metrics are the Archiver's, counted since the process started.
 type metrics struct {
 	entries, bytes                          prometheus.Counter
 	lostBytes, quarantined, corrupt, panics prometheus.Counter

@@ -175,7 +175,7 @@ func (a *Archiver) put(ctx context.Context, c *encoded, meta codec.Meta) error {
 	a.cfg.Hook("put", m.Key())
 	a.metrics.uploads.Inc()
 	a.metrics.uploadBytes.Add(float64(c.sizeBytes))
-	a.metrics.uploadEntries.Add(float64(m.Entries))
+	a.metrics.uploadEntries.Add(float64(m.Entries - c.gaps))
 	a.metrics.uploadSeconds.Observe(time.Since(start).Seconds())
 	return nil
 }

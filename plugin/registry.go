@@ -216,12 +216,3 @@ func (r *Registry) Len() int {
 
 // Quarantined is how many files could not be understood when it was opened.
 func (r *Registry) Quarantined() int { return r.quarantined }
-
-// BootID identifies the running boot of the kernel; "" where it does not say.
-func BootID() string {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
-}

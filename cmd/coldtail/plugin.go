@@ -128,7 +128,7 @@ func (p *pluginProcess) run(ctx context.Context) error {
 			}, b)
 		}
 		if err == nil {
-			registry, err = plugin.OpenRegistry(filepath.Join(p.c.state, registryDir), plugin.BootID(), p.logger)
+			registry, err = plugin.OpenRegistry(filepath.Join(p.c.state, registryDir), a.BootID(), p.logger)
 		}
 		return err
 	}

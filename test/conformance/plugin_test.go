@@ -47,7 +47,7 @@ func startProcess(t *testing.T) *process {
 	state := filepath.Join(dir, "state")
 	a, err := archiver.New(archiver.Config{StateDir: state, Logger: log, OnEnd: driver.FIFOEnded}, b)
 	check(t, err)
-	registry, err := plugin.OpenRegistry(filepath.Join(state, "fifos"), plugin.BootID(), log)
+	registry, err := plugin.OpenRegistry(filepath.Join(state, "fifos"), a.BootID(), log)
 	check(t, err)
 	handler, err := plugin.NewHandler(plugin.HandlerConfig{Driver: driver, Registry: prometheus.NewRegistry(), Logger: log})
 	check(t, err)
