@@ -41,7 +41,7 @@ type daemon struct {
 
 // newDaemon returns the store that moby uses until the test ends. It is global
 // there, so tests that need one do not run at the same time.
-func newDaemon(t *testing.T) *daemon {
+func newDaemon(t testing.TB) *daemon {
 	t.Helper()
 	d := &daemon{plugins: map[string]*installed{}}
 	logger.RegisterPluginGetter(d)
@@ -50,7 +50,7 @@ func newDaemon(t *testing.T) *daemon {
 }
 
 // install makes p a plugin, and returns the name of its driver.
-func (d *daemon) install(t *testing.T, p *process) (name string) {
+func (d *daemon) install(t testing.TB, p *process) (name string) {
 	t.Helper()
 	root := filepath.Join(p.dir, "root")
 	client, err := plugins.NewClient("unix://"+mountNamespace(t, p, root), nil)
@@ -84,7 +84,7 @@ func (*daemon) Handle(string, func(string, *plugins.Client)) {}
 // mountNamespace plays the plugin's mount namespace, in which root is /: a
 // proxy that gives the FIFOs which the daemon names their names outside of it.
 // The rest passes as it is.
-func mountNamespace(t *testing.T, p *process, root string) (socket string) {
+func mountNamespace(t testing.TB, p *process, root string) (socket string) {
 	t.Helper()
 	proxy := &httputil.ReverseProxy{
 		FlushInterval: -1,

@@ -35,7 +35,7 @@ type process struct {
 }
 
 // startProcess starts coldtail with a folder as its bucket until the test ends.
-func startProcess(t *testing.T) *process {
+func startProcess(t testing.TB) *process {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "coldtail")
 	check(t, err)
@@ -91,7 +91,7 @@ func (p *process) snapshots(containerID string) int {
 }
 
 // flush archives everything and deletes what is local, as coldtail flush does.
-func (p *process) flush(t *testing.T) {
+func (p *process) flush(t testing.TB) {
 	t.Helper()
 	var res archiver.FlushResult
 	check(t, p.client.Call("flush?evict=true", nil, &res))
@@ -99,7 +99,7 @@ func (p *process) flush(t *testing.T) {
 
 // where counts a container's entries: those in local segments, and those that
 // are in the bucket only.
-func (p *process) where(t *testing.T, containerID string) (local, remote int64) {
+func (p *process) where(t testing.TB, containerID string) (local, remote int64) {
 	t.Helper()
 	sn, err := p.archiver.Snapshot(containerID)
 	check(t, err)
@@ -120,7 +120,7 @@ func (p *process) where(t *testing.T, containerID string) (local, remote int64) 
 	return local, remote
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func check(t *testing.T, err error) {
 }
 
 // waitFor polls until something that has to happen has happened.
-func waitFor(t *testing.T, what string, done func() bool) {
+func waitFor(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
