@@ -10,6 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// fifoDir is where the daemon makes a plugin's FIFOs. They outlive an upgrade,
+// with the containers that write to them, because the mount is there; the state
+// is in the mount too, by a link in the root file system.
+const fifoDir = "/run/docker/logging"
+
 // TestConfigListsEverySetting keeps config.json in step with what is heeded. A
 // variable that is not listed there cannot be set on a managed plugin.
 func TestConfigListsEverySetting(t *testing.T) {
@@ -36,7 +41,7 @@ func TestConfigListsEverySetting(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(cfg.Interface.Types, []string{"docker.logdriver/1.0"}) || cfg.Interface.Socket != "coldtail.sock" ||
-		cfg.Network.Type != "host" || cfg.PropagatedMount != "/var/lib/coldtail" || !slices.Equal(cfg.Entrypoint, []string{"/coldtail", "plugin"}) {
+		cfg.Network.Type != "host" || cfg.PropagatedMount != fifoDir || !slices.Equal(cfg.Entrypoint, []string{"/coldtail", "plugin"}) {
 		t.Errorf("config: %+v", cfg)
 	}
 	var got []Setting

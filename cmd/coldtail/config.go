@@ -25,7 +25,8 @@ type config struct {
 	cache    string   // likewise
 }
 
-// pluginState is the plugin's state directory: its propagated mount.
+// pluginState is the plugin's state directory. In a managed plugin it is a link
+// to the propagated mount, where the daemon's FIFOs are too.
 const pluginState = "/var/lib/coldtail"
 
 // folderBound bounds the folder that serves as a bucket where none is named.

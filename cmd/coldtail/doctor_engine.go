@@ -108,16 +108,26 @@ func (e *engineAPI) plugins(ctx context.Context) ([]*managedPlugin, error) {
 // mount is the directory inside of the plugin that outlives an upgrade.
 func (p *managedPlugin) mount() string { return first(p.Config.PropagatedMount, pluginState) }
 
-func (p *managedPlugin) mounted(dir string) bool {
-	dir = path.Clean(dir)
-	return dir == p.mount() || strings.HasPrefix(dir, p.mount()+"/")
+// resolve follows the link from the state directory to the mount, which the
+// plugin's root file system has.
+func (p *managedPlugin) resolve(inside string) string {
+	inside = path.Clean(inside)
+	if inside == pluginState || strings.HasPrefix(inside, pluginState+"/") {
+		return p.mount() + strings.TrimPrefix(inside, pluginState)
+	}
+	return inside
+}
+
+func (p *managedPlugin) mounted(inside string) bool {
+	inside = p.resolve(inside)
+	return inside == p.mount() || strings.HasPrefix(inside, p.mount()+"/")
 }
 
 // hostPath is where a path inside of the plugin is on the host. The layout is
 // the engine's: daemon/pkg/plugin/v2, ScopedPath.
 func (p *managedPlugin) hostPath(inside string) string {
 	if p.mounted(inside) {
-		return filepath.Join(p.dir, "propagated-mount", strings.TrimPrefix(path.Clean(inside), p.mount()))
+		return filepath.Join(p.dir, "propagated-mount", strings.TrimPrefix(p.resolve(inside), p.mount()))
 	}
 	return filepath.Join(p.dir, "rootfs", inside)
 }

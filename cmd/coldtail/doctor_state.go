@@ -46,7 +46,7 @@ func (d *doctor) checkState(ctx context.Context) {
 		f.err = fmt.Errorf("%s does not answer within %v", want, d.timeout)
 	}
 	if d.managed != nil && !d.managed.mounted(inside) {
-		d.reportAs("state", warning("set "+plugin.EnvState+" to a path below "+d.managed.mount()+", or to nothing",
+		d.reportAs("state", warning("set "+plugin.EnvState+" to a path below "+pluginState+", or to nothing",
 			"%s is inside of the plugin's own root file system: an upgrade loses what is not archived", inside))
 	} else {
 		d.check(ctx, "state", func(context.Context) probe.Result { return placed(f.dir, want, f.err) })

@@ -167,7 +167,7 @@ func (h *home) engine(answers map[string]any) {
 func fakePlugin(id, name string, env ...string) map[string]any {
 	return map[string]any{
 		"Id": id, "Name": name, "Enabled": false, "Settings": map[string]any{"Env": env},
-		"Config": map[string]any{"PropagatedMount": "/var/lib/coldtail", "Interface": map[string]any{"Socket": "coldtail.sock"}},
+		"Config": map[string]any{"PropagatedMount": "/run/docker/logging", "Interface": map[string]any{"Socket": "coldtail.sock"}},
 	}
 }
 
@@ -232,8 +232,9 @@ func TestDoctorManaged(t *testing.T) {
 
 func TestManagedPaths(t *testing.T) {
 	p := &managedPlugin{dir: "/docker/plugins/id"}
-	p.Config.PropagatedMount = "/var/lib/coldtail"
+	p.Config.PropagatedMount = "/run/docker/logging"
 	for inside, want := range map[string]string{
+		"/run/docker/logging/fifo":   "/docker/plugins/id/propagated-mount/fifo",
 		"/var/lib/coldtail":          "/docker/plugins/id/propagated-mount",
 		"/var/lib/coldtail/bucket":   "/docker/plugins/id/propagated-mount/bucket",
 		"/var/lib/coldtail/../other": "/docker/plugins/id/rootfs/var/lib/other",

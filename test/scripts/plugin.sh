@@ -28,7 +28,10 @@ fi
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-mkdir -p "$dir/rootfs/etc/ssl/certs" "$dir/rootfs/var/lib/coldtail" "$dir/rootfs/run/docker/plugins"
+mkdir -p "$dir/rootfs/etc/ssl/certs" "$dir/rootfs/var/lib" "$dir/rootfs/run/docker/plugins" "$dir/rootfs/run/docker/logging"
+# The propagated mount holds the daemon's FIFOs, so that an upgrade leaves them,
+# and the state beside them.
+ln -s /run/docker/logging "$dir/rootfs/var/lib/coldtail"
 cp "$config" "$dir/config.json"
 cp "$binary" "$dir/rootfs/coldtail"
 cp -L "$authorities" "$dir/rootfs/etc/ssl/certs/ca-certificates.crt"
