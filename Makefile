@@ -36,7 +36,7 @@ e2e: build ## end to end on a real Docker engine, started here if root and none 
 
 bench: ## benchmarks beside their peers, in one run; BENCH=pattern selects
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./codec ./archiver/spool
-	cd test && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./bench
+	cd test && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./bench ./conformance
 
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	test/scripts/fuzz.sh $(FUZZTIME)
