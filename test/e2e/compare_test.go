@@ -37,7 +37,7 @@ func compare(t *testing.T, want, got string, vs views) {
 	}
 }
 
-func compareView(t *testing.T, args []string, want, got result) {
+func compareView(t testing.TB, args []string, want, got result) {
 	t.Helper()
 	view := strings.TrimSpace("docker logs " + strings.Join(args, " "))
 	stamped := len(args) > 0 && args[0] == "-t"
@@ -68,7 +68,7 @@ func strip(b []byte) ([]byte, int) {
 }
 
 // same fails t where got is not want, and shows the first difference.
-func same(t *testing.T, what string, want, got []byte) {
+func same(t testing.TB, what string, want, got []byte) {
 	t.Helper()
 	if bytes.Equal(want, got) {
 		return

@@ -27,7 +27,7 @@ type result struct {
 
 // run runs a program for at most limit and kills it then; a docker client that
 // is stuck ignores milder signals.
-func run(t *testing.T, limit time.Duration, stdin io.Reader, name string, args ...string) result {
+func run(t testing.TB, limit time.Duration, stdin io.Reader, name string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -56,7 +56,7 @@ func dockerLine(ctx context.Context, args ...string) (string, error) {
 }
 
 // docker runs docker and fails t unless it succeeds.
-func docker(t *testing.T, args ...string) string {
+func docker(t testing.TB, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -70,7 +70,7 @@ func docker(t *testing.T, args ...string) string {
 var serial atomic.Int64
 
 // create makes a container that logs with driver and runs script in a shell.
-func create(t *testing.T, driver string, opts []string, script string) string {
+func create(t testing.TB, driver string, opts []string, script string) string {
 	t.Helper()
 	name := fmt.Sprintf("coldtail-e2e-%d-%d", os.Getpid(), serial.Add(1))
 	args := []string{"create", "--name", name, "--network", "none", "--log-driver", driver}
@@ -89,7 +89,7 @@ func create(t *testing.T, driver string, opts []string, script string) string {
 }
 
 // start makes a container and starts it.
-func start(t *testing.T, driver string, opts []string, script string) string {
+func start(t testing.TB, driver string, opts []string, script string) string {
 	t.Helper()
 	id := create(t, driver, opts, script)
 	docker(t, "start", id)
@@ -97,13 +97,13 @@ func start(t *testing.T, driver string, opts []string, script string) string {
 }
 
 // wait waits until the containers have ended.
-func wait(t *testing.T, ids ...string) {
+func wait(t testing.TB, ids ...string) {
 	t.Helper()
 	docker(t, append([]string{"wait"}, ids...)...)
 }
 
 // runToEnd makes a container, runs it and waits for its end.
-func runToEnd(t *testing.T, driver string, opts []string, script string) string {
+func runToEnd(t testing.TB, driver string, opts []string, script string) string {
 	t.Helper()
 	id := start(t, driver, opts, script)
 	wait(t, id)
@@ -111,7 +111,7 @@ func runToEnd(t *testing.T, driver string, opts []string, script string) string 
 }
 
 // logs runs `docker logs`, which must succeed.
-func logs(t *testing.T, id string, args ...string) result {
+func logs(t testing.TB, id string, args ...string) result {
 	t.Helper()
 	res := run(t, patience, nil, "docker", append(append([]string{"logs"}, args...), id)...)
 	if res.err != nil {
@@ -121,7 +121,7 @@ func logs(t *testing.T, id string, args ...string) result {
 }
 
 // eventually polls until done holds; waiting for a state, not measuring time.
-func eventually(t *testing.T, what string, done func() bool) {
+func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for !done() {

@@ -111,7 +111,7 @@ func (p *plugin) remove() error {
 }
 
 // privatePlugin makes a plugin that is t's alone.
-func privatePlugin(t *testing.T, name string, env ...string) *plugin {
+func privatePlugin(t testing.TB, name string, env ...string) *plugin {
 	t.Helper()
 	p, err := newPlugin(name, env...)
 	if err != nil {
@@ -126,21 +126,21 @@ func privatePlugin(t *testing.T, name string, env ...string) *plugin {
 }
 
 // flush runs `coldtail flush` against the plugin.
-func (p *plugin) flush(t *testing.T, args ...string) {
+func (p *plugin) flush(t testing.TB, args ...string) {
 	t.Helper()
 	if res := p.tryFlush(t, args...); res.err != nil {
 		t.Fatalf("coldtail flush: %v\n%s%s", res.err, res.stdout, res.stderr)
 	}
 }
 
-func (p *plugin) tryFlush(t *testing.T, args ...string) result {
+func (p *plugin) tryFlush(t testing.TB, args ...string) result {
 	t.Helper()
 	args = append([]string{"flush", "--socket", p.socket}, args...)
 	return run(t, 2*time.Minute, nil, binary(), args...)
 }
 
 // segments lists the container's local segment files.
-func (p *plugin) segments(t *testing.T, id string) []string {
+func (p *plugin) segments(t testing.TB, id string) []string {
 	t.Helper()
 	var found []string
 	for _, ext := range []string{"active", "sealed", "archived"} {
@@ -154,7 +154,7 @@ func (p *plugin) segments(t *testing.T, id string) []string {
 }
 
 // objects lists the container's Parquet files in the folder bucket.
-func (p *plugin) objects(t *testing.T, id string) []string {
+func (p *plugin) objects(t testing.TB, id string) []string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(p.state, "bucket", "parquet", "dt=*", "hour=*", id+"-*.parquet"))
 	if err != nil {
