@@ -17,7 +17,8 @@ import (
 	"testing"
 )
 
-// fifoDir is where the daemon makes a plugin's FIFOs, inside the plugin.
+// fifoDir is where the daemon makes a plugin's FIFOs, inside the plugin: its
+// propagated mount, as the state is.
 const fifoDir = "/run/docker/logging"
 
 // TestRepeatedRequests sends what a daemon sends that lost its memory or an answer:
@@ -27,15 +28,15 @@ func TestRepeatedRequests(t *testing.T) {
 	p := privatePlugin(t, "coldtail:e2e-requests", "COLDTAIL_BUCKET="+folderBucket)
 	l := load{width: 1, burst: 100, bursts: 150, pause: 20}
 	id := start(t, p.name, nil, l.script())
-	fifos, err := os.ReadDir(p.host(fifoDir))
-	if err != nil || len(fifos) != 1 {
-		t.Fatalf("the daemon made the FIFOs %v: %v", fifos, err)
+	fifos := p.fifos(t)
+	if len(fifos) != 1 {
+		t.Fatalf("the daemon made the FIFOs %v", fifos)
 	}
-	if err := syscall.Mkfifo(p.host(fifoDir+"/nobodys"), 0o600); err != nil {
+	if err := syscall.Mkfifo(filepath.Join(p.state, "nobodys"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	start := map[string]any{
-		"File": fifoDir + "/" + fifos[0].Name(),
+		"File": fifoDir + "/" + fifos[0],
 		"Info": map[string]any{"ContainerID": id, "ContainerName": "/again", "Config": map[string]string{}},
 	}
 	var wg sync.WaitGroup
@@ -78,8 +79,20 @@ func (p *plugin) post(t *testing.T, path string, body any) {
 	}
 }
 
-// host is where a path of the plugin's is on the host.
-func (p *plugin) host(path string) string { return filepath.Join(p.rootfs(), path) }
+// fifos are the names of the FIFOs that the daemon has with the plugin.
+func (p *plugin) fifos(t *testing.T) (names []string) {
+	t.Helper()
+	files, err := os.ReadDir(p.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.Type() == fs.ModeNamedPipe {
+			names = append(names, f.Name())
+		}
+	}
+	return names
+}
 
 // TestStartedOften runs one container again and again: nothing of a run stays.
 func TestStartedOften(t *testing.T) {
@@ -96,7 +109,7 @@ func TestStartedOften(t *testing.T) {
 			"goroutines":  metric(t, text, "go_goroutines"),
 			"descriptors": metric(t, text, "process_open_fds"),
 			"files":       countFiles(t, p.state),
-			"fifos":       countFiles(t, p.host(fifoDir)),
+			"fifos":       len(p.fifos(t)),
 		}
 	}
 	before := usage()
