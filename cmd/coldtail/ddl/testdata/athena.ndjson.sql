@@ -1,0 +1,36 @@
+CREATE EXTERNAL TABLE IF NOT EXISTS `default`.`logs` (
+  `time` string,
+  `time_unix_nano` bigint,
+  `seq` bigint,
+  `stream` string,
+  `body` string,
+  `body_raw` string,
+  `partial` boolean,
+  `parts` array<struct<seq:bigint,bytes:int>>,
+  `service_name` string,
+  `container_id` string,
+  `container_name` string,
+  `image_name` string,
+  `image_id` string,
+  `host_name` string,
+  `tag` string,
+  `labels` map<string,string>,
+  `attributes` map<string,string>
+)
+PARTITIONED BY (`dt` string, `hour` int)
+ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'
+WITH SERDEPROPERTIES ('case.insensitive' = 'false')
+STORED AS TEXTFILE
+LOCATION 's3://my-logs/docker/ndjson/'
+TBLPROPERTIES (
+  'projection.enabled' = 'true',
+  'projection.dt.type' = 'date',
+  'projection.dt.format' = 'yyyy-MM-dd',
+  'projection.dt.range' = '2013-01-01,NOW+1DAYS',
+  'projection.dt.interval' = '1',
+  'projection.dt.interval.unit' = 'DAYS',
+  'projection.hour.type' = 'integer',
+  'projection.hour.range' = '0,23',
+  'projection.hour.digits' = '2',
+  'storage.location.template' = 's3://my-logs/docker/ndjson/dt=${dt}/hour=${hour}/'
+)

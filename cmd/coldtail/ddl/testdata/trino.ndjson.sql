@@ -1,0 +1,46 @@
+-- The properties of the catalog, which is of the Hive connector, need:
+--   hive.partition-projection-enabled=true
+--   hive.parquet.time-zone=UTC
+--   hive.timestamp-precision=MICROSECONDS
+--   fs.native-s3.enabled=true
+--   s3.region=eu-central-1
+CREATE SCHEMA IF NOT EXISTS "default";
+
+CREATE TABLE IF NOT EXISTS "default"."logs" (
+  "time" varchar,
+  "time_unix_nano" bigint,
+  "seq" bigint,
+  "stream" varchar,
+  "body" varchar,
+  "body_raw" varchar,
+  "partial" boolean,
+  "parts" array(row(seq bigint, bytes integer)),
+  "service_name" varchar,
+  "container_id" varchar,
+  "container_name" varchar,
+  "image_name" varchar,
+  "image_id" varchar,
+  "host_name" varchar,
+  "tag" varchar,
+  "labels" map(varchar, varchar),
+  "attributes" map(varchar, varchar),
+  "dt" varchar WITH (
+    partition_projection_type = 'DATE',
+    partition_projection_format = 'yyyy-MM-dd',
+    partition_projection_range = ARRAY['2013-01-01', 'NOW+1DAYS'],
+    partition_projection_interval = 1,
+    partition_projection_interval_unit = 'DAYS'
+  ),
+  "hour" integer WITH (
+    partition_projection_type = 'INTEGER',
+    partition_projection_range = ARRAY['0', '23'],
+    partition_projection_digits = 2
+  )
+)
+WITH (
+  external_location = 's3://my-logs/docker/ndjson/',
+  format = 'OPENX_JSON',
+  partitioned_by = ARRAY['dt', 'hour'],
+  partition_projection_enabled = true,
+  partition_projection_location_template = 's3://my-logs/docker/ndjson/dt=${dt}/hour=${hour}/'
+);

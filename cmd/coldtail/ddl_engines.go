@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"strings"
+	"text/template"
+
+	"github.com/coldtail/coldtail/codec"
+)
+
+//go:embed ddl/*.sql.tmpl
+var ddlTemplates embed.FS
+
+// ddlEngine is how an engine writes things.
+type ddlEngine struct {
+	name       string
+	database   string // where --database is not given
+	scheme     string // of buckets
+	folder     string // what comes before a folder's path
+	folders    bool   // it reads folders
+	amazonOnly bool
+	quote      string // around names
+	escape     string // for a quote in a text
+	types      map[codec.ColumnType]string
+	// ndjson has the types that differ in NDJSON, where time and body_raw are texts.
+	ndjson map[codec.ColumnType]string
+	// list is the type of a list of structs, with a %s for the fields; field is
+	// such a field's, of name and type; nullable is a nullable type.
+	list, field, nullable string
+}
+
+var (
+	hiveTypes = map[codec.ColumnType]string{
+		codec.TimestampColumn: "timestamp", codec.Int64Column: "bigint", codec.Int32Column: "int", codec.BooleanColumn: "boolean",
+		codec.StringColumn: "string", codec.BytesColumn: "binary", codec.MapColumn: "map<string,string>",
+	}
+	// Serializers of JSON do not agree on timestamps with nine digits and a zone,
+	// nor on base64.
+	hiveJSON = map[codec.ColumnType]string{codec.TimestampColumn: "string", codec.BytesColumn: "string"}
+
+	hiveList, hiveField = "array<struct<%s>>", "%s:%s"
+)
+
+// ddlEngines are in the order in which they are named to users. dt is a text in
+// all that keep it in a metastore, so that one table there serves them all, and
+// dt = '2026-01-31' is right for every engine.
+var ddlEngines = []*ddlEngine{
+	{
+		name: "athena", database: "default", scheme: "s3", amazonOnly: true, quote: "`", escape: `\'`,
+		types: hiveTypes, ndjson: hiveJSON, list: hiveList, field: hiveField,
+	},
+	{
+		name: "trino", database: "default", scheme: "s3", quote: `"`, escape: `''`,
+		types: map[codec.ColumnType]string{
+			codec.TimestampColumn: "timestamp(6)", codec.Int64Column: "bigint", codec.Int32Column: "integer", codec.BooleanColumn: "boolean",
+			codec.StringColumn: "varchar", codec.BytesColumn: "varbinary", codec.MapColumn: "map(varchar, varchar)",
+		},
+		ndjson: map[codec.ColumnType]string{codec.TimestampColumn: "varchar", codec.BytesColumn: "varchar"},
+		list:   "array(row(%s))", field: "%s %s",
+	},
+	{
+		name: "duckdb", database: "main", scheme: "s3", folders: true, quote: `"`, escape: `''`,
+		types: map[codec.ColumnType]string{
+			codec.TimestampColumn: "TIMESTAMPTZ", codec.Int64Column: "BIGINT", codec.Int32Column: "INTEGER", codec.BooleanColumn: "BOOLEAN",
+			codec.StringColumn: "VARCHAR", codec.BytesColumn: "BLOB", codec.MapColumn: "MAP(VARCHAR, VARCHAR)",
+		},
+		ndjson: map[codec.ColumnType]string{codec.BytesColumn: "VARCHAR"},
+		list:   "STRUCT(%s)[]", field: "%s %s",
+	},
+	{
+		name: "spark", database: "default", scheme: "s3a", folder: "file://", folders: true, quote: "`", escape: `\'`,
+		types: map[codec.ColumnType]string{
+			codec.TimestampColumn: "TIMESTAMP", codec.Int64Column: "BIGINT", codec.Int32Column: "INT", codec.BooleanColumn: "BOOLEAN",
+			codec.StringColumn: "STRING", codec.BytesColumn: "BINARY", codec.MapColumn: "MAP<STRING, STRING>",
+		},
+		list: "ARRAY<STRUCT<%s>>", field: "%s: %s",
+	},
+	{
+		name: "clickhouse", database: "default", folders: true, quote: "`", escape: `\'`,
+		types: map[codec.ColumnType]string{
+			codec.TimestampColumn: "DateTime64(6, 'UTC')", codec.Int64Column: "Int64", codec.Int32Column: "Int32", codec.BooleanColumn: "Bool",
+			codec.StringColumn: "String", codec.BytesColumn: "String", codec.MapColumn: "Map(String, String)",
+		},
+		list: "Array(Tuple(%s))", field: "%s %s", nullable: "Nullable(%s)",
+	},
+	{
+		name: "hive", database: "default", scheme: "s3a", folder: "file://", folders: true, quote: "`", escape: `\'`,
+		types: hiveTypes, ndjson: hiveJSON, list: hiveList, field: hiveField,
+	},
+}
+
+func ddlEngineOf(name string) (*ddlEngine, error) {
+	var names []string
+	for _, e := range ddlEngines {
+		if e.name == name {
+			return e, nil
+		}
+		names = append(names, e.name)
+	}
+	return nil, usagef("there is no engine %q: must be one of %s", name, strings.Join(names, ", "))
+}
+
+// typeOf is the engine's name of a column's type.
+func (e *ddlEngine) typeOf(c codec.Column, f codec.Format) string {
+	if c.Type == codec.ListColumn {
+		var fields []string
+		for _, inner := range c.Fields {
+			fields = append(fields, fmt.Sprintf(e.field, inner.Name, e.typeOf(inner, f)))
+		}
+		sep := ", "
+		if e.field == hiveField {
+			sep = ","
+		}
+		return fmt.Sprintf(e.list, strings.Join(fields, sep))
+	}
+	text := e.types[c.Type]
+	if other, ok := e.ndjson[c.Type]; ok && f == codec.NDJSON {
+		text = other
+	}
+	// ClickHouse has no null of a map.
+	if c.Nullable && e.nullable != "" && c.Type != codec.MapColumn {
+		text = fmt.Sprintf(e.nullable, text)
+	}
+	return text
+}
+
+// print fills in the engine's template.
+func (e *ddlEngine) print(t *ddlTable) ([]byte, error) {
+	file := e.name + ".sql.tmpl"
+	tmpl, err := template.New(file).Option("missingkey=error").Funcs(template.FuncMap{
+		"ident": func(s string) string { return e.quote + s + e.quote }, // ddlName has no quotes
+		"text":  func(s string) string { return "'" + strings.ReplaceAll(s, "'", e.escape) + "'" },
+	}).ParseFS(ddlTemplates, "ddl/"+file)
+	if err != nil {
+		return nil, fmt.Errorf("read template of %s: %w", e.name, err)
+	}
+	var b bytes.Buffer
+	if err := tmpl.Execute(&b, t); err != nil {
+		return nil, fmt.Errorf("fill in template of %s: %w", e.name, err)
+	}
+	return b.Bytes(), nil
+}
