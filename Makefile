@@ -8,10 +8,10 @@ FUZZTIME ?= 60s
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help build plugin demo test lint e2e bench fuzz terraform clean FORCE
+.PHONY: help build plugin demo test lint e2e bench bench-engine fuzz terraform clean FORCE
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: bin/coldtail ## bin/coldtail, one static binary
 
@@ -37,6 +37,9 @@ e2e: build ## end to end on a real Docker engine, started here if root and none 
 bench: ## benchmarks beside their peers, in one run; BENCH=pattern selects
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./codec ./archiver/spool
 	cd test && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./bench ./conformance
+
+bench-engine: build ## docker run, docker logs and followers beside Docker's own drivers, on a real engine
+	test/scripts/engine.sh test/scripts/e2e.sh -run '^$$' -bench '$(BENCH)' -benchtime 1x
 
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	test/scripts/fuzz.sh $(FUZZTIME)
