@@ -90,6 +90,14 @@ func gone(path string) bool {
 	return fi.Mode()&os.ModeNamedPipe == 0
 }
 
+// removeFIFO removes a FIFO that nobody will write to again: the daemon gives each
+// start of a container a new one. One that is left is an empty file, no more.
+func removeFIFO(path string) {
+	if fi, err := os.Lstat(path); err == nil && fi.Mode()&os.ModeNamedPipe != 0 {
+		_ = os.Remove(path)
+	}
+}
+
 // attachPending attaches what an earlier process had attached, and returns how
 // many FIFOs are left.
 func (d *Driver) attachPending(ctx context.Context) (left int) {
@@ -237,13 +245,17 @@ func (d *Driver) detach(ctx context.Context, parts Parts, file string) {
 }
 
 // FIFOEnded forgets a FIFO whose writer is gone without StopLogging, as a daemon
-// that died. It does not wait for the disk: see archiver.Config.OnEnd.
+// that died or was restarted with live-restore, and removes it in that daemon's
+// stead. It does not wait for the disk: see archiver.Config.OnEnd.
 func (d *Driver) FIFOEnded(path string) {
 	d.mu.Lock()
 	registry := d.parts.Registry
 	d.mu.Unlock()
 	if registry != nil {
-		d.work.Go(func() { d.forget(registry, path) })
+		d.work.Go(func() {
+			d.forget(registry, path)
+			removeFIFO(path)
+		})
 	}
 }
 

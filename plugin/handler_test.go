@@ -429,6 +429,11 @@ func TestWriterDies(t *testing.T) {
 	if got := p.logs(testInfo().ContainerID); !slices.Equal(got, []string{"stdout: last\n"}) {
 		t.Errorf("got %q", got)
 	}
+	for deadline := time.Now().Add(patience); !gone(f.Name()); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the fifo, which no daemon will remove, is still there")
+		}
+	}
 }
 
 func TestPanicIsContained(t *testing.T) {

@@ -66,7 +66,7 @@ var errRecord = errors.New("not a registry record")
 
 // OpenRegistry loads the registry in dir, which is made if it does not exist.
 // Files that cannot be understood are set aside, counted and named once in the
-// log; those of an earlier boot (bootID, the kernel's) are removed.
+// log; those of an earlier boot (bootID, the kernel's) are removed, with their FIFOs.
 func OpenRegistry(dir, bootID string, logger *slog.Logger) (*Registry, error) {
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
@@ -110,6 +110,7 @@ func (r *Registry) load(path string, logger *slog.Logger) {
 		return
 	}
 	if rec.BootID != r.boot {
+		removeFIFO(rec.Source.Path)
 		_ = os.Remove(path) // will be removed at the next start otherwise
 		return
 	}

@@ -87,9 +87,21 @@ func TestRegistrySurvives(t *testing.T) {
 
 func TestRegistryForgetsOtherBoots(t *testing.T) {
 	dir := t.TempDir()
-	add(t, openRegistry(t, dir, "boot1"), testSource("/a", "id"))
+	f, file := fifo(t).Name(), filepath.Join(t.TempDir(), "no fifo")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := openRegistry(t, dir, "boot1")
+	add(t, r, testSource(f, "id"))
+	add(t, r, testSource(file, "id"))
 	if r := openRegistry(t, dir, "boot2"); r.Len() != 0 || r.Quarantined() != 0 {
 		t.Errorf("%d known, %d quarantined", r.Len(), r.Quarantined())
+	}
+	if !gone(f) {
+		t.Error("the fifo that nobody can write to is still there")
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Errorf("a file that is no fifo was removed: %v", err)
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 0 {
 		t.Errorf("left: %v", files)
