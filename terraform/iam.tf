@@ -1,51 +1,60 @@
-# Nothing of coldtail's deletes objects, so neither policy allows it. Policies are
+# Nothing of coldtail's deletes objects, so no policy allows it. Policies are
 # written with jsonencode rather than as data sources, so that tests with a mocked
 # provider see what they say.
 
 locals {
-  objects_arn = "${aws_s3_bucket.logs.arn}/${local.key_prefix}*"
-
   write_statement = {
     Sid      = "Write"
     Effect   = "Allow"
-    Action   = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    Resource = [local.objects_arn]
+    Action   = concat(["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], sort(var.writer_extra_actions))
+    Resource = local.tree_arns
   }
 
-  read_statements = [
+  read_statement = {
+    Sid      = "Read"
+    Effect   = "Allow"
+    Action   = ["s3:GetObject"]
+    Resource = local.tree_arns
+  }
+
+  # Without a prefix all keys may be listed, also by a request that names none,
+  # to which no condition on s3:prefix would apply.
+  list_statement = merge(
     {
-      Sid      = "Read"
+      Sid      = "List"
       Effect   = "Allow"
-      Action   = ["s3:GetObject"]
-      Resource = [local.objects_arn]
+      Action   = ["s3:ListBucket"]
+      Resource = [local.bucket_arn]
     },
-    {
-      Sid       = "List"
-      Effect    = "Allow"
-      Action    = ["s3:ListBucket"]
-      Resource  = [aws_s3_bucket.logs.arn]
-      Condition = { StringLike = { "s3:prefix" = ["${local.key_prefix}*"] } }
-    },
-  ]
+    { for key in compact([local.key_prefix]) : "Condition" => { StringLike = { "s3:prefix" = ["${key}*"] } } },
+  )
+
+  # The key may be used by S3 only, and for this bucket's objects only.
+  kms_condition = {
+    StringEquals = { "kms:ViaService" = [for arn in compact([var.kms_key_arn]) : "s3.${split(":", arn)[3]}.amazonaws.com"] }
+    StringLike   = { "kms:EncryptionContext:aws:s3:arn" = [local.bucket_arn, "${local.bucket_arn}/*"] }
+  }
 
   # A multipart upload needs kms:Decrypt too, also of a writer that never reads.
   kms_write_statements = [for arn in compact([var.kms_key_arn]) : {
-    Sid      = "Encrypt"
-    Effect   = "Allow"
-    Action   = ["kms:GenerateDataKey", "kms:Decrypt"]
-    Resource = [arn]
+    Sid       = "Encrypt"
+    Effect    = "Allow"
+    Action    = ["kms:GenerateDataKey", "kms:Decrypt"]
+    Resource  = [arn]
+    Condition = local.kms_condition
   }]
 
   kms_read_statements = [for arn in compact([var.kms_key_arn]) : {
-    Sid      = "Decrypt"
-    Effect   = "Allow"
-    Action   = ["kms:Decrypt"]
-    Resource = [arn]
+    Sid       = "Decrypt"
+    Effect    = "Allow"
+    Action    = ["kms:Decrypt"]
+    Resource  = [arn]
+    Condition = local.kms_condition
   }]
 }
 
 resource "aws_iam_policy" "writer" {
-  name        = "${var.policy_name_prefix}-writer"
+  name        = "${var.name}-writer"
   description = "What a host with the coldtail plugin needs."
   tags        = var.tags
 
@@ -53,19 +62,20 @@ resource "aws_iam_policy" "writer" {
     Version = "2012-10-17"
     Statement = concat(
       [local.write_statement],
-      [for s in local.read_statements : s if var.writer_reads_back],
+      [for s in [local.read_statement] : s if var.writer_reads_back],
+      [for s in [local.list_statement] : s if var.writer_reads_back],
       local.kms_write_statements,
     )
   })
 }
 
 resource "aws_iam_policy" "reader" {
-  name        = "${var.policy_name_prefix}-reader"
-  description = "What coldtail logs and query engines need."
+  name        = "${var.name}-reader"
+  description = "What coldtail logs, coldtail verify and query engines need."
   tags        = var.tags
 
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat(local.read_statements, local.kms_read_statements)
+    Statement = concat([local.read_statement], [local.list_statement], local.kms_read_statements)
   })
 }

@@ -1,12 +1,25 @@
+data "aws_partition" "current" {}
+
 locals {
+  # Made from the name and not read from the bucket, so that a plan shows what
+  # the policies will say.
+  bucket_arn = "arn:${data.aws_partition.current.partition}:s3:::${var.bucket_name}"
+
   # "logs/" or "": what object keys and policies start with.
   key_prefix = var.prefix == "" ? "" : "${var.prefix}/"
+
+  # What coldtail writes (docs/format.md), and the probe of `coldtail doctor`.
+  formats = ["ndjson", "parquet"]
+  trees   = concat(["doctor", "index"], local.formats)
+
+  tree_arns = [for tree in local.trees : "${local.bucket_arn}/${local.key_prefix}${tree}/*"]
 }
 
 resource "aws_s3_bucket" "logs" {
-  bucket        = var.bucket_name
-  force_destroy = var.force_destroy
-  tags          = var.tags
+  bucket              = var.bucket_name
+  force_destroy       = var.force_destroy
+  object_lock_enabled = var.object_lock != null
+  tags                = var.tags
 }
 
 resource "aws_s3_bucket_public_access_block" "logs" {
@@ -47,52 +60,18 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "logs" {
   }
 }
 
-resource "aws_s3_bucket_lifecycle_configuration" "logs" {
+resource "aws_s3_bucket_object_lock_configuration" "logs" {
+  count = var.object_lock == null ? 0 : 1
+
   bucket = aws_s3_bucket.logs.id
 
-  # Lifecycle rules on noncurrent versions need versioning first.
+  # Locks need versions.
   depends_on = [aws_s3_bucket_versioning.logs]
 
   rule {
-    id     = "abort-incomplete-uploads"
-    status = "Enabled"
-
-    filter {}
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 3
-    }
-  }
-
-  rule {
-    id     = "forget-noncurrent-versions"
-    status = "Enabled"
-
-    filter {
-      prefix = local.key_prefix
-    }
-
-    noncurrent_version_expiration {
-      noncurrent_days = var.noncurrent_days
-    }
-  }
-
-  # Objects and the markers of their days. The markers of names stay: a container
-  # may well outlive its oldest logs.
-  dynamic "rule" {
-    for_each = var.expire_days > 0 ? toset(["parquet", "ndjson", "index/day"]) : toset([])
-
-    content {
-      id     = "expire-${replace(rule.value, "/", "-")}"
-      status = "Enabled"
-
-      filter {
-        prefix = "${local.key_prefix}${rule.value}/"
-      }
-
-      expiration {
-        days = var.expire_days
-      }
+    default_retention {
+      mode = var.object_lock.mode
+      days = var.object_lock.days
     }
   }
 }
@@ -104,14 +83,34 @@ resource "aws_s3_bucket_policy" "logs" {
   depends_on = [aws_s3_bucket_public_access_block.logs]
 
   policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "TLSOnly"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = [aws_s3_bucket.logs.arn, "${aws_s3_bucket.logs.arn}/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    Version   = "2012-10-17"
+    Statement = concat([local.tls_only], [for s in [local.write_once] : s if var.write_once])
   })
+}
+
+locals {
+  tls_only = {
+    Sid       = "TLSOnly"
+    Effect    = "Deny"
+    Principal = "*"
+    Action    = "s3:*"
+    Resource  = [local.bucket_arn, "${local.bucket_arn}/*"]
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }
+
+  # Whoever stores an object must ask for that there be none. What starts a
+  # multipart upload, and its parts, cannot bear the header: these create no
+  # object, the completion does.
+  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+  write_once = {
+    Sid       = "WriteOnce"
+    Effect    = "Deny"
+    Principal = "*"
+    Action    = "s3:PutObject"
+    Resource  = local.tree_arns
+    Condition = {
+      Null = { "s3:if-none-match" = "true" }
+      Bool = { "s3:ObjectCreationOperation" = "true" }
+    }
+  }
 }

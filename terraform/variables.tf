@@ -8,6 +8,17 @@ variable "bucket_name" {
   }
 }
 
+variable "name" {
+  description = "Start of the names of policies, role and instance profile, and name of the Athena workgroup. A second instance of the module in an account needs another."
+  type        = string
+  default     = "coldtail"
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9._-]{0,49}$", var.name))
+    error_message = "name must start with a letter and have 1 to 50 letters, digits and . _ -, which IAM and Athena both take."
+  }
+}
+
 variable "prefix" {
   description = "Prefix of all objects in the bucket, without slashes at its ends; empty for none."
   type        = string
@@ -30,10 +41,65 @@ variable "kms_key_arn" {
   }
 }
 
+variable "write_once" {
+  description = "Whether the bucket refuses to overwrite what is archived, whoever asks: objects can be stored only under new keys, and not be copied in. Needs s3:// as scheme of COLDTAIL_BUCKET."
+  type        = bool
+  default     = false
+}
+
+variable "object_lock" {
+  description = "For how many days no version of an object can be deleted: mode GOVERNANCE, which some may bypass, or COMPLIANCE, which nobody can. Can be set only when the bucket is made."
+  type = object({
+    mode = string
+    days = number
+  })
+  default = null
+
+  validation {
+    condition     = var.object_lock == null || contains(["GOVERNANCE", "COMPLIANCE"], try(var.object_lock.mode, ""))
+    error_message = "object_lock.mode must be GOVERNANCE or COMPLIANCE."
+  }
+
+  validation {
+    condition     = var.object_lock == null || try(var.object_lock.days >= 1 && floor(var.object_lock.days) == var.object_lock.days, false)
+    error_message = "object_lock.days must be a whole number of days, at least 1."
+  }
+}
+
+variable "transitions" {
+  description = "After how many days archived logs move to which storage class, soonest first. Logs in GLACIER and DEEP_ARCHIVE can neither be read nor queried until they are restored."
+  type = list(object({
+    days          = number
+    storage_class = string
+  }))
+  default  = []
+  nullable = false
+
+  validation {
+    condition = alltrue([for t in var.transitions :
+      contains(["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"], t.storage_class)
+    ])
+    error_message = "storage_class must be STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING, GLACIER_IR, GLACIER or DEEP_ARCHIVE."
+  }
+
+  validation {
+    condition = alltrue([for t in var.transitions :
+      t.days >= (endswith(t.storage_class, "_IA") ? 30 : 0) && floor(t.days) == t.days
+    ])
+    error_message = "days must be a whole number, and at least 30 for STANDARD_IA and ONEZONE_IA, as S3 requires."
+  }
+
+  validation {
+    condition     = alltrue([for i, t in var.transitions : i == 0 || try(var.transitions[i - 1].days < t.days, false)])
+    error_message = "transitions must be in the order of their days, each later than the one before."
+  }
+}
+
 variable "expire_days" {
   description = "Days after which archived logs are deleted; 0 keeps them for ever."
   type        = number
   default     = 0
+  nullable    = false
 
   validation {
     condition     = var.expire_days >= 0 && floor(var.expire_days) == var.expire_days
@@ -45,6 +111,7 @@ variable "noncurrent_days" {
   description = "Days for which an overwritten or deleted object can still be restored."
   type        = number
   default     = 30
+  nullable    = false
 
   validation {
     condition     = var.noncurrent_days >= 1 && floor(var.noncurrent_days) == var.noncurrent_days
@@ -53,24 +120,121 @@ variable "noncurrent_days" {
 }
 
 variable "writer_reads_back" {
-  description = "Whether the writer policy lets hosts answer docker logs from the bucket. Without it they can answer only what is in their spool."
+  description = "Whether the writer policy lets hosts answer docker logs from the bucket. Without it they answer from their own disk only."
   type        = bool
   default     = true
 }
 
-variable "policy_name_prefix" {
-  description = "Start of the names of the two IAM policies."
-  type        = string
-  default     = "coldtail"
+variable "writer_extra_actions" {
+  description = "What options of the bucket URL need beyond storing objects: s3:PutObjectTagging for tags, s3:PutObjectRetention for a retention set by the host. A host may then do so to any object of the archive."
+  type        = set(string)
+  default     = []
+  nullable    = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9+=,.@_-]{1,100}$", var.policy_name_prefix))
-    error_message = "policy_name_prefix must be 1 to 100 letters, digits and + = , . @ _ -, as IAM requires."
+    condition     = length(setsubtract(var.writer_extra_actions, ["s3:PutObjectTagging", "s3:PutObjectRetention"])) == 0
+    error_message = "writer_extra_actions must be s3:PutObjectTagging or s3:PutObjectRetention."
+  }
+}
+
+variable "writer_role" {
+  description = "Role with the writer policy, assumed by EC2 instances (with an instance profile), ECS tasks, or Kubernetes service accounts, as NAMESPACE:NAME, through an EKS cluster's OIDC provider; null for none."
+  type = object({
+    ec2 = optional(bool, false)
+    ecs = optional(bool, false)
+    irsa = optional(object({
+      oidc_provider_arn = string
+      service_accounts  = set(string)
+    }))
+    permissions_boundary_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.writer_role == null || try(var.writer_role.ec2 || var.writer_role.ecs || var.writer_role.irsa != null, false)
+    error_message = "writer_role must name who may assume it: ec2, ecs or irsa."
+  }
+
+  validation {
+    condition     = try(var.writer_role.irsa, null) == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:oidc-provider/.+$", var.writer_role.irsa.oidc_provider_arn))
+    error_message = "writer_role.irsa.oidc_provider_arn must be the ARN of an OIDC provider, arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH."
+  }
+
+  validation {
+    condition = try(var.writer_role.irsa, null) == null || try(length(var.writer_role.irsa.service_accounts) > 0 && alltrue([
+      for account in var.writer_role.irsa.service_accounts : can(regex("^[a-z0-9]([a-z0-9-]*[a-z0-9])?:[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", account))
+    ]), false)
+    error_message = "writer_role.irsa.service_accounts must name service accounts as NAMESPACE:NAME, without wildcards."
+  }
+}
+
+variable "query" {
+  description = "Whether to make what queries need: Glue database and tables, Athena workgroup with named queries, and a policy for who queries."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "glue_database" {
+  description = "Name of the Glue database; null takes the module's name, with underscores."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.glue_database == null || can(regex("^[a-z][a-z0-9_]{0,127}$", var.glue_database))
+    error_message = "glue_database must be lower-case letters, digits and underscores, and start with a letter."
+  }
+}
+
+variable "first_day" {
+  description = "First day, YYYY-MM-DD, for which the tables look for objects. One close to the first log makes queries without a filter on dt cheaper; no log is filed before the default."
+  type        = string
+  default     = "2013-01-01"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", var.first_day)) && can(formatdate("YYYY-MM-DD", "${var.first_day}T00:00:00Z"))
+    error_message = "first_day must be a day as YYYY-MM-DD."
+  }
+}
+
+variable "athena_scan_limit_gb" {
+  description = "Gigabytes (10^9 bytes) that one query may scan before Athena cancels it."
+  type        = number
+  default     = 100
+  nullable    = false
+
+  validation {
+    condition     = var.athena_scan_limit_gb >= 0.01
+    error_message = "athena_scan_limit_gb must be at least 0.01 (10 MB), as Athena requires."
+  }
+}
+
+variable "athena_results_url" {
+  description = "Where Athena puts results, s3://BUCKET/PREFIX/; null puts them under athena-results/ below the prefix in the archive's bucket."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.athena_results_url == null || can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^*?]+/)?$", var.athena_results_url))
+    error_message = "athena_results_url must be s3://BUCKET/ or s3://BUCKET/PREFIX/, with a slash at its end."
+  }
+}
+
+variable "athena_results_days" {
+  description = "Days after which results in the archive's bucket are deleted."
+  type        = number
+  default     = 7
+  nullable    = false
+
+  validation {
+    condition     = var.athena_results_days >= 1 && floor(var.athena_results_days) == var.athena_results_days
+    error_message = "athena_results_days must be a whole number of days, at least 1."
   }
 }
 
 variable "force_destroy" {
-  description = "Whether terraform destroy may delete a bucket that still holds logs."
+  description = "Whether terraform destroy may delete a bucket that still holds logs, and a workgroup that holds queries."
   type        = bool
   default     = false
 }

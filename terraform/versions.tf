@@ -1,4 +1,5 @@
 terraform {
+  # 1.7 mocks providers in tests.
   required_version = ">= 1.7"
 
   required_providers {

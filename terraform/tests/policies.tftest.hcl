@@ -1,9 +1,21 @@
+# What the policies say, word for word: a change of any of them has to be made
+# here too.
+
 mock_provider "aws" {
-  mock_resource "aws_s3_bucket" {
-    defaults = { id = "logs-bucket", arn = "arn:aws:s3:::logs-bucket", region = "eu-central-1" }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
   }
   mock_resource "aws_iam_policy" {
     defaults = { arn = "arn:aws:iam::123456789012:policy/mock" }
+  }
+  mock_resource "aws_glue_catalog_database" {
+    defaults = { arn = "arn:aws:glue:eu-central-1:123456789012:database/coldtail" }
+  }
+  mock_resource "aws_glue_catalog_table" {
+    defaults = { arn = "arn:aws:glue:eu-central-1:123456789012:table/coldtail/mock" }
+  }
+  mock_resource "aws_athena_workgroup" {
+    defaults = { arn = "arn:aws:athena:eu-central-1:123456789012:workgroup/coldtail" }
   }
 }
 
@@ -11,94 +23,308 @@ variables {
   bucket_name = "logs-bucket"
 }
 
-run "writer_is_confined_to_its_prefix" {
+run "with_a_prefix" {
   variables {
     prefix = "prod/a"
   }
 
   assert {
-    condition     = jsondecode(aws_iam_policy.writer.policy).Statement[0].Resource == ["arn:aws:s3:::logs-bucket/prod/a/*"]
-    error_message = "the writer may write outside its prefix"
+    condition = jsondecode(aws_iam_policy.writer.policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid    = "Write"
+          Effect = "Allow"
+          Action = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+          Resource = [
+            "arn:aws:s3:::logs-bucket/prod/a/doctor/*", "arn:aws:s3:::logs-bucket/prod/a/index/*",
+            "arn:aws:s3:::logs-bucket/prod/a/ndjson/*", "arn:aws:s3:::logs-bucket/prod/a/parquet/*",
+          ]
+        },
+        {
+          Sid    = "Read"
+          Effect = "Allow"
+          Action = ["s3:GetObject"]
+          Resource = [
+            "arn:aws:s3:::logs-bucket/prod/a/doctor/*", "arn:aws:s3:::logs-bucket/prod/a/index/*",
+            "arn:aws:s3:::logs-bucket/prod/a/ndjson/*", "arn:aws:s3:::logs-bucket/prod/a/parquet/*",
+          ]
+        },
+        {
+          Sid       = "List"
+          Effect    = "Allow"
+          Action    = ["s3:ListBucket"]
+          Resource  = ["arn:aws:s3:::logs-bucket"]
+          Condition = { StringLike = { "s3:prefix" = ["prod/a/*"] } }
+        },
+      ]
+    }
+    error_message = "the writer policy is ${aws_iam_policy.writer.policy}"
   }
+
   assert {
-    condition     = jsondecode(aws_iam_policy.writer.policy).Statement[2].Condition.StringLike["s3:prefix"] == ["prod/a/*"]
-    error_message = "the writer may list outside its prefix"
+    condition = jsondecode(aws_iam_policy.reader.policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid    = "Read"
+          Effect = "Allow"
+          Action = ["s3:GetObject"]
+          Resource = [
+            "arn:aws:s3:::logs-bucket/prod/a/doctor/*", "arn:aws:s3:::logs-bucket/prod/a/index/*",
+            "arn:aws:s3:::logs-bucket/prod/a/ndjson/*", "arn:aws:s3:::logs-bucket/prod/a/parquet/*",
+          ]
+        },
+        {
+          Sid       = "List"
+          Effect    = "Allow"
+          Action    = ["s3:ListBucket"]
+          Resource  = ["arn:aws:s3:::logs-bucket"]
+          Condition = { StringLike = { "s3:prefix" = ["prod/a/*"] } }
+        },
+      ]
+    }
+    error_message = "the reader policy is ${aws_iam_policy.reader.policy}"
   }
+
   assert {
-    condition     = output.bucket_url == "s3://logs-bucket/prod/a?region=eu-central-1"
-    error_message = "bucket_url is ${output.bucket_url}"
+    condition = jsondecode(aws_iam_policy.query[0].policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid      = "ReadLogs"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject"]
+          Resource = ["arn:aws:s3:::logs-bucket/prod/a/ndjson/*", "arn:aws:s3:::logs-bucket/prod/a/parquet/*"]
+        },
+        {
+          Sid       = "ListLogs"
+          Effect    = "Allow"
+          Action    = ["s3:ListBucket"]
+          Resource  = ["arn:aws:s3:::logs-bucket"]
+          Condition = { StringLike = { "s3:prefix" = ["prod/a/ndjson/*", "prod/a/parquet/*"] } }
+        },
+        {
+          Sid      = "Results"
+          Effect   = "Allow"
+          Action   = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+          Resource = ["arn:aws:s3:::logs-bucket/prod/a/athena-results/*"]
+        },
+        {
+          Sid       = "ListResults"
+          Effect    = "Allow"
+          Action    = ["s3:ListBucket"]
+          Resource  = ["arn:aws:s3:::logs-bucket"]
+          Condition = { StringLike = { "s3:prefix" = ["prod/a/athena-results/*"] } }
+        },
+        {
+          Sid      = "LocateBuckets"
+          Effect   = "Allow"
+          Action   = ["s3:GetBucketLocation"]
+          Resource = ["arn:aws:s3:::logs-bucket"]
+        },
+        {
+          Sid    = "Tables"
+          Effect = "Allow"
+          Action = [
+            "glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables",
+            "glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition",
+          ]
+          Resource = [
+            "arn:aws:glue:eu-central-1:123456789012:catalog",
+            "arn:aws:glue:eu-central-1:123456789012:database/default",
+            "arn:aws:glue:eu-central-1:123456789012:database/coldtail",
+            "arn:aws:glue:eu-central-1:123456789012:table/coldtail/mock",
+            "arn:aws:glue:eu-central-1:123456789012:table/coldtail/mock",
+          ]
+        },
+        {
+          Sid    = "Query"
+          Effect = "Allow"
+          Action = [
+            "athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution",
+            "athena:ListQueryExecutions", "athena:GetQueryResults", "athena:GetQueryResultsStream", "athena:GetQueryRuntimeStatistics",
+            "athena:GetWorkGroup", "athena:GetNamedQuery", "athena:BatchGetNamedQuery", "athena:ListNamedQueries",
+          ]
+          Resource = ["arn:aws:athena:eu-central-1:123456789012:workgroup/coldtail"]
+        },
+        {
+          Sid      = "Catalog"
+          Effect   = "Allow"
+          Action   = ["athena:GetDataCatalog", "athena:ListDatabases", "athena:GetDatabase", "athena:ListTableMetadata", "athena:GetTableMetadata"]
+          Resource = ["arn:aws:athena:eu-central-1:123456789012:datacatalog/AwsDataCatalog"]
+        },
+        {
+          Sid      = "Console"
+          Effect   = "Allow"
+          Action   = ["athena:ListDataCatalogs", "athena:ListEngineVersions", "athena:ListWorkGroups"]
+          Resource = ["*"]
+        },
+      ]
+    }
+    error_message = "the query policy is ${aws_iam_policy.query[0].policy}"
+  }
+
+  assert {
+    condition = jsondecode(aws_s3_bucket_policy.logs.policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "TLSOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = ["arn:aws:s3:::logs-bucket", "arn:aws:s3:::logs-bucket/*"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }]
+    }
+    error_message = "the bucket policy is ${aws_s3_bucket_policy.logs.policy}"
   }
 }
 
-run "nobody_deletes" {
+run "without_a_prefix" {
   assert {
-    condition     = !strcontains(aws_iam_policy.writer.policy, "Delete") && !strcontains(aws_iam_policy.reader.policy, "Delete")
-    error_message = "a policy allows deleting"
+    condition = jsondecode(aws_iam_policy.writer.policy).Statement[0].Resource == [
+      "arn:aws:s3:::logs-bucket/doctor/*", "arn:aws:s3:::logs-bucket/index/*",
+      "arn:aws:s3:::logs-bucket/ndjson/*", "arn:aws:s3:::logs-bucket/parquet/*",
+    ]
+    error_message = "the writer policy is ${aws_iam_policy.writer.policy}"
   }
+
+  # A request to list the whole bucket names no prefix, and would meet no condition on it.
   assert {
-    condition     = !strcontains(aws_iam_policy.reader.policy, "Put")
-    error_message = "the reader may write"
-  }
-  assert {
-    condition     = output.bucket_url == "s3://logs-bucket?region=eu-central-1"
-    error_message = "bucket_url is ${output.bucket_url}"
+    condition = jsondecode(aws_iam_policy.reader.policy).Statement[1] == {
+      Sid      = "List"
+      Effect   = "Allow"
+      Action   = ["s3:ListBucket"]
+      Resource = ["arn:aws:s3:::logs-bucket"]
+    }
+    error_message = "the reader policy is ${aws_iam_policy.reader.policy}"
   }
 }
 
 run "a_writer_need_not_read" {
   variables {
     writer_reads_back = false
+    kms_key_arn       = "arn:aws:kms:eu-central-1:123456789012:key/abc"
   }
 
   assert {
-    condition     = !strcontains(aws_iam_policy.writer.policy, "GetObject") && !strcontains(aws_iam_policy.writer.policy, "ListBucket")
-    error_message = "a write-only writer may read"
+    condition = jsondecode(aws_iam_policy.writer.policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid    = "Write"
+          Effect = "Allow"
+          Action = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+          Resource = [
+            "arn:aws:s3:::logs-bucket/doctor/*", "arn:aws:s3:::logs-bucket/index/*",
+            "arn:aws:s3:::logs-bucket/ndjson/*", "arn:aws:s3:::logs-bucket/parquet/*",
+          ]
+        },
+        {
+          Sid      = "Encrypt"
+          Effect   = "Allow"
+          Action   = ["kms:GenerateDataKey", "kms:Decrypt"]
+          Resource = ["arn:aws:kms:eu-central-1:123456789012:key/abc"]
+          Condition = {
+            StringEquals = { "kms:ViaService" = ["s3.eu-central-1.amazonaws.com"] }
+            StringLike   = { "kms:EncryptionContext:aws:s3:arn" = ["arn:aws:s3:::logs-bucket", "arn:aws:s3:::logs-bucket/*"] }
+          }
+        },
+      ]
+    }
+    error_message = "the policy of a writer that does not read is ${aws_iam_policy.writer.policy}"
   }
 }
 
-run "kms" {
+run "with_a_key" {
   variables {
     kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/abc"
   }
 
   assert {
-    condition     = strcontains(aws_iam_policy.writer.policy, "kms:GenerateDataKey") && strcontains(aws_iam_policy.reader.policy, "kms:Decrypt")
-    error_message = "a policy lacks what the key needs"
-  }
-}
-
-run "names_do_not_expire" {
-  variables {
-    prefix      = "prod"
-    expire_days = 90
+    condition = jsondecode(aws_iam_policy.reader.policy).Statement[2] == {
+      Sid      = "Decrypt"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt"]
+      Resource = ["arn:aws:kms:eu-central-1:123456789012:key/abc"]
+      Condition = {
+        StringEquals = { "kms:ViaService" = ["s3.eu-central-1.amazonaws.com"] }
+        StringLike   = { "kms:EncryptionContext:aws:s3:arn" = ["arn:aws:s3:::logs-bucket", "arn:aws:s3:::logs-bucket/*"] }
+      }
+    }
+    error_message = "the reader policy is ${aws_iam_policy.reader.policy}"
   }
 
   assert {
-    condition = toset([
-      for r in aws_s3_bucket_lifecycle_configuration.logs.rule : r.filter[0].prefix if length(r.expiration) > 0
-    ]) == toset(["prod/parquet/", "prod/ndjson/", "prod/index/day/"])
-    error_message = "other objects expire than chunks and the markers of their days"
+    condition = (length(jsondecode(aws_iam_policy.reader.policy).Statement) == 3 &&
+      jsondecode(aws_iam_policy.writer.policy).Statement[*].Sid == ["Write", "Read", "List", "Encrypt"] &&
+    jsondecode(aws_iam_policy.query[0].policy).Statement[9] == jsondecode(aws_iam_policy.writer.policy).Statement[3])
+    error_message = "the policies use the key otherwise than to read, or to write"
   }
 }
 
-run "tls_only" {
-  assert {
-    condition = (jsondecode(aws_s3_bucket_policy.logs.policy).Statement[0].Effect == "Deny" &&
-    jsondecode(aws_s3_bucket_policy.logs.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false")
-    error_message = "plain HTTP is not denied"
-  }
-}
-
-run "bad_values_are_refused" {
-  command = plan
-
+run "extra_actions" {
   variables {
-    bucket_name     = "Logs"
-    prefix          = "/a/"
-    kms_key_arn     = "alias/a"
-    expire_days     = -1
-    noncurrent_days = 0
+    writer_extra_actions = ["s3:PutObjectTagging", "s3:PutObjectRetention"]
   }
 
-  expect_failures = [var.bucket_name, var.prefix, var.kms_key_arn, var.expire_days, var.noncurrent_days]
+  assert {
+    condition = jsondecode(aws_iam_policy.writer.policy).Statement[0].Action == [
+      "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObjectRetention", "s3:PutObjectTagging",
+    ]
+    error_message = "the writer may ${jsonencode(jsondecode(aws_iam_policy.writer.policy).Statement[0].Action)}"
+  }
+}
+
+run "write_once" {
+  variables {
+    prefix     = "prod/a"
+    write_once = true
+  }
+
+  assert {
+    condition = jsondecode(aws_s3_bucket_policy.logs.policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "TLSOnly"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "s3:*"
+          Resource  = ["arn:aws:s3:::logs-bucket", "arn:aws:s3:::logs-bucket/*"]
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        },
+        {
+          Sid       = "WriteOnce"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "s3:PutObject"
+          Resource = [
+            "arn:aws:s3:::logs-bucket/prod/a/doctor/*", "arn:aws:s3:::logs-bucket/prod/a/index/*",
+            "arn:aws:s3:::logs-bucket/prod/a/ndjson/*", "arn:aws:s3:::logs-bucket/prod/a/parquet/*",
+          ]
+          Condition = {
+            Null = { "s3:if-none-match" = "true" }
+            Bool = { "s3:ObjectCreationOperation" = "true" }
+          }
+        },
+      ]
+    }
+    error_message = "the bucket policy is ${aws_s3_bucket_policy.logs.policy}"
+  }
+}
+
+run "results_elsewhere" {
+  variables {
+    athena_results_url = "s3://results-bucket/"
+  }
+
+  assert {
+    condition = (jsondecode(aws_iam_policy.query[0].policy).Statement[2].Resource == ["arn:aws:s3:::results-bucket/*"] &&
+      jsondecode(aws_iam_policy.query[0].policy).Statement[3].Resource == ["arn:aws:s3:::results-bucket"] &&
+      jsondecode(aws_iam_policy.query[0].policy).Statement[3].Condition == { StringLike = { "s3:prefix" = ["*"] } } &&
+    jsondecode(aws_iam_policy.query[0].policy).Statement[4].Resource == ["arn:aws:s3:::logs-bucket", "arn:aws:s3:::results-bucket"])
+    error_message = "the query policy is ${aws_iam_policy.query[0].policy}"
+  }
 }
