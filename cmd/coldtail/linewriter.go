@@ -17,6 +17,7 @@ type lineWriter struct {
 	out, err   *bufio.Writer
 	last       *bufio.Writer
 	timestamps bool
+	prefixes   *prefixes              // nil: none
 	inLine     map[*bufio.Writer]bool // within a line whose stamp is printed
 	stamp      []byte
 }
@@ -31,9 +32,9 @@ func newLineWriter(stdout, stderr io.Writer, timestamps bool) *lineWriter {
 	return w
 }
 
-func (w *lineWriter) print(e *codec.Entry) error {
+func (w *lineWriter) print(t *target, l *logLine) error {
 	to := w.err
-	if e.Source == codec.Stdout {
+	if l.Source == codec.Stdout {
 		to = w.out
 	}
 	if to != w.last {
@@ -44,15 +45,22 @@ func (w *lineWriter) print(e *codec.Entry) error {
 		w.last = to
 	}
 	// A bufio.Writer keeps its first error for Flush.
-	if w.timestamps && !w.inLine[to] {
-		w.stamp = time.Unix(0, e.TimeNano).UTC().AppendFormat(w.stamp[:0], stampLayout)
-		_, _ = to.Write(append(w.stamp, ' '))
+	if !w.inLine[to] {
+		if w.prefixes != nil {
+			_, _ = to.WriteString(w.prefixes.of(t.label, to == w.out))
+		}
+		if w.timestamps {
+			w.stamp = time.Unix(0, l.TimeNano).UTC().AppendFormat(w.stamp[:0], stampLayout)
+			_, _ = to.Write(append(w.stamp, ' '))
+		}
 	}
-	_, err := to.Write(e.Line)
-	if e.Newline() {
+	_, err := to.Write(l.Line)
+	// Behind a prefix there are whole lines only: the next is another's.
+	newline := l.Newline() || w.prefixes != nil
+	if newline {
 		err = to.WriteByte('\n')
 	}
-	w.inLine[to] = !e.Newline()
+	w.inLine[to] = !newline
 	return err
 }
 

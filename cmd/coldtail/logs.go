@@ -2,52 +2,78 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
-	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
 
 // logsConfig is what `coldtail logs` is told.
 type logsConfig struct {
 	config
-	since, until string
-	tail         string
-	follow       bool
-	timestamps   bool
+	who
+	since, until       string
+	tail               string
+	follow             bool
+	interval           time.Duration
+	timestamps         bool
+	noPrefix, noColor  bool
+	json               bool
+	grep               string
+	ignoreCase, invert bool
 }
 
-// pollInterval is how often a follower looks for new objects. They come every
-// ten minutes or so, and every look is a few paid requests.
-const pollInterval = 5 * time.Second
+// Bounds of --interval. Objects come every ten minutes or so, and every look is
+// a few paid requests.
+const (
+	defaultInterval = 5 * time.Second
+	minInterval     = time.Second
+)
 
 func (a *app) logsCommand() *cobra.Command {
 	var c logsConfig
 	cmd := &cobra.Command{
-		Use:   "logs [flags] NAME|ID",
-		Short: "Print a container's log from the archive",
-		Long: `Print a container's log from the archive alone, without a daemon. The container
-may have been removed, and its host be gone. A name stands for all containers
-that bore it, one after the other; an id may be cut short.
+		Use:   "logs [flags] [NAME|ID...]",
+		Short: "Print containers' logs from the archive",
+		Long: `Print containers' logs from the archive alone, without a daemon. The containers
+may have been removed, and their hosts be gone.
 
-As docker logs does, it prints what the container wrote to stderr to stderr. It
-shows what is archived: the latest lines may still be in their host's spool.`,
-		Args: exactArgs("NAME or ID"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.logs(cmd.Context(), &c, args[0]) },
+A name stands for all containers that bore it, in the order of time; an id may be
+cut short. One NAME or ID is one log, printed as docker logs does: what the
+container wrote to stderr goes to stderr, and the bytes are the container's.
+Several, or what --service and --host choose, are merged by time, each line behind
+its container's name, as docker compose logs prints them. With --service or
+--host, a name stands only for containers of these.
+
+What is archived is shown: the latest lines may still be in their host's spool.
+The exit status is 1 if nothing is found, or something could not be read.`,
+		Example: `  coldtail logs --since 2h --tail 100 web
+  coldtail logs --service api --service db --since 2026-11-20 --grep 'error|panic' -i
+  coldtail logs -f --host node-7`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.names = args
+			return a.logs(cmd.Context(), &c)
+		},
 	}
 	f := cmd.Flags()
+	f.StringArrayVar(&c.services, "service", nil, "containers of the service called `name`; may be repeated")
+	f.StringArrayVar(&c.hosts, "host", nil, "containers of the host called `name`; may be repeated")
 	f.StringVar(&c.since, "since", "", "leave out what is older than a `time` (2006-01-02T15:04:05Z, Unix seconds, or 10m for ten minutes ago)")
 	f.StringVar(&c.until, "until", "", "end at a `time`, given as with --since")
-	f.StringVarP(&c.tail, "tail", "n", "all", "print the last `number` of entries only")
+	f.StringVarP(&c.tail, "tail", "n", "all", "print the last `number` of entries only: of one log, or of each of several containers")
 	f.BoolVarP(&c.follow, "follow", "f", false, "go on with what is archived later")
+	f.DurationVar(&c.interval, "interval", defaultInterval, "with --follow, look for new objects this often, and less often while there are none")
 	f.BoolVarP(&c.timestamps, "timestamps", "t", false, "print each line's time")
+	f.StringVar(&c.grep, "grep", "", "print only the lines that match a regular expression, `RE2`; --tail counts the others too")
+	f.BoolVarP(&c.ignoreCase, "ignore-case", "i", false, "match --grep in upper and lower case")
+	f.BoolVarP(&c.invert, "invert-match", "v", false, "print only the lines that do not match --grep")
+	f.BoolVar(&c.json, "json", false, "print each line as a JSON object, its members called as the archive's columns")
+	f.BoolVar(&c.noPrefix, "no-log-prefix", false, "print no names before the lines of several containers")
+	f.BoolVar(&c.noColor, "no-color", false, "print names without colours ($NO_COLOR; only a terminal gets them)")
 	c.addBucket(cmd)
 	c.addState(cmd, toolStateDefault)
 	c.addLogLevel(cmd, "warn")
@@ -64,10 +90,34 @@ func (c *logsConfig) query(now time.Time) (q readback.Query, err error) {
 	if q.Tail, err = parseTail(c.tail); err != nil {
 		return q, usagef("--tail %w", err)
 	}
-	return q, nil
+	return q, c.check()
 }
 
-func (a *app) logs(ctx context.Context, c *logsConfig, who string) error {
+// check finds flags that do not fit each other.
+func (c *logsConfig) check() error {
+	switch {
+	case c.json && c.timestamps:
+		return usagef("--json has the time already: leave out --timestamps")
+	case c.grep == "" && (c.ignoreCase || c.invert):
+		return usagef("--ignore-case and --invert-match need --grep")
+	case c.interval < minInterval:
+		return usagef("--interval %s: must be at least %s", c.interval, minInterval)
+	}
+	return c.who.check()
+}
+
+func parseTail(s string) (int64, error) {
+	if s == "all" {
+		return -1, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q: must be a number or all", s)
+	}
+	return n, nil
+}
+
+func (a *app) logs(ctx context.Context, c *logsConfig) error {
 	if err := c.resolve(a, a.toolState()); err != nil {
 		return err
 	}
@@ -79,119 +129,41 @@ func (a *app) logs(ctx context.Context, c *logsConfig, who string) error {
 	if err != nil {
 		return err
 	}
+	wait := a.newSpinner("looking for containers, objects")
+	defer wait.stop()
+	out, err := a.newLogOutput(c, c.oneLog(), wait)
+	if err != nil {
+		return err
+	}
 	b, err := a.openBucket(ctx, &c.config, nil, logger)
 	if err != nil {
 		return err
 	}
-	p := &logPrinter{
-		reader: readback.New(readback.Config{Bucket: b}),
+	r := &logsRun{
+		who: &c.who, query: q, json: c.json, out: out, stderr: a.stderr,
 		bucket: retrying(b, logger),
-		out:    newLineWriter(a.stdout, a.stderr, c.timestamps),
-		seen:   map[string]int64{},
+		reader: readback.New(readback.Config{Bucket: b}),
+		wait:   wait,
 	}
-	err = p.print(ctx, who, q)
-	for err == nil && c.follow && (q.Until.IsZero() || time.Now().Before(q.Until)) {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pollInterval):
-		}
-		err = p.printNew(ctx, who, q)
+	var f *follower
+	if c.follow {
+		f = newFollower(r, time.Now)
 	}
-	if ctx.Err() != nil && c.follow {
+	err = r.print(ctx)
+	if err == nil && f != nil {
+		err = f.follow(ctx, c.interval)
+	}
+	if ferr := out.flush(); err == nil {
+		err = ferr
+	}
+	switch {
+	case ctx.Err() != nil && c.follow:
 		err = nil // how a follower ends
+	case ctx.Err() != nil:
+		return errInterrupted
 	}
-	return errors.Join(err, p.damage)
-}
-
-// logPrinter prints containers' logs from a bucket.
-type logPrinter struct {
-	reader *readback.Reader
-	bucket bucket.Bucket
-	out    *lineWriter
-	seen   map[string]int64 // the last number that was printed, by container
-	damage error            // what could not be read, though the rest could
-}
-
-// print prints what there is.
-func (p *logPrinter) print(ctx context.Context, who string, q readback.Query) error {
-	found, err := p.find(ctx, who)
-	if err != nil {
-		return err
+	if err == nil {
+		err = r.lost()
 	}
-	for _, f := range tails(found, q.Tail) {
-		q.ContainerID, q.Tail = f.id, f.tail
-		if err := p.entries(ctx, q, 0); err != nil {
-			return err
-		}
-		p.seen[f.id] = max(p.seen[f.id], f.lastSeq())
-	}
-	return nil
-}
-
-// printNew prints what was archived since.
-func (p *logPrinter) printNew(ctx context.Context, who string, q readback.Query) error {
-	found, err := p.find(ctx, who)
-	if err != nil {
-		return err
-	}
-	for _, f := range found {
-		seen := p.seen[f.id]
-		q.ContainerID, q.Tail = f.id, f.after(seen)
-		if q.Tail == 0 {
-			continue
-		}
-		if err := p.entries(ctx, q, seen); err != nil {
-			return err
-		}
-		p.seen[f.id] = max(p.seen[f.id], f.lastSeq())
-	}
-	return nil
-}
-
-// entries prints the entries of a query that come after a number.
-func (p *logPrinter) entries(ctx context.Context, q readback.Query, after int64) error {
-	for e, err := range p.reader.Entries(ctx, q) {
-		if corrupt := (*codec.CorruptError)(nil); errors.As(err, &corrupt) {
-			p.damage = errors.Join(p.damage, err)
-			continue
-		}
-		if err != nil {
-			return errors.Join(err, p.out.flush())
-		}
-		if e.Seq <= after {
-			continue
-		}
-		p.seen[q.ContainerID] = max(p.seen[q.ContainerID], e.Seq)
-		if err := p.out.print(&e); err != nil {
-			return err
-		}
-	}
-	return p.out.flush()
-}
-
-// find returns the containers that who stands for, with what is archived of
-// them, the oldest first.
-func (p *logPrinter) find(ctx context.Context, who string) ([]found, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, findTimeout, fmt.Errorf("the bucket did not answer within %s", findTimeout))
-	defer cancel()
-	ids, err := containers(ctx, p.bucket, who)
-	if err != nil {
-		return nil, err
-	}
-	var out []found
-	for _, id := range ids {
-		chunks, err := chunk.List(ctx, p.bucket, id)
-		if err != nil {
-			return nil, fmt.Errorf("find the log of container %.12s: %w", id, err)
-		}
-		if len(chunks) > 0 {
-			out = append(out, found{id: id, chunks: chunks})
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("the archive has no log of a container %q", who)
-	}
-	sortFound(out)
-	return out, nil
+	return err
 }

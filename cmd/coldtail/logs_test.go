@@ -5,9 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -46,35 +43,6 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
-func TestTails(t *testing.T) {
-	c := func(id string, entries ...int64) found {
-		f := found{id: id}
-		for _, n := range entries {
-			f.chunks = append(f.chunks, chunk.Chunk{Meta: chunk.Meta{Entries: n, LastSeq: 1}})
-		}
-		return f
-	}
-	three := []found{c("a", 5), c("b", 1, 1), c("c", 4)}
-	for _, tc := range []struct {
-		tail int64
-		want map[string]int64
-	}{
-		{-1, map[string]int64{"a": -1, "b": -1, "c": -1}},
-		{0, map[string]int64{}},
-		{3, map[string]int64{"c": 3}},
-		{5, map[string]int64{"b": 1, "c": 4}},
-		{100, map[string]int64{"a": 5, "b": 2, "c": 4}},
-	} {
-		got := map[string]int64{}
-		for _, f := range tails(three, tc.tail) {
-			got[f.id] = f.tail
-		}
-		if d := cmp.Diff(tc.want, got); d != "" {
-			t.Errorf("tail %d: %s", tc.tail, d)
-		}
-	}
-}
-
 func TestLineWriter(t *testing.T) {
 	entries := []codec.Entry{
 		{TimeNano: 1, Source: codec.Stdout, Line: []byte("a")},
@@ -98,7 +66,7 @@ func TestLineWriter(t *testing.T) {
 			apart, joined := newLineWriter(&out, &err, tc.timestamps), newLineWriter(&both, &both, tc.timestamps)
 			for i := range entries {
 				for _, w := range []*lineWriter{apart, joined} {
-					if err := w.print(&entries[i]); err != nil {
+					if err := w.print(nil, &logLine{Entry: entries[i]}); err != nil {
 						t.Fatal(err)
 					}
 				}

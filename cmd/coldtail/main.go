@@ -60,6 +60,9 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
+// errReported tells that a command has failed and said why.
+var errReported = errors.New("reported before")
+
 func usagef(format string, args ...any) error {
 	return &usageError{fmt.Errorf(format, args...)}
 }
@@ -71,6 +74,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if errors.Is(err, errReported) {
+		return exitFailure
 	}
 	fmt.Fprintf(a.stderr, "coldtail: %v\n", err)
 	if ue := (*usageError)(nil); errors.As(err, &ue) {

@@ -3,18 +3,13 @@ package main
 import (
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/coldtail/coldtail/archiver/verify"
 )
 
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
-
-// verifyBar shows how much has been read. Its errors do not matter: it is a
-// courtesy.
+// verifyBar shows how much has been read.
 type verifyBar struct {
 	to    *os.File
 	bar   *progressbar.ProgressBar
@@ -27,14 +22,7 @@ func (b *verifyBar) show(done, total verify.Amount) {
 	// What is archived meanwhile is read, too.
 	size := max(total.SizeBytes, done.SizeBytes, 1)
 	if b.bar == nil {
-		b.bar = progressbar.NewOptions64(size,
-			progressbar.OptionSetWriter(b.to),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionShowTotalBytes(true),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionFullWidth(),
-			progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetPredictTime(true))
+		b.bar = newBar(b.to, size, progressbar.OptionShowBytes(true), progressbar.OptionShowTotalBytes(true))
 		b.total = size
 	}
 	if size != b.total {

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
+)
+
+const (
+	// fullInterval is how often a follower looks for what the looks at the
+	// newest hours do not see: new containers, days of containers that were
+	// quiet, and what a clock that was set back filed under an earlier hour.
+	fullInterval = 10 * time.Minute
+	// maxSlower is how many intervals a follower waits while nothing comes.
+	maxSlower = 12
+	// recent is how long a container is looked at with each poll after its last
+	// object's hour.
+	recent = 25 * time.Hour
+)
+
+// follower prints what is archived after a first reading. An object is printed
+// once, when it appears, whatever its place: objects of two hours are put one
+// after the other, and a host that was away brings its older hours later.
+type follower struct {
+	r      *logsRun
+	now    func() time.Time
+	states []*followed
+	of     map[*target]*followed
+	fullAt time.Time // when everything was looked at
+	lister hourLister
+}
+
+func newFollower(r *logsRun, now func() time.Time) *follower {
+	f := &follower{r: r, now: now, of: map[*target]*followed{}, lister: hourLister{bucket: r.bucket}}
+	r.sent, r.found = f.sent, f.start
+	return f
+}
+
+// start learns what there is of the containers before they are read, so that
+// whatever appears later is new.
+func (f *follower) start(ctx context.Context, targets []*target) error {
+	f.fullAt = f.now()
+	var unknown []*target
+	for _, t := range targets {
+		if len(t.days) == 0 {
+			unknown = append(unknown, t)
+		}
+	}
+	if _, err := loadDays(ctx, f.r.bucket, unknown); err != nil {
+		return err
+	}
+	for _, t := range targets {
+		f.add(t)
+	}
+	_, err := f.look(ctx, true, func(s *followed, c chunk.Chunk) { s.learn(c) })
+	return err
+}
+
+func (f *follower) add(t *target) {
+	s := newFollowed(t, !f.r.query.Since.IsZero())
+	f.states = append(f.states, s)
+	f.of[t] = s
+}
+
+// sent keeps account of an entry that is printed.
+func (f *follower) sent(t *target, e *codec.Entry) { f.of[t].sent(e.Seq) }
+
+// follow polls until ctx ends or until has passed.
+func (f *follower) follow(ctx context.Context, interval time.Duration) error {
+	slower := backoff.NewExponentialBackOff()
+	slower.InitialInterval, slower.MaxInterval = interval, maxSlower*interval
+	slower.RandomizationFactor = 0.1 // so that many followers spread
+	slower.Reset()
+	until := f.r.query.Until
+	for until.IsZero() || f.now().Before(until) {
+		if err := f.r.out.flush(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(slower.NextBackOff()):
+		}
+		news, err := f.poll(ctx)
+		if err != nil {
+			return err
+		}
+		if news {
+			slower.Reset()
+			continue
+		}
+		// A line that nothing continues is one.
+		if err := f.r.out.finish(nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// poll prints what has appeared, and tells whether anything has.
+func (f *follower) poll(ctx context.Context) (news bool, err error) {
+	full := f.now().Sub(f.fullAt) >= fullInterval
+	if full {
+		f.fullAt = f.now()
+		f.lister.forget()
+		if err := f.discover(ctx); err != nil {
+			return false, err
+		}
+	}
+	fresh := map[*followed][]chunk.Chunk{}
+	news, err = f.look(ctx, full, func(s *followed, c chunk.Chunk) {
+		if s.isNew(c) {
+			fresh[s] = append(fresh[s], c)
+		}
+	})
+	if err != nil {
+		return false, err
+	}
+	var streams []*stream
+	for _, s := range f.states {
+		ready := s.ready(fresh[s])
+		if len(ready) == 0 {
+			continue
+		}
+		from := ready[0].MinNano
+		for _, c := range ready {
+			from = min(from, c.MinNano)
+			s.learn(c)
+		}
+		streams = append(streams, &stream{target: s.target, from: from, entries: f.r.reader.Objects(ctx, s.ContainerID, ready)})
+	}
+	return news, f.r.merge(ctx, streams, f.emit, f.r.complain)
+}
+
+// emit prints an entry of a new object, if it is wanted and was not printed.
+func (f *follower) emit(st *stream, e *codec.Entry) error {
+	if !f.of[st.target].wants(e, &f.r.query) {
+		return nil
+	}
+	return f.r.emit(st, e)
+}
+
+// discover finds containers that are new, and the days of all.
+func (f *follower) discover(ctx context.Context) error {
+	found, err := f.asked().find(ctx, f.r.bucket, true)
+	var wrong *usageError
+	switch {
+	case errors.As(err, &wrong):
+		found = nil // an id's start, of several containers by now
+	case err != nil && !errors.Is(err, errNoLog):
+		return err
+	}
+	all := make([]*target, len(f.states))
+	for i, s := range f.states {
+		all[i] = s.target
+	}
+	for _, t := range found {
+		if !slices.ContainsFunc(all, func(o *target) bool { return o.ContainerID == t.ContainerID }) {
+			all = append(all, t)
+			f.add(t)
+		}
+	}
+	if _, err := loadDays(ctx, f.r.bucket, slices.Clone(all)); err != nil {
+		return err
+	}
+	if !f.r.who.oneLog() {
+		setLabels(all)
+	}
+	f.r.out.expect(all)
+	return nil
+}
+
+// asked is whose new containers are looked for: a name's among the services
+// that are known to have it, as the index is sorted by service.
+func (f *follower) asked() *who {
+	w := *f.r.who
+	if len(w.names) == 0 || len(w.services) > 0 {
+		return &w
+	}
+	for _, s := range f.states {
+		if s.Service != "" && !slices.Contains(w.services, s.Service) {
+			w.services = append(w.services, s.Service)
+		}
+	}
+	return &w
+}
+
+// look lists the hours that can have changed or, with full, all of the newest
+// days, and calls see for each object that is there. It tells whether there are
+// new ones.
+func (f *follower) look(ctx context.Context, full bool, see func(*followed, chunk.Chunk)) (news bool, err error) {
+	byID := map[string]*followed{}
+	wanted := map[partition][]string{}
+	for _, s := range f.states {
+		if s.ended {
+			continue
+		}
+		byID[s.ContainerID] = s
+		for _, p := range s.partitions(f.now().UTC(), full) {
+			wanted[p] = append(wanted[p], s.ContainerID)
+		}
+	}
+	err = f.lister.list(ctx, wanted, func(c chunk.Chunk) {
+		s := byID[c.ContainerID]
+		news = news || s.isNew(c)
+		see(s, c)
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for new objects: %w", err)
+	}
+	return news, nil
+}

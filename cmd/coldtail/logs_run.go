@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback"
+)
+
+var errInterrupted = errors.New("interrupted")
+
+// maxComplaints bounds the lines about what could not be read.
+const maxComplaints = 10
+
+// logsRun prints containers' logs from a bucket.
+type logsRun struct {
+	who    *who
+	query  readback.Query // Since, Until and Tail
+	json   bool
+	out    *logOutput
+	stderr io.Writer
+	bucket bucket.Bucket // repeats what fails
+	reader *readback.Reader
+	wait   *spinner
+
+	targets  []*target
+	found    func(context.Context, []*target) error // told what will be read, unless nil
+	sent     func(*target, *codec.Entry)            // told what is printed, unless nil
+	failures int
+}
+
+// print prints what there is.
+func (r *logsRun) print(ctx context.Context) error {
+	targets, err := r.find(ctx)
+	if err != nil {
+		return err
+	}
+	r.wait.phase("reading, entries")
+	r.targets = targets
+	setLabels(targets)
+	r.out.expect(targets)
+	if r.found != nil {
+		if err := r.found(ctx, targets); err != nil {
+			return err
+		}
+	}
+	if r.query.Tail >= 0 && r.who.oneLog() && len(targets) > 1 {
+		return r.printTail(ctx)
+	}
+	var streams []*stream
+	for _, t := range targets {
+		if r.inRange(t) {
+			streams = append(streams, r.stream(ctx, t, r.query))
+		}
+	}
+	before := r.out.count
+	err = r.merge(ctx, streams, r.emit, r.complain)
+	if ferr := r.out.finish(nil); err == nil {
+		err = ferr
+	}
+	if err != nil {
+		return err
+	}
+	if len(targets) == 1 && r.out.count == before && r.failures == 0 {
+		return r.exists(ctx, targets[0])
+	}
+	return nil
+}
+
+// find returns the containers; where these are several, with their days.
+func (r *logsRun) find(ctx context.Context) ([]*target, error) {
+	ctx, b, stop := guard(ctx, r.bucket, r.wait)
+	defer stop()
+	targets, err := r.who.find(ctx, b, !r.json)
+	if err != nil || len(targets) == 1 {
+		return targets, cause(ctx, err)
+	}
+	if targets, err = loadDays(ctx, b, targets); err != nil {
+		return nil, cause(ctx, err)
+	}
+	if len(targets) == 0 {
+		return nil, noLog(r.who)
+	}
+	return targets, nil
+}
+
+// exists tells of a container without entries whether it has a log at all.
+func (r *logsRun) exists(ctx context.Context, t *target) error {
+	ctx, b, stop := guard(ctx, r.bucket, r.wait)
+	defer stop()
+	found, err := loadDays(ctx, b, []*target{t})
+	if err == nil && len(found) == 0 {
+		err = noLog(r.who)
+	}
+	return cause(ctx, err)
+}
+
+// inRange tells whether the container has anything of the time that is asked for.
+func (r *logsRun) inRange(t *target) bool {
+	if len(t.days) == 0 {
+		return true // not known
+	}
+	q := &r.query
+	return (q.Since.IsZero() || t.last().After(q.Since)) && (q.Until.IsZero() || !t.first().After(q.Until))
+}
+
+// stream reads what q asks for of a container.
+func (r *logsRun) stream(ctx context.Context, t *target, q readback.Query) *stream {
+	q.ContainerID = t.ContainerID
+	s := &stream{target: t, from: math.MinInt64, entries: r.reader.Entries(ctx, q)}
+	if len(t.days) > 0 {
+		s.from = t.first().UnixNano()
+	}
+	return s
+}
+
+// merge passes the streams' entries on, merged by time, and what could not be
+// read.
+func (r *logsRun) merge(ctx context.Context, streams []*stream, emit func(*stream, *codec.Entry) error, fail func(*stream, error) error) error {
+	m := &merger{emit: emit, fail: fail, pause: r.out.flush}
+	return m.run(ctx, streams)
+}
+
+func (r *logsRun) emit(s *stream, e *codec.Entry) error {
+	if r.sent != nil {
+		r.sent(s.target, e)
+	}
+	return r.out.add(s.target, e)
+}
+
+// complain tells at once what could not be read, where it is missing.
+func (r *logsRun) complain(_ *stream, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	r.failures++
+	if r.failures > maxComplaints {
+		return nil
+	}
+	if err := r.out.flush(); err != nil {
+		return err
+	}
+	r.wait.stop()
+	_, _ = fmt.Fprintf(r.stderr, "coldtail: %v\n", err)
+	return nil
+}
+
+// lost sums up what could not be read.
+func (r *logsRun) lost() error {
+	switch {
+	case r.failures == 0:
+		return nil
+	case r.failures > maxComplaints:
+		return fmt.Errorf("%d more ranges could not be read", r.failures-maxComplaints)
+	}
+	return errReported
+}

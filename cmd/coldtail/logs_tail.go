@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback"
+)
+
+// lastEntries keeps the last of many entries, with their bytes.
+type lastEntries struct {
+	size int64
+	ring []keptEntry
+	next int // the oldest, once the ring is full
+}
+
+type keptEntry struct {
+	s *stream
+	e codec.Entry
+}
+
+func (l *lastEntries) add(s *stream, e *codec.Entry) {
+	if int64(len(l.ring)) < l.size {
+		k := keptEntry{s, *e}
+		k.e.Line = slices.Clone(e.Line)
+		l.ring = append(l.ring, k)
+		return
+	}
+	k := &l.ring[l.next]
+	line := append(k.e.Line[:0], e.Line...)
+	*k = keptEntry{s, *e}
+	k.e.Line = line
+	l.next = (l.next + 1) % len(l.ring)
+}
+
+func (l *lastEntries) full() bool { return int64(len(l.ring)) >= l.size }
+
+// all returns them in their order.
+func (l *lastEntries) all() []keptEntry {
+	return slices.Concat(l.ring[l.next:], l.ring[:l.next])
+}
+
+// printTail prints the last entries of the one log that several containers
+// wrote, and holds them in memory. Containers with the latest days come first;
+// the others are read only if they can have a part in it.
+func (r *logsRun) printTail(ctx context.Context) error {
+	if r.query.Tail == 0 {
+		return nil
+	}
+	byEnd := slices.Clone(r.targets)
+	slices.SortStableFunc(byEnd, func(a, b *target) int { return b.last().Compare(a.last()) })
+	for n := 1; ; n = min(2*n, len(byEnd)) {
+		last := &lastEntries{size: r.query.Tail}
+		var failed []error
+		var streams []*stream
+		for _, t := range byEnd[:n] {
+			// Since and until apply to what the tail is.
+			streams = append(streams, r.stream(ctx, t, readback.Query{Tail: r.query.Tail}))
+		}
+		err := r.merge(ctx, streams,
+			func(s *stream, e *codec.Entry) error { last.add(s, e); return nil },
+			func(_ *stream, err error) error { failed = append(failed, err); return nil })
+		if err != nil {
+			return err
+		}
+		kept := last.all()
+		if n < len(byEnd) && (!last.full() || kept[0].e.TimeNano < byEnd[n].last().UnixNano()) {
+			continue
+		}
+		for _, err := range failed {
+			if err := r.complain(nil, err); err != nil {
+				return err
+			}
+		}
+		return r.printRange(kept)
+	}
+}
+
+// printRange prints the entries between since and until, as a Query has them.
+func (r *logsRun) printRange(kept []keptEntry) error {
+	q := &r.query
+	if !q.Since.IsZero() {
+		first := slices.IndexFunc(kept, func(k keptEntry) bool { return k.e.TimeNano >= q.Since.UnixNano() })
+		if first < 0 {
+			return nil
+		}
+		kept = kept[first:]
+	}
+	for i := range kept {
+		if !q.Until.IsZero() && kept[i].e.TimeNano > q.Until.UnixNano() {
+			break
+		}
+		if err := r.emit(kept[i].s, &kept[i].e); err != nil {
+			return err
+		}
+	}
+	return r.out.finish(nil)
+}
