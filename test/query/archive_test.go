@@ -74,26 +74,32 @@ func (c *container) entries() []codec.Entry {
 	var all []codec.Entry
 	seq := c.first
 	for i := range perStream {
-		e := codec.Entry{TimeNano: lineTime(i).UnixNano(), Source: codec.Stdout, Line: line(i)}
+		e := codec.Entry{Seq: seq, TimeNano: lineTime(i).UnixNano(), Source: codec.Stdout, Line: line(i)}
 		if i%5 == 0 {
 			e.Source = codec.Stderr
 		}
-		rest := e.Line
-		for ordinal := int32(1); ; ordinal++ {
-			part := e
-			part.Seq = seq
-			seq++
-			if len(line(i)) > partBytes {
-				part.Partial, part.Ordinal, part.PartID = true, ordinal, []byte("id")
-				part.Line = rest[:min(partBytes, len(rest))]
-				part.Last = len(part.Line) == len(rest)
-			}
-			all = append(all, part)
-			if !part.Partial || part.Last {
-				break
-			}
-			rest = rest[partBytes:]
-		}
+		parts := partsOf(e)
+		seq += int64(len(parts))
+		all = append(all, parts...)
+	}
+	return all
+}
+
+// partsOf cuts a long line as the daemon does.
+func partsOf(e codec.Entry) []codec.Entry {
+	if len(e.Line) <= partBytes {
+		return []codec.Entry{e}
+	}
+	var all []codec.Entry
+	rest := e.Line
+	for ordinal := int32(1); len(rest) > 0; ordinal++ {
+		part := e
+		part.Seq += int64(ordinal) - 1
+		part.Partial, part.Ordinal, part.PartID = true, ordinal, []byte("id")
+		part.Line = rest[:min(partBytes, len(rest))]
+		rest = rest[len(part.Line):]
+		part.Last = len(rest) == 0
+		all = append(all, part)
 	}
 	return all
 }
@@ -103,26 +109,38 @@ func (c *container) entries() []codec.Entry {
 func archive(t *testing.T, f codec.Format) (dir string, keys []string) {
 	t.Helper()
 	dir = t.TempDir()
-	b, err := filebucket.Open(filebucket.Config{Dir: dir}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := openFolder(t, dir)
 	for _, c := range containers() {
-		entries := c.entries()
-		for len(entries) > 0 {
-			hour := chunk.Hour(entries[0].TimeNano, entries[0].TimeNano)
-			n := 0
-			for n < len(entries) && chunk.Hour(entries[n].TimeNano, entries[n].TimeNano).Equal(hour) {
-				n++
-			}
-			keys = append(keys, store(t, b, f, c.meta, hour, entries[:n]))
-			entries = entries[n:]
-		}
+		keys = append(keys, storeHours(t, b, f, c.meta, c.entries())...)
 	}
 	if err := b.Put(t.Context(), "index/name/marker", strings.NewReader(""), 0, bucket.PutOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return dir, keys
+}
+
+func openFolder(t *testing.T, dir string) bucket.Bucket {
+	t.Helper()
+	b, err := filebucket.Open(filebucket.Config{Dir: dir}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// storeHours puts a container's entries, which are in the order of their times.
+func storeHours(t *testing.T, b bucket.Bucket, f codec.Format, meta codec.Meta, entries []codec.Entry) (keys []string) {
+	t.Helper()
+	for len(entries) > 0 {
+		hour := chunk.Hour(entries[0].TimeNano, entries[0].TimeNano)
+		n := 0
+		for n < len(entries) && chunk.Hour(entries[n].TimeNano, entries[n].TimeNano).Equal(hour) {
+			n++
+		}
+		keys = append(keys, store(t, b, f, meta, hour, entries[:n]))
+		entries = entries[n:]
+	}
+	return keys
 }
 
 func store(t *testing.T, b bucket.Bucket, f codec.Format, meta codec.Meta, hour time.Time, entries []codec.Entry) string {
