@@ -91,7 +91,9 @@ func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
 			break
 		}
 		moved += n
+		before := d.gap.Entries
 		s.a.noteLost(s, d.take(buf[:n], s.a.cfg.Now()))
+		s.entries += d.gap.Entries - before
 		over = s.isOver()
 	}
 	if ending || ended {

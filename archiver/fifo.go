@@ -130,16 +130,27 @@ func newPoller() (*poller, error) {
 	return &poller{f: f, raw: raw}, nil
 }
 
-func (p *poller) control(op int, fd int) error {
+// arm makes the next wait look at a FIFO. One that stayed armed would wake the
+// runtime's poller at every write, also while nobody waits: that costs this
+// process as much as reading, and the daemon, whose write does it, even more.
+func (p *poller) arm(f *fifo) error {
+	op := unix.EPOLL_CTL_MOD
+	if !f.polled {
+		op = unix.EPOLL_CTL_ADD
+	}
 	var err error
 	cerr := p.raw.Control(func(ep uintptr) {
-		err = unix.EpollCtl(int(ep), op, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
+		err = unix.EpollCtl(int(ep), op, f.fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(f.fd)})
 	})
-	return errors.Join(cerr, err)
+	if err := errors.Join(cerr, err); err != nil {
+		return fmt.Errorf("wait for fifo %s: %w", f.path, err)
+	}
+	f.polled = true
+	return nil
 }
 
-// wait blocks until a FIFO is readable or has ended, or wake was called since
-// the last reset.
+// wait blocks until an armed FIFO is readable or has ended, or wake was called
+// since the last reset. A FIFO that it found has to be armed again.
 func (p *poller) wait() error {
 	err := p.raw.Read(func(ep uintptr) bool {
 		var ev [1]unix.EpollEvent

@@ -49,6 +49,8 @@ type stream struct {
 	torn      *fifo // whose frame is unfinished: nobody else is read meanwhile
 	firstNano int64 // arrival of the active segment's first entry
 	discards  discarder
+	entries   int64 // that were read
+	pace      pace
 }
 
 // open recovers the container's log, once.
@@ -172,10 +174,6 @@ func (s *stream) stop() {
 	}
 }
 
-// napTime lets a busy FIFO fill: every wake-up of the reader slows the daemon's
-// next write. A pipe of 1 MiB takes 5 ms of the fastest writer without blocking it.
-const napTime = 5 * time.Millisecond
-
 // retryDelay is how long an ingest that cannot write waits before it tries again.
 const retryDelay = 200 * time.Millisecond
 
@@ -201,24 +199,44 @@ func (s *stream) readAll(p *poller) bool {
 		if fifos == nil {
 			return true
 		}
-		moved, nap := 0, false
+		moved, room, before := 0, true, s.entries
 		for _, f := range fifos {
 			if s.torn != nil && s.torn != f {
 				continue
 			}
 			n := s.drain(f)
 			moved += n
-			nap = s.size(f, n) || nap
+			room = s.size(f, n) && room
 		}
 		switch {
-		case nap:
+		case s.pace.note(s.entries-before, time.Now()) && room:
 			time.Sleep(napTime)
 		case moved == 0:
-			if err := p.wait(); err != nil {
+			if err := s.await(p); err != nil {
 				return s.giveUp(err)
 			}
 		}
 	}
+}
+
+// await waits until there may be something to do.
+func (s *stream) await(p *poller) error {
+	s.mu.Lock()
+	for _, f := range s.fifos {
+		if s.torn != nil && s.torn != f {
+			continue // not read before that one's frame has ended
+		}
+		if err := p.arm(f); err != nil {
+			s.mu.Unlock()
+			if !s.failed.Swap(true) {
+				s.a.cfg.Logger.Error("cannot wait for a container's log; looking every moment", "container", s.id, "err", err)
+			}
+			time.Sleep(retryDelay)
+			return nil
+		}
+	}
+	s.mu.Unlock()
+	return p.wait()
 }
 
 // giveUp ends an ingest whose poller is broken, which the kernel does not do.
@@ -242,15 +260,6 @@ func (s *stream) current(p *poller) []*fifo {
 		_ = p.Close() // nothing is left to lose
 		s.poll, s.torn = nil, nil
 		return nil
-	}
-	for _, f := range s.fifos {
-		if f.polled {
-			continue
-		}
-		if err := p.control(unix.EPOLL_CTL_ADD, f.fd); err != nil {
-			s.a.cfg.Logger.Error("cannot wait for a fifo", "container", s.id, "err", err)
-		}
-		f.polled = true
 	}
 	return slices.Clone(s.fifos)
 }
@@ -324,6 +333,7 @@ func sameHour(nano int64, t time.Time) bool {
 // account takes note of what a Fill brought.
 func (s *stream) account(r spool.Filled) {
 	s.failed.Store(false)
+	s.entries += r.Entries
 	s.firstNano = r.ActiveFirstNano
 	m := s.a.metrics
 	m.entries.Add(float64(r.Entries))
@@ -339,10 +349,13 @@ func (s *stream) account(r spool.Filled) {
 }
 
 // size gives a FIFO that was found nearly full a larger pipe, and tells whether
-// to let it fill.
+// it may be left to fill.
 func (s *stream) size(f *fifo, moved int) bool {
-	if moved < pipeSmall*3/4 || f.detach.Load() {
+	if f.detach.Load() {
 		return false
+	}
+	if moved < pipeSmall*3/4 {
+		return true
 	}
 	f.busyAt.Store(s.a.cfg.Now().UnixNano())
 	s.a.pipes.enlarge(f)
