@@ -1,9 +1,12 @@
 package readback
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
 )
 
 // MissingError tells which entries could not be read because the bucket did not
@@ -14,7 +17,7 @@ type MissingError struct {
 	// them may have been read. A zero From is the container's beginning, a zero
 	// To its last archived entry: the bucket could not be asked what it has.
 	From, To time.Time
-	// FromSeq and ToSeq are the sequence numbers, zero where the times are.
+	// FromSeq and ToSeq are the sequence numbers; zero where a time is.
 	FromSeq, ToSeq int64
 	// Entries is how many are missing; zero where that is not known.
 	Entries int64
@@ -24,10 +27,13 @@ type MissingError struct {
 func (e *MissingError) Error() string {
 	var b strings.Builder
 	b.WriteString("cannot read ")
-	if e.Entries > 0 {
-		fmt.Fprintf(&b, "%d archived entries", e.Entries)
-	} else {
+	switch e.Entries {
+	case 0:
 		b.WriteString("what was archived")
+	case 1:
+		b.WriteString("1 archived entry")
+	default:
+		fmt.Fprintf(&b, "%d archived entries", e.Entries)
 	}
 	at := func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 	switch {
@@ -38,7 +44,70 @@ func (e *MissingError) Error() string {
 	case !e.To.IsZero():
 		fmt.Fprintf(&b, " before %s", at(e.To))
 	}
-	return fmt.Sprintf("%s: %v", &b, e.Err)
+	b.WriteString(": ")
+	b.WriteString(why(e.Err))
+	return b.String()
+}
+
+// why is the cause without the object's key, which is long and says nothing to
+// who reads a log.
+func why(err error) string {
+	var be *bucket.Error
+	if !errors.As(err, &be) {
+		return err.Error()
+	}
+	s := fmt.Sprintf("%s: %v", be.Op, be.Err)
+	if silent := (*silentError)(nil); errors.As(err, &silent) {
+		s = fmt.Sprintf("%v: %s", silent, s)
+	}
+	if be.Hint != "" {
+		s += " (" + be.Hint + ")"
+	}
+	return s
 }
 
 func (e *MissingError) Unwrap() error { return e.Err }
+
+// add widens the range by what another one lacks.
+func (e *MissingError) add(o *MissingError) {
+	if e.Entries == 0 || o.Entries == 0 {
+		e.Entries = 0
+	} else {
+		e.Entries += o.Entries
+	}
+	if o.From.Before(e.From) {
+		e.From = o.From
+	}
+	if e.To.IsZero() || o.To.IsZero() {
+		e.To = time.Time{}
+	} else if o.To.After(e.To) {
+		e.To = o.To
+	}
+	e.FromSeq = min(e.FromSeq, o.FromSeq)
+	if e.ToSeq == 0 || o.ToSeq == 0 {
+		e.ToSeq = 0
+	} else {
+		e.ToSeq = max(e.ToSeq, o.ToSeq)
+	}
+}
+
+// miss notes entries that are not to be had. A refusal may be of one object
+// alone; behind any other failure the bucket is not asked again.
+func (rd *reading) miss(m *MissingError) {
+	rd.away = rd.away || !bucket.Permanent(m.Err) && !errors.Is(m.Err, bucket.ErrChanged)
+	if rd.missing == nil {
+		rd.missing = m
+	} else {
+		rd.missing.add(m)
+	}
+}
+
+// tellMissing reports what could not be read, once.
+func (rd *reading) tellMissing() error {
+	m := rd.missing
+	if m == nil {
+		return nil
+	}
+	rd.missing, rd.away = nil, false
+	return rd.report(m)
+}

@@ -2,26 +2,36 @@ package readback
 
 import (
 	"slices"
+	"sort"
 
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/codec"
 )
 
 // plan says what to read: groups first, then the local segments.
 type plan struct {
 	groups []group
-	// firstTail is how many of the first group's entries are wanted, from its end.
-	firstTail int64
 	// fromSeq is the number of the first local entry that is wanted.
 	fromSeq int64
-	// missing is how many entries the local segments lack.
+	// missing is how many entries the local segments lack; codec.All for all.
 	missing int64
+	// ends tells that the range ends before the local segments.
+	ends bool
 }
 
-// group is the objects of one segment, whose entries interleave.
+// group is the objects of one segment, whose entries interleave, by their
+// first numbers. Groups follow each other.
 type group struct {
-	objects []chunk.Chunk
-	tail    int64
+	objects []object
+	// tail, if it is not codec.All, is how many entries of them all are wanted.
+	tail int64
+}
+
+// object is an object and how many of its last entries may be wanted.
+type object struct {
+	chunk.Chunk
+	tail int64
 }
 
 func (g group) entries() (n int64) {
@@ -38,12 +48,29 @@ func (g group) lastSeq() (n int64) {
 	return n
 }
 
-func (g group) maxNano() int64 {
-	n := g.objects[0].MaxNano
+// times are those of the earliest and the latest entry.
+func (g group) times() (minNano, maxNano int64) {
+	minNano, maxNano = g.objects[0].MinNano, g.objects[0].MaxNano
 	for _, o := range g.objects {
-		n = max(n, o.MaxNano)
+		minNano, maxNano = min(minNano, o.MinNano), max(maxNano, o.MaxNano)
 	}
-	return n
+	return minNano, maxNano
+}
+
+// cut leaves of the group its last n entries. Of an object behind whose last
+// entry others have m, those are among its own last n-m.
+func (g group) cut(n int64) group {
+	objs := slices.Clone(g.objects)
+	behind := make([]int64, len(objs)+1)
+	for i, o := range slices.Backward(objs) {
+		behind[i] = behind[i+1] + o.Entries
+	}
+	for i := range objs {
+		o := &objs[i]
+		next := sort.Search(len(objs), func(k int) bool { return objs[k].FirstSeq > o.LastSeq })
+		o.tail = min(o.Entries, n-behind[next])
+	}
+	return group{slices.DeleteFunc(objs, func(o object) bool { return o.tail <= 0 }), n}
 }
 
 // planLocal finds the last tail entries among the local segments.
@@ -68,7 +95,9 @@ func planLocal(sn *spool.Snapshot, tail, from int64) plan {
 			p.missing = 0
 			return p
 		}
-		p.missing -= n
+		if tail != codec.All {
+			p.missing -= n
+		}
 		p.fromSeq = v.Header.FirstSeq
 	}
 	return p
@@ -76,13 +105,35 @@ func planLocal(sn *spool.Snapshot, tail, from int64) plan {
 
 // addGroups takes what is missing from the end of the groups, which are in order.
 func (p plan) addGroups(groups []group, from int64) plan {
-	i := len(groups)
-	for i > 0 && p.missing > 0 && groups[i-1].lastSeq() >= from {
+	i, missing := len(groups), p.missing
+	for i > 0 && missing > 0 && groups[i-1].lastSeq() >= from {
 		i--
-		p.firstTail = p.missing
-		p.missing -= min(p.missing, groups[i].entries())
+		n := groups[i].entries()
+		if n > missing {
+			groups[i] = groups[i].cut(missing)
+		}
+		missing -= min(missing, n)
 	}
 	p.groups = groups[i:]
+	return p
+}
+
+// prune drops what the keys show to be outside of a range of times: what comes
+// before the first group that is late enough, and all from the first on that
+// begins too late.
+func (p plan) prune(since, until int64) plan {
+	for len(p.groups) > 0 {
+		if _, latest := p.groups[0].times(); latest >= since {
+			break
+		}
+		p.groups = p.groups[1:]
+	}
+	for i, g := range p.groups {
+		if earliest, _ := g.times(); earliest > until {
+			p.groups, p.ends = p.groups[:i], true
+			break
+		}
+	}
 	return p
 }
 
@@ -92,18 +143,19 @@ func arrange(objs []chunk.Chunk, local func(chunk.Meta) bool) (groups []group) {
 	// Local ones count for the order of the spools.
 	chunk.Sort(objs)
 	for i, o := range objs {
-		if i > 0 && o.Key() == objs[i-1].Key() || local(o.Meta) {
+		if i > 0 && o.Meta == objs[i-1].Meta || local(o.Meta) {
 			continue
 		}
+		next := object{o, o.Entries}
 		// A segment's numbers are its own, so its objects are neighbours.
 		if n := len(groups); n > 0 {
 			last := &groups[n-1]
 			if l := last.objects[0]; l.SpoolID == o.SpoolID && l.SegmentSeq == o.SegmentSeq {
-				last.objects = append(last.objects, o)
+				last.objects = append(last.objects, next)
 				continue
 			}
 		}
-		groups = append(groups, group{objects: []chunk.Chunk{o}})
+		groups = append(groups, group{objects: []object{next}, tail: codec.All})
 	}
 	return groups
 }

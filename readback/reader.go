@@ -62,16 +62,24 @@ type Query struct {
 //
 // An entry whose Seq is 0 is no entry: it tells that nothing more is ready, so
 // that the consumer sends on what it has. A *codec.CorruptError stands for what
-// could not be read; the entries behind it follow. After any other error
-// nothing follows.
+// is damaged; the entries behind it follow. A *MissingError tells what the bucket
+// did not give, once all else was read; only what is followed comes behind it.
+// After any other error nothing follows.
 func (r *Reader) Entries(ctx context.Context, q Query) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
 		q.ContainerID = chunk.ContainerID(q.ContainerID)
 		rd := &reading{r: r, q: q, yield: yield, since: nanoOr(q.Since, math.MinInt64), until: nanoOr(q.Until, math.MaxInt64)}
-		err := rd.run(ctx)
-		if err != nil && !errors.Is(err, errStop) {
-			yield(codec.Entry{}, fmt.Errorf("read log of container %.12s: %w", q.ContainerID, err))
-		}
+		rd.end(rd.run(ctx))
+	}
+}
+
+// end says how a reading ended, unless its consumer did that.
+func (rd *reading) end(err error) {
+	if errors.Is(err, errStop) || rd.tellMissing() != nil {
+		return
+	}
+	if err != nil && !errors.Is(err, errUntil) {
+		_ = rd.report(fmt.Errorf("read log of container %.12s: %w", rd.q.ContainerID, err)) // nothing follows
 	}
 }
 
@@ -82,8 +90,11 @@ func nanoOr(t time.Time, def int64) int64 {
 	return t.UnixNano()
 }
 
-// errStop tells that the consumer has enough, or that Until was passed.
-var errStop = errors.New("stop")
+// What ends a reading early: the consumer has enough, or Until was passed.
+var (
+	errStop  = errors.New("stop")
+	errUntil = errors.New("until")
+)
 
 // reading is one call of Entries.
 type reading struct {
@@ -91,6 +102,8 @@ type reading struct {
 	q            Query
 	yield        func(codec.Entry, error) bool
 	since, until int64
+	missing      *MissingError // what was not to be had so far
+	away         bool          // so that the bucket is not asked again
 }
 
 func (rd *reading) run(ctx context.Context) error {
@@ -120,23 +133,17 @@ func (rd *reading) pass(ctx context.Context, tail, from int64) (next int64, err 
 	}
 	p := planLocal(sn, tail, from)
 	if rd.needsBucket(sn, p) {
-		groups, err := rd.groups(ctx, sn)
+		groups, err := rd.groups(ctx, sn, p.missing, from)
 		if err != nil {
 			return 0, err
 		}
-		p = p.addGroups(groups, from)
+		p = p.addGroups(groups, from).prune(rd.since, rd.until)
 	}
-	for i, g := range p.groups {
-		g.tail = codec.All
-		if i == 0 {
-			g.tail = p.firstTail
-		}
-		if g.maxNano() < rd.since {
-			continue
-		}
-		if err := rd.group(ctx, g, from); err != nil {
-			return 0, err
-		}
+	if err := rd.remote(ctx, p.groups, from); err != nil {
+		return 0, err
+	}
+	if p.ends {
+		return 0, nil
 	}
 	if sn == nil {
 		return 0, nil
@@ -170,7 +177,7 @@ func (rd *reading) young() bool {
 // send passes an entry on if it is in the range.
 func (rd *reading) send(e *codec.Entry) error {
 	if e.TimeNano > rd.until {
-		return errStop
+		return errUntil
 	}
 	if e.TimeNano < rd.since {
 		return nil
@@ -195,7 +202,12 @@ func (rd *reading) report(err error) error {
 func (rd *reading) local(ctx context.Context, sn *spool.Snapshot, from int64) (next int64, err error) {
 	c := sn.Cursor(from)
 	defer c.Close()
-	idle := func() error { return rd.report(nil) }
+	idle := func() error {
+		if err := rd.tellMissing(); err != nil {
+			return err
+		}
+		return rd.report(nil)
+	}
 	var e codec.Entry
 	for {
 		b, err := c.Next(ctx, rd.q.Follow, idle)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
@@ -12,174 +12,228 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
-// groups finds the container's objects. The spool's own list has those of this
-// spool; only for others, or where that was damaged, the bucket is listed.
-func (rd *reading) groups(ctx context.Context, sn *spool.Snapshot) ([]group, error) {
-	var objs []chunk.Chunk
-	local := map[int64]bool{}
-	own, complete := "", false
-	if sn != nil {
-		listed, all, err := sn.AllObjects()
-		if err != nil {
-			return nil, err
-		}
-		complete = all && rd.young()
-		for _, o := range listed {
-			m, err := chunk.ParseKey(o.Key)
-			if err != nil {
-				continue // not written by this version: the listing may know it
-			}
-			own = m.SpoolID
-			objs = append(objs, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes})
-		}
-		for _, v := range sn.Segments {
-			own = v.Header.SpoolID
-			local[v.Header.SegmentSeq] = true
-		}
-	}
-	if !complete {
-		ctx, cancel := context.WithTimeout(ctx, rd.r.cfg.Timeout)
-		defer cancel()
-		listed, err := chunk.List(ctx, rd.r.bucket, rd.q.ContainerID)
-		if err != nil {
-			return nil, fmt.Errorf("find what is archived: %w", err)
-		}
-		objs = append(objs, listed...)
-	}
-	return arrange(objs, func(m chunk.Meta) bool { return m.SpoolID == own && local[m.SegmentSeq] }), nil
+// listed is what the spool itself knows of the bucket.
+type listed struct {
+	objects []chunk.Chunk
+	spoolID string
+	all     bool // these are all of this spool
+	local   map[int64]bool
 }
 
-// group reads one segment's objects, merged by sequence number.
-func (rd *reading) group(ctx context.Context, g group, from int64) error {
-	total := int64(0)
+func (l *listed) isLocal(m chunk.Meta) bool { return m.SpoolID == l.spoolID && l.local[m.SegmentSeq] }
+
+func ownObjects(sn *spool.Snapshot) (l listed, err error) {
+	if sn == nil {
+		return l, nil
+	}
+	objs, all, err := sn.AllObjects()
+	if err != nil {
+		return l, err
+	}
+	l.all, l.local = all, make(map[int64]bool, len(sn.Segments))
+	for _, v := range sn.Segments {
+		l.spoolID = v.Header.SpoolID
+		l.local[v.Header.SegmentSeq] = true
+	}
+	for _, o := range objs {
+		m, err := chunk.ParseKey(o.Key)
+		if err != nil {
+			l.all = false // not written by this version: a listing may know it
+			continue
+		}
+		l.spoolID = m.SpoolID
+		l.objects = append(l.objects, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes})
+	}
+	return l, nil
+}
+
+// groups finds the objects of the last tail entries that are not in local
+// segments. The spool's own list has those of this spool; only for others, or
+// where that was damaged, the bucket is listed. If it cannot be, the groups are
+// those that are known, and the rest is noted as missing.
+func (rd *reading) groups(ctx context.Context, sn *spool.Snapshot, tail, from int64) ([]group, error) {
+	own, err := ownObjects(sn)
+	if err != nil {
+		return nil, err
+	}
+	objs := own.objects
+	// From a number on there is nothing but this spool's.
+	if !own.all || from == 0 && !rd.young() {
+		found, err := rd.find(ctx, own, tail)
+		if cause := context.Cause(ctx); err != nil && cause != nil {
+			return nil, cause
+		}
+		if err != nil {
+			rd.miss(rd.beforeKnown(sn, own, err))
+		} else {
+			objs = found
+		}
+	}
+	return arrange(objs, own.isLocal), nil
+}
+
+func (rd *reading) find(ctx context.Context, own listed, tail int64) ([]chunk.Chunk, error) {
+	w := chunk.Want{Tail: tail, Since: rd.q.Since, Until: rd.q.Until}
+	for _, o := range own.objects {
+		if !own.isLocal(o.Meta) {
+			w.Known = append(w.Known, o)
+		}
+	}
+	if own.all {
+		w.Complete = own.spoolID
+	}
+	ctx, dog := watch(ctx, rd.r.cfg.Timeout)
+	defer dog.stop()
+	found, err := chunk.Find(ctx, watched{rd.r.bucket, dog}, rd.q.ContainerID, w)
+	if err != nil {
+		return nil, fmt.Errorf("find what is archived: %w", dog.explain(err))
+	}
+	return found, nil
+}
+
+// beforeKnown describes what may be in a bucket that cannot be listed: all that
+// is older than what the spool knows.
+func (rd *reading) beforeKnown(sn *spool.Snapshot, own listed, err error) *MissingError {
+	m := &MissingError{From: rd.q.Since, Err: err}
+	if sn == nil {
+		return m
+	}
+	if len(sn.Segments) > 0 {
+		h := sn.Segments[0].Header
+		m.To, m.ToSeq = time.Unix(0, h.CreatedNano), h.FirstSeq-1
+	}
+	for _, o := range own.objects {
+		if at := time.Unix(0, o.MinNano); bucket.Permanent(err) && (m.To.IsZero() || at.Before(m.To)) {
+			m.To, m.ToSeq = at, o.FirstSeq-1
+		}
+	}
+	return m
+}
+
+// remote reads the groups in order.
+func (rd *reading) remote(ctx context.Context, groups []group, from int64) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	if rd.away { // what is known from a list of our own
+		rd.missAll(groups, rd.missing.Err)
+		return nil
+	}
+	ctx, p := rd.prefetch(ctx, groups, from)
+	defer p.close()
+	for i, g := range groups {
+		if err := rd.group(ctx, p, g); err != nil {
+			return err
+		}
+		if rd.away {
+			rd.missAll(groups[i+1:], rd.missing.Err)
+			return nil
+		}
+	}
+	return nil
+}
+
+// missAll notes groups that are not even tried.
+func (rd *reading) missAll(groups []group, err error) {
+	for _, g := range groups {
+		for _, o := range g.objects {
+			rd.miss((&input{object: o, left: o.tail}).rest(err))
+		}
+	}
+}
+
+// group reads one segment's objects, merged by sequence number. Each is opened
+// when the merge gets to its first number.
+func (rd *reading) group(ctx context.Context, p *prefetcher, g group) (err error) {
+	rest := g.objects
 	var ins []*input
 	defer func() {
 		for _, in := range ins {
-			_ = in.d.Close() // frees buffers only
+			if in.close(); err == nil {
+				p.release(ctx, in) // else nothing more is to be fetched
+			}
 		}
 	}()
-	for _, o := range g.objects {
-		n := min(g.tail, o.Entries)
-		in, err := rd.open(ctx, o, codec.Range{Tail: n, FromSeq: from})
-		if errors.Is(err, bucket.ErrNotFound) {
-			continue // removed by the bucket's own retention
+	admit := func() (entries int64, err error) {
+		o := rest[0]
+		rest = rest[1:]
+		in, err := p.next(ctx)
+		ins = append(ins, in)
+		if err == nil {
+			return o.tail, nil
 		}
-		if bad := (*codec.CorruptError)(nil); errors.As(err, &bad) {
-			if err := rd.report(err); err != nil {
-				return err
-			}
-			continue
-		}
+		return 0, rd.failed(ctx, in, err)
+	}
+	// Which of the objects the entries of a tail are in shows only when all are open.
+	skip := int64(0)
+	for g.tail != codec.All && len(rest) > 0 && !rd.away {
+		n, err := admit()
 		if err != nil {
 			return err
 		}
-		if from == 0 {
-			in.left = n - 1 // it holds the first already
-		}
-		total += n
-		ins = append(ins, in)
+		skip += n
 	}
-	skip := max(0, total-g.tail)
+	skip -= g.tail
 	for {
-		in := next(ins)
-		if in == nil {
+		i := next(ins)
+		for len(rest) > 0 && !rd.away && (i < 0 || rest[0].FirstSeq <= ins[i].e.Seq) {
+			if _, err := admit(); err != nil {
+				return err
+			}
+			i = next(ins)
+		}
+		if rd.away {
+			rd.missAll([]group{{objects: rest}}, rd.missing.Err)
+			rest = nil
+		}
+		if i < 0 {
 			return nil
 		}
+		in := ins[i]
 		if skip > 0 {
 			skip--
 		} else if err := rd.send(&in.e); err != nil {
 			return err
 		}
-		if err := in.advance(); err != nil {
-			in.done = true
-			if err := rd.report(err); err != nil {
+		err := in.advance()
+		if err != nil {
+			if err := rd.failed(ctx, in, err); err != nil {
 				return err
 			}
 		}
-	}
-}
-
-// input is an object that is being decoded.
-type input struct {
-	d    codec.Decoder
-	e    codec.Entry // the next one
-	name string
-	left int64 // how many follow, as the key says; -1 where that is not known
-	done bool
-}
-
-func (in *input) advance() error {
-	err := in.d.Next(&in.e)
-	if errors.Is(err, io.EOF) {
-		in.done = true
-		if in.left > 0 {
-			// An object that was cut at one of its inner ends looks whole.
-			return &codec.CorruptError{What: in.name, Offset: -1, Err: fmt.Errorf("it lacks %d entries that its key promises", in.left)}
+		if in.done {
+			ins[i] = ins[len(ins)-1]
+			ins = ins[:len(ins)-1]
+			p.release(ctx, in)
 		}
-		return nil
 	}
-	in.left--
-	var corrupt *codec.CorruptError
-	if err != nil && !errors.As(err, &corrupt) {
-		return &codec.CorruptError{What: in.name, Offset: -1, Err: err}
+}
+
+// failed ends an object that cannot be read on. Others can, unless the result
+// is an error.
+func (rd *reading) failed(ctx context.Context, in *input, err error) error {
+	in.done = true
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, bucket.ErrNotFound):
+		return nil // removed by the bucket's own retention
+	case isDamage(err):
+		return rd.report(err)
+	case isBucket(err):
+		rd.miss(in.rest(err))
+		return nil
 	}
 	return err
 }
 
-// next returns the input with the smallest number, or nil when all are done.
-func next(ins []*input) (first *input) {
-	for _, in := range ins {
-		if !in.done && (first == nil || in.e.Seq < first.e.Seq) {
-			first = in
+// next returns the index of the input with the smallest number, or -1.
+func next(ins []*input) (first int) {
+	first = -1
+	for i, in := range ins {
+		if !in.done && (first < 0 || in.e.Seq < ins[first].e.Seq) {
+			first = i
 		}
 	}
 	return first
-}
-
-func (rd *reading) open(ctx context.Context, o chunk.Chunk, rg codec.Range) (*input, error) {
-	key := o.Key()
-	r := &objectReader{ctx: ctx, rd: rd, key: key, etag: o.ETag}
-	d, err := codec.NewDecoder(o.Format, r, o.SizeBytes, rg)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", key, tooShort(err))
-	}
-	in := &input{d: d, name: key, left: -1}
-	if err := in.advance(); err != nil {
-		_ = d.Close()
-		return nil, fmt.Errorf("open %s: %w", key, tooShort(err))
-	}
-	return in, nil
-}
-
-// tooShort makes an error of an object that ends too early one of damage. What
-// the bucket itself says is none.
-func tooShort(err error) error {
-	var be *bucket.Error
-	var bad *codec.CorruptError
-	early := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-	if errors.As(err, &be) || errors.As(err, &bad) || !early {
-		return err
-	}
-	return &codec.CorruptError{What: "object", Offset: -1, Err: err}
-}
-
-// objectReader reads ranges of one object, all of the same version. It lives
-// no longer than the call whose context it keeps, which io.ReaderAt cannot pass.
-type objectReader struct {
-	ctx  context.Context
-	rd   *reading
-	key  string
-	etag string
-}
-
-func (r *objectReader) ReadAt(p []byte, off int64) (int, error) {
-	ctx, cancel := context.WithTimeout(r.ctx, r.rd.r.cfg.Timeout)
-	defer cancel()
-	b, err := r.rd.r.bucket.Get(ctx, r.key, bucket.GetOptions{Offset: off, Length: int64(len(p)), ETag: r.etag})
-	if err != nil {
-		return 0, err
-	}
-	defer b.Close()
-	r.etag = b.Object.ETag
-	return io.ReadFull(b, p)
 }

@@ -7,15 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
 )
 
 // parallelLists bounds the listings that one call makes at a time: an hour is
 // a request, a day 24.
-const parallelLists = 16
+const parallelLists = 32
 
 // Chunk is an archived object.
 type Chunk struct {
@@ -30,16 +28,12 @@ type Chunk struct {
 // Days returns the days on which a container has chunks, oldest first, one for
 // each format.
 func Days(ctx context.Context, b bucket.Bucket, containerID string) ([]Day, error) {
+	marked, err := daysSince(ctx, b, containerID, time.Time{})
 	var days []Day
-	for o, err := range b.List(ctx, dayPrefix+containerID+"/", bucket.ListOptions{}) {
-		if err != nil {
-			return nil, err
-		}
-		if d, err := ParseDayKey(o.Key); err == nil {
-			days = append(days, d)
-		}
+	for _, d := range marked {
+		days = append(days, d.Day)
 	}
-	return days, nil
+	return days, err
 }
 
 // ListHour returns a container's chunks of one hour, in the order of List.
@@ -51,7 +45,7 @@ func ListHour(ctx context.Context, b bucket.Bucket, f codec.Format, containerID 
 
 // ListDay returns a container's chunks of one day, in the order of List.
 func ListDay(ctx context.Context, b bucket.Bucket, d Day) ([]Chunk, error) {
-	return listDays(ctx, b, []Day{d})
+	return listDays(ctx, b, d.ContainerID, []markedDay{{Day: d}})
 }
 
 // List returns all chunks of a container in the order in which their entries
@@ -59,33 +53,17 @@ func ListDay(ctx context.Context, b bucket.Bucket, d Day) ([]Chunk, error) {
 // since a container that lost its local state has started again at a larger
 // one; within a group by the first sequence number.
 func List(ctx context.Context, b bucket.Bucket, containerID string) ([]Chunk, error) {
-	days, err := Days(ctx, b, containerID)
+	days, err := daysSince(ctx, b, containerID, time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	return listDays(ctx, b, days)
+	return listDays(ctx, b, containerID, days)
 }
 
-func listDays(ctx context.Context, b bucket.Bucket, days []Day) ([]Chunk, error) {
-	const hours = 24
-	results := make([][]Chunk, len(days)*hours)
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallelLists)
-	for i := range results {
-		d := days[i/hours]
-		hour := d.Day.Add(time.Duration(i%hours) * time.Hour)
-		g.Go(func() error {
-			var err error
-			results[i], err = list(ctx, b, HourPrefix(d.Format, d.ContainerID, hour))
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	chunks := slices.Concat(results...)
+func listDays(ctx context.Context, b bucket.Bucket, containerID string, days []markedDay) ([]Chunk, error) {
+	chunks, err := listPartitions(ctx, b, containerID, partitions(days))
 	Sort(chunks)
-	return chunks, nil
+	return chunks, err
 }
 
 func list(ctx context.Context, b bucket.Bucket, prefix string) ([]Chunk, error) {

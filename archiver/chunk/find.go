@@ -1,0 +1,205 @@
+package chunk
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// Want says which of a container's entries the chunks of Find hold.
+type Want struct {
+	// Tail asks for the last Tail entries; codec.All for all.
+	Tail int64
+	// Since and Until bound the entries' times; zero values do not. The chunks
+	// of a tail do not end at Until, as its entries count up to the newest.
+	Since, Until time.Time
+	// Known are chunks that need no finding; of the spool Complete, if it is not
+	// empty, these are all.
+	Known    []Chunk
+	Complete string
+}
+
+// The listings of a tail, round by round: most tails are in the first hours, and
+// a newest day and the evening before it are within two rounds of 29 requests.
+const (
+	firstHours  = 13
+	secondHours = 16
+
+	hourSeconds = 3600
+)
+
+// Find returns chunks that hold at least what is wanted, in the order of List,
+// and lists no more partitions than it has to: those of the time range, and of
+// a tail the newest, hour by hour.
+//
+// Order is by sequence number and partitions are by time, so what was found
+// needs a proof: the numbers of neighbours follow each other without a hole,
+// but for a gap row that tells of it. Where that fails, older and in the end
+// all partitions are listed. What no proof can tell is that something newer was
+// filed further back than an hour before everything that was found, by a clock
+// that was set back and has not caught up since.
+func Find(ctx context.Context, b bucket.Bucket, containerID string, w Want) ([]Chunk, error) {
+	f := &finder{b: b, id: containerID, w: w, listed: map[partition]bool{}}
+	f.add(w.Known)
+	var err error
+	if w.Tail == codec.All {
+		err = f.span(ctx)
+	} else {
+		err = f.tail(ctx)
+	}
+	return f.found, err
+}
+
+type finder struct {
+	b      bucket.Bucket
+	id     string
+	w      Want
+	days   []markedDay // known ones, oldest first
+	listed map[partition]bool
+	found  []Chunk // sorted, each once
+	gaps   map[string]int64
+}
+
+// A partition is what one listing asks for.
+type partition struct {
+	format codec.Format
+	hour   int64 // its start, Unix seconds
+}
+
+// span finds the chunks of a time range.
+func (f *finder) span(ctx context.Context) error {
+	if f.w.Since.IsZero() && f.w.Until.IsZero() {
+		return f.everything(ctx)
+	}
+	var err error
+	if f.days, err = daysSince(ctx, f.b, f.id, f.w.Since); err != nil {
+		return err
+	}
+	in := slices.DeleteFunc(partitions(f.days), func(p partition) bool {
+		return !f.w.Until.IsZero() && p.hour > f.w.Until.Unix() || !f.endsAfterSince(p)
+	})
+	if err := f.list(ctx, in); err != nil {
+		return err
+	}
+	if ok, err := f.proven(ctx, true); ok || err != nil {
+		return err
+	}
+	return f.everything(ctx)
+}
+
+// tail finds the chunks of the last entries.
+func (f *finder) tail(ctx context.Context) error {
+	if ok, err := f.proven(ctx, false); ok || err != nil {
+		return err
+	}
+	var err error
+	complete := false // the days are all that there are
+	if f.days, complete, err = newestDays(ctx, f.b, f.id); err != nil {
+		return err
+	}
+	if setBack(f.days) {
+		return f.everything(ctx)
+	}
+	rest := f.newestFirst()
+	for n, next := firstHours, secondHours; len(rest) > 0; n, next = next, 2*next {
+		now := rest[:min(n, len(rest))]
+		rest = rest[len(now):]
+		if err := f.list(ctx, now); err != nil {
+			return err
+		}
+		bottom := !slices.ContainsFunc(rest, f.endsAfterSince)
+		if ok, err := f.proven(ctx, bottom); ok || err != nil {
+			return err
+		}
+	}
+	if complete {
+		return nil
+	}
+	return f.everything(ctx)
+}
+
+func (f *finder) endsAfterSince(p partition) bool {
+	return f.w.Since.IsZero() || p.hour+hourSeconds > f.w.Since.Unix()
+}
+
+// newestFirst orders the partitions of the known days. Hours that have not
+// begun come behind the first round: only a wrong clock fills them.
+func (f *finder) newestFirst() []partition {
+	all := partitions(f.days)
+	slices.SortStableFunc(all, func(a, b partition) int { return cmp.Compare(b.hour, a.hour) })
+	soon := time.Now().Add(time.Hour).Unix()
+	i := slices.IndexFunc(all, func(p partition) bool { return p.hour <= soon })
+	if i <= 0 {
+		return all
+	}
+	ahead, rest := slices.Clone(all[:i]), all[i:]
+	return slices.Insert(slices.Clone(rest), min(firstHours, len(rest)), ahead...)
+}
+
+// everything lists all that was not yet listed.
+func (f *finder) everything(ctx context.Context) error {
+	var err error
+	if f.days, err = daysSince(ctx, f.b, f.id, time.Time{}); err != nil {
+		return err
+	}
+	return f.list(ctx, partitions(f.days))
+}
+
+// list lists partitions, many at a time.
+func (f *finder) list(ctx context.Context, ps []partition) error {
+	ps = slices.DeleteFunc(slices.Clone(ps), func(p partition) bool { return f.listed[p] })
+	results, err := listPartitions(ctx, f.b, f.id, ps)
+	if err != nil {
+		return err
+	}
+	for _, p := range ps {
+		f.listed[p] = true
+	}
+	f.add(results)
+	return nil
+}
+
+// add merges chunks into what was found.
+func (f *finder) add(chunks []Chunk) {
+	if len(chunks) == 0 {
+		return
+	}
+	f.found = append(slices.Clip(f.found), chunks...)
+	Sort(f.found)
+	f.found = slices.CompactFunc(f.found, func(a, b Chunk) bool { return a.Meta == b.Meta })
+}
+
+// partitions are the hours of days.
+func partitions(days []markedDay) []partition {
+	var ps []partition
+	for _, d := range days {
+		for hour := range 24 {
+			ps = append(ps, partition{d.Format, d.Day.Day.Add(time.Duration(hour) * time.Hour).Unix()})
+		}
+	}
+	return ps
+}
+
+// listPartitions lists a container's chunks of some hours.
+func listPartitions(ctx context.Context, b bucket.Bucket, containerID string, ps []partition) ([]Chunk, error) {
+	results := make([][]Chunk, len(ps))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelLists)
+	for i, p := range ps {
+		g.Go(func() error {
+			var err error
+			results[i], err = list(ctx, b, HourPrefix(p.format, containerID, time.Unix(p.hour, 0)))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(results...), nil
+}

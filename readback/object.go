@@ -1,0 +1,171 @@
+package readback
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// input is an object that is being decoded.
+type input struct {
+	object object
+	d      codec.Decoder
+	e      codec.Entry // the next one
+	left   int64       // how many follow, as the key says; -1 where that is not known
+	done   bool
+	// next is where what was not read begins.
+	nextSeq, nextNano int64
+}
+
+func (in *input) advance() error {
+	err := in.d.Next(&in.e)
+	if errors.Is(err, io.EOF) {
+		in.done = true
+		if in.left > 0 {
+			// An object that was cut at one of its inner ends looks whole.
+			return in.corrupt(fmt.Errorf("it lacks %d entries that its key promises", in.left))
+		}
+		return nil
+	}
+	if err != nil {
+		if isDamage(err) || isBucket(err) {
+			return err
+		}
+		return in.corrupt(err)
+	}
+	if in.left > 0 {
+		in.left--
+	}
+	in.nextSeq, in.nextNano = in.e.Seq+1, in.e.TimeNano
+	return nil
+}
+
+func (in *input) corrupt(err error) error {
+	return &codec.CorruptError{What: in.object.Key(), Offset: -1, Err: err}
+}
+
+// rest describes what is missing of the object when err ends its reading.
+func (in *input) rest(err error) *MissingError {
+	o := in.object
+	m := &MissingError{
+		From: time.Unix(0, o.MinNano), To: time.Unix(0, o.MaxNano),
+		FromSeq: o.FirstSeq, ToSeq: o.LastSeq, Entries: max(0, in.left), Err: err,
+	}
+	if in.nextSeq > 0 {
+		m.From, m.FromSeq = time.Unix(0, in.nextNano), in.nextSeq
+	}
+	return m
+}
+
+// open makes an input and reads its first entry. The input is valid, to tell
+// what is missing, also with an error.
+func (rd *reading) open(ctx context.Context, o object, from int64) (*input, error) {
+	in := &input{object: o, left: o.tail}
+	if from > o.FirstSeq {
+		in.left = -1
+	}
+	fail := func(err error) (*input, error) {
+		in.done = true
+		return in, fmt.Errorf("open %s: %w", o.Key(), tooShort(err))
+	}
+	var r io.ReaderAt = &objectReader{ctx: ctx, rd: rd, key: o.Key(), etag: o.ETag}
+	if o.whole(from) {
+		b := make([]byte, o.SizeBytes)
+		if _, err := r.ReadAt(b, 0); err != nil {
+			return fail(err)
+		}
+		r = bytes.NewReader(b)
+	}
+	d, err := codec.NewDecoder(o.Format, r, o.SizeBytes, codec.Range{Tail: o.tail, FromSeq: from})
+	if err != nil {
+		return fail(err)
+	}
+	in.d = d
+	if err := in.advance(); err != nil {
+		in.close()
+		return fail(err)
+	}
+	return in, nil
+}
+
+func (in *input) close() {
+	in.done = true
+	if in.d != nil {
+		_ = in.d.Close() // frees buffers only
+	}
+}
+
+// wholeBytes is up to which size an object that is wanted from its beginning to
+// its end is read at once. Of larger ones the decoder reads ranges as it goes,
+// and holds at most about rangesBytes of them.
+const (
+	wholeBytes  = 8 << 20
+	rangesBytes = 16 << 20
+)
+
+func (o object) whole(from int64) bool {
+	return o.tail >= o.Entries && from <= o.FirstSeq && 0 < o.SizeBytes && o.SizeBytes <= wholeBytes
+}
+
+// cost is how many bytes of the object may be in memory at a time.
+func (o object) cost() int64 { return min(o.SizeBytes, rangesBytes) }
+
+// tooShort makes an error of an object that ends too early one of damage. What
+// the bucket itself says is none.
+func tooShort(err error) error {
+	early := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if isBucket(err) || isDamage(err) || !early {
+		return err
+	}
+	return &codec.CorruptError{What: "object", Offset: -1, Err: err}
+}
+
+// bucketError is what the bucket failed with, as opposed to what is wrong with
+// an object that it gave.
+type bucketError struct{ err error }
+
+func (e *bucketError) Error() string { return e.err.Error() }
+func (e *bucketError) Unwrap() error { return e.err }
+
+func isBucket(err error) bool { return errors.As(err, new(*bucketError)) }
+
+func isDamage(err error) bool { return !isBucket(err) && errors.As(err, new(*codec.CorruptError)) }
+
+// objectReader reads ranges of one object, all of the same version. It lives
+// no longer than the call whose context it keeps, which io.ReaderAt cannot pass.
+type objectReader struct {
+	ctx  context.Context
+	rd   *reading
+	key  string
+	etag string
+}
+
+func (r *objectReader) ReadAt(p []byte, off int64) (n int, err error) {
+	ctx, w := watch(r.ctx, r.rd.r.cfg.Timeout)
+	defer w.stop()
+	b, err := r.rd.r.bucket.Get(ctx, r.key, bucket.GetOptions{Offset: off, Length: int64(len(p)), ETag: r.etag})
+	if err != nil {
+		return 0, &bucketError{w.explain(err)}
+	}
+	defer b.Close()
+	r.etag = b.Object.ETag
+	for n < len(p) {
+		m, err := b.Read(p[n:])
+		n += m
+		w.progress()
+		switch {
+		case n == len(p):
+		case errors.Is(err, io.EOF):
+			return n, io.ErrUnexpectedEOF
+		case err != nil:
+			return n, &bucketError{w.explain(err)}
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,95 @@
+package readback
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// What one reading holds of the bucket: objects that are being read and those
+// that are fetched ahead of them have at most aheadBytes and are at most
+// aheadObjects, but that the object that is needed next is always fetched.
+// Beside their bytes each open object has a page of each column.
+const (
+	aheadBytes   = 32 << 20
+	aheadObjects = 16
+)
+
+// prefetcher opens objects ahead of their reading, in the order of reading. It
+// is used by one goroutine.
+type prefetcher struct {
+	rd      *reading
+	from    int64 // see codec.Range
+	queue   []object
+	started []*fetch
+	held    int64 // bytes, of what was started and not released
+	open    int
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+}
+
+// fetch is an object on its way.
+type fetch struct {
+	object object
+	done   chan struct{}
+	in     *input // see reading.open; when done is closed
+	err    error
+}
+
+// prefetch begins to open the groups' objects. Close it.
+func (rd *reading) prefetch(ctx context.Context, groups []group, from int64) (context.Context, *prefetcher) {
+	p := &prefetcher{rd: rd, from: from}
+	for _, g := range groups {
+		p.queue = append(p.queue, g.objects...)
+	}
+	ctx, p.cancel = context.WithCancel(ctx)
+	p.fill(ctx)
+	return ctx, p
+}
+
+// fill starts what there is room for.
+func (p *prefetcher) fill(ctx context.Context) {
+	for len(p.queue) > 0 && p.open < aheadObjects && p.held+p.queue[0].cost() <= aheadBytes {
+		p.start(ctx)
+	}
+}
+
+func (p *prefetcher) start(ctx context.Context) {
+	f := &fetch{object: p.queue[0], done: make(chan struct{})}
+	p.queue = p.queue[1:]
+	p.started = append(p.started, f)
+	p.held += f.object.cost()
+	p.open++
+	p.wg.Go(func() {
+		defer close(f.done)
+		f.in, f.err = p.rd.open(ctx, f.object, p.from)
+	})
+}
+
+// next waits for the next object. Release it.
+func (p *prefetcher) next(ctx context.Context) (*input, error) {
+	if len(p.started) == 0 {
+		p.start(ctx)
+	}
+	f := p.started[0]
+	p.started = slices.Delete(p.started, 0, 1)
+	<-f.done // soon after the context ends
+	return f.in, f.err
+}
+
+// release says that an object is done with.
+func (p *prefetcher) release(ctx context.Context, in *input) {
+	in.close()
+	p.held -= in.object.cost()
+	p.open--
+	p.fill(ctx)
+}
+
+// close ends what is on its way and waits for it.
+func (p *prefetcher) close() {
+	p.cancel()
+	p.wg.Wait()
+	for _, f := range p.started {
+		f.in.close()
+	}
+}
