@@ -66,16 +66,22 @@ func startLoads(t *testing.T, driver string) []string {
 // the bucket alone has them, and with the rows in the bucket.
 func checkLoads(t *testing.T, p *plugin, ids []string) {
 	t.Helper()
+	checkWrote(t, p, ids, loads)
+}
+
+// checkWrote is checkLoads for other loads.
+func checkWrote(t *testing.T, p *plugin, ids []string, wrote []load) {
+	t.Helper()
 	check := func(where string) {
 		for i, id := range ids {
-			same(t, fmt.Sprintf("docker logs of %+v, %s", loads[i], where), loads[i].want(), logs(t, id).stdout)
+			same(t, fmt.Sprintf("docker logs of %+v, %s", wrote[i], where), wrote[i].want(), logs(t, id).stdout)
 		}
 	}
 	check("as they are")
 	p.flush(t, "--evict")
 	check("from the bucket")
 	for i, id := range ids {
-		same(t, fmt.Sprintf("rows of %+v", loads[i]), loads[i].want(), rows(t, p, id))
+		same(t, fmt.Sprintf("rows of %+v", wrote[i]), wrote[i].want(), rows(t, p, id))
 	}
 }
 

@@ -1,0 +1,156 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestDaemonRestarted restarts a daemon without live-restore: it stops the
+// containers that write, and the plugin after them, and starts both again.
+func TestDaemonRestarted(t *testing.T) {
+	e := startEngine(t)
+	p := privatePlugin(t, "coldtail:e2e-restarted", "COLDTAIL_BUCKET="+folderBucket)
+	ids := startEndless(t, p.name, "--restart", "always")
+	for range 2 {
+		time.Sleep(2 * time.Second) // of load
+		e.stop(t, syscall.SIGTERM)
+		e.start(t)
+		for _, id := range ids {
+			goesOn(t, id)
+		}
+	}
+	checkEndless(t, p, ids)
+	if left := p.fifos(t); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestLiveRestore restarts and kills a daemon with live-restore: the containers
+// and the plugin run on.
+//
+// What dockerd has read from a container but not written to the plugin dies with
+// it: up to 1 MB of each stream, whatever the driver. So the containers whose
+// logs must be exact are told when to write, and dockerd ends after a burst is
+// logged; while it is away they write on. One more writes without a pause.
+func TestLiveRestore(t *testing.T) {
+	e := startEngine(t, "--live-restore")
+	p := privatePlugin(t, "coldtail:e2e-live", "COLDTAIL_BUCKET="+folderBucket)
+	told := startTold(t, p.name)
+	busy := create(t, p.name, nil, load{width: busyWidth, burst: 50}.endless())
+	docker(t, "start", busy)
+	signals := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL}
+	for _, signal := range signals {
+		told.burst(t)
+		told.logged(t)
+		e.stop(t, signal)
+		told.burst(t)
+		time.Sleep(time.Second) // in which they write
+		e.start(t)
+		told.burst(t)
+		told.logged(t)
+		goesOn(t, busy)
+	}
+	told.end(t)
+	n := noted(t, busy)
+	checkWrote(t, p, told.ids, told.wrote())
+	checkBusy(t, p, busy, n, len(signals)) // checkWrote has archived it
+	eventually(t, "no FIFO is left", func() bool { return len(p.fifos(t)) == 0 })
+}
+
+// told are containers that write a burst when the test says so.
+type told struct {
+	ids    []string
+	loads  []load
+	dir    string // has a file for each burst
+	bursts int
+}
+
+func startTold(t *testing.T, driver string) *told {
+	t.Helper()
+	c := &told{dir: t.TempDir(), loads: []load{{width: 1, burst: 5000}, {width: 3000, burst: 100}, {width: 60000, burst: 5}}}
+	for _, l := range c.loads {
+		c.ids = append(c.ids, start(t, driver, []string{"-v", c.dir + ":/say:ro"}, fmt.Sprintf(
+			`i=0; b=1; while [ ! -e /say/end ]; do if [ ! -e /say/$b ]; then usleep 10000; continue; fi
+b=$((b+1)); j=0; while [ $j -lt %d ]; do i=$((i+1)); j=$((j+1)); printf '%%0%dd\n' $i; done; done`, l.burst, l.width)))
+	}
+	return c
+}
+
+// say makes a file that the containers look for.
+func (c *told) say(t *testing.T, name string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(c.dir, name), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *told) burst(t *testing.T) {
+	t.Helper()
+	c.bursts++
+	c.say(t, strconv.Itoa(c.bursts))
+}
+
+// wrote is what the containers write in all.
+func (c *told) wrote() []load {
+	all := make([]load, len(c.loads))
+	for i, l := range c.loads {
+		all[i] = load{width: l.width, burst: l.burst, bursts: c.bursts}
+	}
+	return all
+}
+
+// logged waits until the containers' logs end with the last burst: then dockerd
+// holds nothing of theirs.
+func (c *told) logged(t *testing.T) {
+	t.Helper()
+	for i, l := range c.wrote() {
+		eventually(t, "the burst is logged", func() bool { return lastLine(t, c.ids[i]) == l.lines() })
+	}
+}
+
+func (c *told) end(t *testing.T) {
+	t.Helper()
+	c.say(t, "end")
+	wait(t, c.ids...)
+}
+
+// busyWidth is the length of the lines of the container that never pauses.
+const busyWidth = 20
+
+// checkBusy judges the log of a container that wrote n lines while dockerd ended
+// several times. What dockerd held is missing, a hole for each end at most, and a
+// line may be cut on both sides of it; the rest is there once, in order.
+func checkBusy(t *testing.T, p *plugin, id string, n, ends int) {
+	t.Helper()
+	const held = 2 << 20 // far more than dockerd holds of a stream, far less than was written
+	log := logs(t, id).stdout
+	last, holes, missing, cut := 0, 0, 0, 0
+	for line := range bytes.Lines(log) {
+		if len(line) != busyWidth+1 {
+			cut++
+			continue
+		}
+		i, err := strconv.Atoi(string(bytes.TrimLeft(bytes.TrimSpace(line), "0")))
+		if err != nil || i <= last {
+			t.Fatalf("after line %d: %q", last, clip(line))
+		}
+		if i > last+1 {
+			holes++
+			missing += i - last - 1
+		}
+		last = i
+	}
+	t.Logf("of %d lines, %d are missing in %d holes, with %d lines cut, after %d ends of dockerd", n, missing, holes, cut, ends)
+	if last != n || holes > ends || cut > 2*ends || missing*(busyWidth+1) > ends*held {
+		t.Errorf("that is more than dockerd held; the last is %d", last)
+	}
+	same(t, "rows of the busy container", log, rows(t, p, id))
+}
