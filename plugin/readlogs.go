@@ -79,8 +79,8 @@ func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
 	defer func() {
 		if v := recover(); v != nil {
 			fw.complain(errors.New("internal error: see the log of the plugin"))
-			_ = fw.send() // as below
-			panic(v)      // counted and logged by handleRaw
+			fw.breakOff(ctx)
+			panic(v) // counted and logged by handleRaw
 		}
 	}()
 	q := req.query()
@@ -88,12 +88,16 @@ func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		err = fw.copy(entries)
 	}
-	if err == nil || ctx.Err() != nil || fw.failed {
+	if ctx.Err() != nil || fw.failed {
 		return nil
 	}
-	h.cfg.Logger.Error("cannot read a container's log", "container", q.ContainerID, "err", err)
-	fw.complain(err)
-	_ = fw.send() // nobody is left to tell
+	if err != nil {
+		fw.complain(err)
+	}
+	if err = errors.Join(fw.missing, err); err != nil {
+		h.cfg.Logger.Error("cannot read all of a container's log", "container", q.ContainerID, "err", err)
+		fw.breakOff(ctx)
+	}
 	return err
 }
 
@@ -104,13 +108,20 @@ type frameWriter struct {
 	cfg    readConfig
 	buf    []byte
 	failed bool // the client is gone
+	// missing is what the bucket did not give.
+	missing error
 }
 
 // copy writes entries until they end. Its error is theirs, or the client's where
-// failed is set. What is corrupt is named in its place, and the rest goes on.
+// failed is set. What is corrupt or missing is named in its place, and the rest goes on.
 func (f *frameWriter) copy(entries iter.Seq2[codec.Entry, error]) error {
 	for e, err := range entries {
 		if corrupt := (*codec.CorruptError)(nil); errors.As(err, &corrupt) {
+			f.complain(err)
+			continue
+		}
+		if missing := (*readback.MissingError)(nil); errors.As(err, &missing) {
+			f.missing = err
 			f.complain(err)
 			continue
 		}
@@ -154,13 +165,49 @@ func (f *frameWriter) send() error {
 // complain adds a line on stderr: the status has been sent, so nothing else can
 // tell the user what is missing.
 func (f *frameWriter) complain(err error) {
+	f.add(&codec.Entry{TimeNano: f.now().UnixNano(), Source: codec.Stderr, Line: []byte("coldtail: " + oneLine(err))})
+}
+
+// now is the time, or the nearest to it in the range that was asked for: the
+// daemon drops entries outside of it.
+func (f *frameWriter) now() time.Time {
 	now := time.Now()
-	// The daemon drops entries outside the range that was asked for.
 	if !f.cfg.Until.IsZero() && now.After(f.cfg.Until) {
 		now = f.cfg.Until
 	}
 	if now.Before(f.cfg.Since) {
 		now = f.cfg.Since
 	}
-	f.add(&codec.Entry{TimeNano: now.UnixNano(), Source: codec.Stderr, Line: []byte("coldtail: " + oneLine(err))})
+	return now
+}
+
+const (
+	// daemonQueue is how many entries the daemon holds for its client (moby's
+	// daemon/logger.logWatcherBufferSize).
+	daemonQueue = 4096
+	// drainTime is what the daemon is given to get through an empty queue.
+	drainTime = 50 * time.Millisecond
+	// fillSource is of entries that the daemon passes on and nobody prints.
+	fillSource = "coldtail"
+)
+
+// breakOff ends the stream so that docker logs fails: with a cut frame, which is
+// the only error that the daemon's adapter knows. The daemon lets an error
+// overtake the entries in its queue, so the queue is filled first with entries
+// that are not shown. It has no one to tell of an error: the client is gone then.
+func (f *frameWriter) breakOff(ctx context.Context) {
+	fill := codec.AppendReadFrame(nil, &codec.Entry{TimeNano: f.now().UnixNano(), Source: fillSource})
+	for range daemonQueue + 1 {
+		f.buf = append(f.buf, fill...)
+	}
+	if f.send() != nil {
+		return
+	}
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(drainTime):
+	}
+	f.buf = append(f.buf, 0, 0) // of a length of four bytes
+	_ = f.send()
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback"
 )
 
 // step is what an iterator of a test yields.
@@ -70,6 +71,53 @@ func TestGapsAndErrorsAreShown(t *testing.T) {
 	want := []string{"stderr: gap\n", "stderr: coldtail: read page at offset 7: bad; sum\n", "stdout: on\n", "stderr: coldtail: bucket is away\n"}
 	if got := lines(t, rec.Body.String()); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestMissingIsNamedOnceAndGoesOn: what the bucket did not give is one line on
+// stderr, and what is followed comes behind it.
+func TestMissingIsNamedOnceAndGoesOn(t *testing.T) {
+	rec := httptest.NewRecorder()
+	fw := &frameWriter{w: rec, flush: func() error { return nil }}
+	missing := &readback.MissingError{To: time.Unix(0, 0), Err: errors.New("connection refused")}
+	if err := fw.copy(seq([]step{entry(7, codec.Stdout, "local"), {err: missing}, {}, entry(8, codec.Stdout, "followed")})); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"stdout: local\n", "stderr: coldtail: cannot read what was archived before 1970-01-01T00:00:00Z: connection refused\n", "stdout: followed\n",
+	}
+	if got := lines(t, rec.Body.String()); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if !errors.Is(fw.missing, missing) {
+		t.Errorf("noted %v", fw.missing)
+	}
+}
+
+// frameLengthBytes is what a frame begins with.
+const frameLengthBytes = 4
+
+// TestBreakOff reads a broken stream as the daemon does: entries that it shows
+// nobody fill its queue, then a frame is cut.
+func TestBreakOff(t *testing.T) {
+	rec := httptest.NewRecorder()
+	fw := &frameWriter{w: rec, flush: func() error { return nil }}
+	fw.breakOff(t.Context())
+	var e codec.Entry
+	n, rest := 0, rec.Body.Bytes()
+	for len(rest) >= frameLengthBytes {
+		size, err := codec.ParseFrame(rest, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest = rest[size:]
+		n++
+		if e.Source == codec.Stdout || e.Source == codec.Stderr {
+			t.Fatalf("%q would be shown", e.Line)
+		}
+	}
+	if n <= daemonQueue || len(rest) == 0 {
+		t.Errorf("%d entries, then %d bytes", n, len(rest))
 	}
 }
 
