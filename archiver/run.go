@@ -128,6 +128,7 @@ func (a *Archiver) commit(s *stream) {
 		}
 		return
 	}
+	a.cfg.Hook("committed", s.id)
 	a.metrics.commitSeconds.Observe(time.Since(start).Seconds())
 	a.enforce(s)
 	a.uploadSoon(s)
