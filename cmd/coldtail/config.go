@@ -11,6 +11,7 @@ import (
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
+	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
 	"github.com/coldtail/coldtail/plugin"
 )
 
@@ -23,6 +24,7 @@ type config struct {
 	logOpts  []string // "name=value"
 	spool    string   // size; "" is the archiver's default
 	cache    string   // likewise
+	bound    string   // of the folder where no bucket is named
 }
 
 // pluginState is the plugin's state directory. In a managed plugin it is a link
@@ -93,6 +95,7 @@ func (c *config) resolve(a *app, defaultState string) error {
 		return fmt.Errorf("find state directory: %w", err)
 	}
 	c.bucket = first(c.bucket, a.getenv(plugin.EnvBucket))
+	c.bound = first(a.getenv(bucketurl.EnvName("max-size")), folderBound)
 	c.logLevel = first(c.logLevel, a.getenv(plugin.EnvLogLevel))
 	return nil
 }
@@ -103,7 +106,7 @@ func (c *config) bucketURL() (rawURL string, folder bool) {
 	if c.bucket != "" {
 		return c.bucket, false
 	}
-	u := url.URL{Scheme: "file", Path: filepath.Join(c.state, "bucket"), RawQuery: "max-size=" + folderBound}
+	u := url.URL{Scheme: "file", Path: filepath.Join(c.state, "bucket"), RawQuery: "max-size=" + url.QueryEscape(first(c.bound, folderBound))}
 	return u.String(), true
 }
 

@@ -61,7 +61,7 @@ func (a *app) ddl(c *ddlConfig, engine string) error {
 	if err != nil {
 		return err
 	}
-	t, err := c.ddlTable(e)
+	t, err := c.ddlTable(e, a.getenv)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ type ddlColumn struct{ Name, Type string }
 // ddlName is what every engine takes for a name, quoted.
 var ddlName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,127}$`)
 
-func (c *ddlConfig) ddlTable(e *ddlEngine) (*ddlTable, error) {
+func (c *ddlConfig) ddlTable(e *ddlEngine, getenv func(string) string) (*ddlTable, error) {
 	format, err := codec.ParseFormat(c.format)
 	if err != nil {
 		return nil, &usageError{fmt.Errorf("--%w", err)}
@@ -115,7 +115,7 @@ func (c *ddlConfig) ddlTable(e *ddlEngine) (*ddlTable, error) {
 		t.Columns = append(t.Columns, ddlColumn{col.Name, e.typeOf(col, format)})
 	}
 	rawURL, _ := c.bucketURL()
-	u, err := bucketurl.Parse(rawURL)
+	u, err := bucketurl.Parse(rawURL, getenv)
 	if err != nil {
 		return nil, &usageError{err}
 	}

@@ -45,7 +45,7 @@ type opened struct {
 
 func (d *doctor) openBucket(ctx context.Context) (o opened) {
 	rawURL, standIn := d.c.bucketURL()
-	u, err := bucketurl.Parse(rawURL)
+	u, err := bucketurl.Parse(rawURL, d.app.getenv)
 	if err != nil {
 		o.res = failing("set "+plugin.EnvBucket+" right; containers do not start with it", "%v", err)
 		return o

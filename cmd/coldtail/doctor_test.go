@@ -109,9 +109,16 @@ func TestDoctorFails(t *testing.T) {
 		"unknown": {func(*home) []string { return []string{"--log-opt", "rol-age=1m"} }, "log-opts", "ROLL_AGE"},
 		"scheme":  {func(*home) []string { return []string{"--bucket", "ftp://x"} }, "bucket", "must start with"},
 		"secret":  {func(*home) []string { return []string{"--bucket", "s3://u:sesame-open@logs"} }, "bucket", "password"},
-		"no keys": {func(*home) []string { return []string{"--bucket", "minio://127.0.0.1:1/logs"} }, "bucket", "MINIO_ACCESS_KEY"},
-		"folder":  {blocked, "bucket", "not a folder"},
-		"state":   {blocked, "state", "not a directory"},
+		"half a key": {func(h *home) []string {
+			h.env = append(h.env, "MINIO_SECRET_KEY=sesame-open")
+			return []string{"--bucket", "minio://127.0.0.1:1/logs"}
+		}, "bucket", "MINIO_ACCESS_KEY"},
+		"option of the bucket": {func(h *home) []string {
+			h.env = append(h.env, "COLDTAIL_SSE=rot13")
+			return []string{"--bucket", "s3://logs?region=eu-west-1"}
+		}, "bucket", `COLDTAIL_SSE="rot13" must be AES256 or aws:kms`},
+		"folder": {blocked, "bucket", "not a folder"},
+		"state":  {blocked, "state", "not a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHome(t)

@@ -1,12 +1,13 @@
 // Package bucketurl opens a bucket by its URL:
 //
 //	file:///path?max-size=10g
-//	s3://bucket/prefix?region=eu-central-1&endpoint=https://host&path-style=true&ca-file=/path
-//	minio://host:port/bucket/prefix?tls=false&region=us-east-1&ca-file=/path
+//	s3://bucket/prefix?region=eu-central-1&endpoint=https://host
+//	minio://host:port/bucket/prefix?tls=false
 //
-// It is strict: what it does not know is an error, one sentence that names the
+// Options lists the parameters; each is also an environment variable. It is
+// strict: what it does not know is an error, one sentence that names the
 // parameter and what is allowed. A URL never holds credentials, so that it may
-// be logged: these come from the environment.
+// be logged: these come from files, roles and the environment.
 package bucketurl
 
 import (
@@ -14,12 +15,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/docker/go-units"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
@@ -36,10 +34,11 @@ type URL struct {
 }
 
 // Open opens the bucket without touching the network: it may be away. getenv
-// gives MinIO's credentials, MINIO_ACCESS_KEY and MINIO_SECRET_KEY; those of S3
-// are the AWS SDK's matter.
+// gives the parameters that are not in the URL, and MinIO's credentials:
+// MINIO_ACCESS_KEY, MINIO_SECRET_KEY and MINIO_SESSION_TOKEN. All other
+// credentials are the SDKs' matter, which read the process's own environment.
 func Open(ctx context.Context, rawURL string, getenv func(string) string, log *slog.Logger) (bucket.Bucket, error) {
-	u, err := Parse(rawURL)
+	u, err := Parse(rawURL, getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +49,9 @@ func Open(ctx context.Context, rawURL string, getenv func(string) string, log *s
 	case u.S3 != nil:
 		b, err = s3bucket.Open(ctx, *u.S3)
 	default:
-		u.MinIO.AccessKey, u.MinIO.SecretKey = getenv("MINIO_ACCESS_KEY"), getenv("MINIO_SECRET_KEY")
-		if u.MinIO.AccessKey == "" || u.MinIO.SecretKey == "" {
-			return nil, errors.New("bucket URL: minio:// needs MINIO_ACCESS_KEY and MINIO_SECRET_KEY in the environment")
-		}
-		b, err = miniobucket.Open(*u.MinIO)
+		c := *u.MinIO
+		c.AccessKey, c.SecretKey, c.SessionToken = getenv("MINIO_ACCESS_KEY"), getenv("MINIO_SECRET_KEY"), getenv("MINIO_SESSION_TOKEN")
+		b, err = miniobucket.Open(c)
 	}
 	if err != nil {
 		return nil, err
@@ -62,16 +59,35 @@ func Open(ctx context.Context, rawURL string, getenv func(string) string, log *s
 	return bucket.Prefix(b, u.Prefix), nil
 }
 
-// Parse checks a bucket's URL.
-func Parse(rawURL string) (*URL, error) {
-	u, err := parse(rawURL)
+// Parse checks a bucket's URL, and the parameters that getenv gives where the
+// URL does not.
+func Parse(rawURL string, getenv func(string) string) (*URL, error) {
+	u, err := parse(rawURL, getenv)
 	if err != nil {
 		return nil, fmt.Errorf("bucket URL: %w", err)
 	}
 	return u, nil
 }
 
-func parse(rawURL string) (*URL, error) {
+func parse(rawURL string, getenv func(string) string) (*URL, error) {
+	u, err := split(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, errors.New("malformed parameters after the question mark")
+	}
+	p := &params{scheme: u.Scheme, values: query, getenv: getenv}
+	result, err := parseScheme(u, p)
+	if err != nil {
+		return nil, err
+	}
+	return result, p.err()
+}
+
+// split refuses what no bucket's URL has.
+func split(rawURL string) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		// url.Parse's error repeats the URL, which might have a password in it.
@@ -83,39 +99,32 @@ func parse(rawURL string) (*URL, error) {
 	}
 	switch {
 	case u.User != nil:
-		return nil, errors.New("must not contain a user name or password: set credentials in the environment")
+		return nil, errors.New("must not contain a user name or password: name a file with credentials-file, or set them in the environment")
 	case u.Fragment != "":
 		return nil, errors.New("must not contain a # part")
 	case u.Opaque != "":
 		return nil, errors.New("must have // after the colon, as in file:///path, s3://bucket or minio://host:port/bucket")
 	}
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return nil, errors.New("malformed parameters after the question mark")
-	}
-	p := &params{values: query}
-	var result *URL
+	return u, nil
+}
+
+func parseScheme(u *url.URL, p *params) (*URL, error) {
 	switch u.Scheme {
-	case "file":
-		result, err = parseFile(u, p)
-	case "s3":
-		result, err = parseS3(u, p)
-	case "minio":
-		result, err = parseMinIO(u, p)
-	default:
-		return nil, errors.New("must start with file://, s3:// or minio://")
+	case schemeFile:
+		return parseFile(u, p)
+	case schemeS3:
+		return parseS3(u, p)
+	case schemeMinIO:
+		return parseMinIO(u, p)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return result, p.err(u.Scheme)
+	return nil, errors.New("must start with file://, s3:// or minio://")
 }
 
 func parseFile(u *url.URL, p *params) (*URL, error) {
 	if u.Host != "" && u.Host != "localhost" || u.Path == "" {
 		return nil, errors.New("a folder needs an absolute path, as in file:///var/lib/coldtail (three slashes)")
 	}
-	return &URL{File: &filebucket.Config{Dir: u.Path, MaxSizeBytes: p.size("max-size")}}, nil
+	return &URL{File: &filebucket.Config{Dir: u.Path, MaxSizeBytes: p.size("max-size", 1, math.MaxInt64, 0)}}, nil
 }
 
 func parseS3(u *url.URL, p *params) (*URL, error) {
@@ -129,7 +138,7 @@ func parseS3(u *url.URL, p *params) (*URL, error) {
 	if err := checkName(u.Host); err != nil {
 		return nil, err
 	}
-	cfg := &s3bucket.Config{Bucket: u.Host, Region: p.region("region"), Endpoint: p.endpoint("endpoint"), CAFile: p.text("ca-file")}
+	cfg := &s3bucket.Config{Bucket: u.Host, Region: p.matching("region", isRegion), Endpoint: p.endpoint("endpoint"), Options: storeOptions(p)}
 	// Most stores other than Amazon's have no host name for each bucket.
 	cfg.PathStyle = p.boolean("path-style", cfg.Endpoint != "")
 	return &URL{S3: cfg, Prefix: prefix}, nil
@@ -148,7 +157,8 @@ func parseMinIO(u *url.URL, p *params) (*URL, error) {
 		return nil, err
 	}
 	return &URL{Prefix: prefix, MinIO: &miniobucket.Config{
-		Endpoint: u.Host, Bucket: name, TLS: p.boolean("tls", true), Region: p.region("region"), CAFile: p.text("ca-file"),
+		Endpoint: u.Host, Bucket: name, TLS: p.boolean("tls", true), Region: p.matching("region", isRegion),
+		HostStyle: !p.boolean("path-style", true), Options: storeOptions(p),
 	}}, nil
 }
 
@@ -185,100 +195,4 @@ func parsePrefix(path string) (string, error) {
 		}
 	}
 	return prefix, nil
-}
-
-// params takes parameters out of a query and remembers the first that is wrong.
-type params struct {
-	values url.Values
-	known  []string
-	first  error
-}
-
-// text returns a parameter's value, or "".
-func (p *params) text(name string) string {
-	p.known = append(p.known, name)
-	v, ok := p.values[name]
-	switch {
-	case !ok:
-		return ""
-	case len(v) > 1:
-		p.fail("%s is given more than once", name)
-	case v[0] == "":
-		p.fail("%s is empty", name)
-	}
-	return v[0]
-}
-
-func (p *params) fail(format string, args ...any) {
-	if p.first == nil {
-		p.first = fmt.Errorf(format, args...)
-	}
-}
-
-func (p *params) boolean(name string, byDefault bool) bool {
-	v := p.text(name)
-	if v == "" {
-		return byDefault
-	}
-	b, err := strconv.ParseBool(v)
-	if err != nil {
-		p.fail("%s=%q must be true or false", name, v)
-	}
-	return b
-}
-
-// region is checked for the same reason as a bucket's name.
-func (p *params) region(name string) string {
-	v := p.text(name)
-	if strings.ContainsFunc(v, func(r rune) bool { return !alphanumeric(r) && r != '-' }) {
-		p.fail("%s=%q must be a region's name such as eu-central-1", name, v)
-	}
-	return v
-}
-
-func (p *params) size(name string) int64 {
-	v := p.text(name)
-	if v == "" {
-		return 0
-	}
-	n, err := units.RAMInBytes(v)
-	if err != nil || n <= 0 {
-		p.fail("%s=%q must be a size such as 500m or 10g", name, v)
-	}
-	return n
-}
-
-func (p *params) endpoint(name string) string {
-	v := p.text(name)
-	if v == "" {
-		return ""
-	}
-	u, err := url.Parse(v)
-	switch {
-	case err == nil && u.User != nil, err != nil && strings.Contains(v, "@"):
-		p.fail("%s must not contain a user name or password: set credentials in the environment", name)
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
-		p.fail("%s=%q must be a URL such as https://host:9000", name, v)
-	}
-	return v
-}
-
-// err is the first wrong parameter, or one that nothing asked for. Its value
-// is not shown: it may be a secret in the wrong place.
-func (p *params) err(scheme string) error {
-	if p.first != nil {
-		return p.first
-	}
-	unknown := []string{}
-	for name := range p.values {
-		if !slices.Contains(p.known, name) {
-			unknown = append(unknown, name)
-		}
-	}
-	if len(unknown) == 0 {
-		return nil
-	}
-	slices.Sort(unknown)
-	slices.Sort(p.known)
-	return fmt.Errorf("unknown parameter %q: %s:// allows %s", unknown[0], scheme, strings.Join(p.known, ", "))
 }

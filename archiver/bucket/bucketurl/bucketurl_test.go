@@ -11,24 +11,44 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/archiver/bucket/miniobucket"
 	"github.com/coldtail/coldtail/archiver/bucket/s3bucket"
+	"github.com/coldtail/coldtail/archiver/bucket/s3http"
 )
+
+// plain are the options of a URL that has none.
+func plain(change ...func(*s3http.Options)) s3http.Options {
+	o := s3http.Options{MultipartBytes: 64 << 20, Concurrency: 4}
+	for _, f := range change {
+		f(&o)
+	}
+	return o
+}
+
+func ca(o *s3http.Options) { o.CAFile = "/ca.pem" }
+
+// none is an environment without anything.
+func none(string) string { return "" }
+
+func environment(vars map[string]string) func(string) string {
+	return func(name string) string { return vars[name] }
+}
 
 func TestParse(t *testing.T) {
 	for raw, want := range map[string]URL{
 		"file:///var/lib/coldtail":              {File: &filebucket.Config{Dir: "/var/lib/coldtail"}},
 		"file://localhost/a%20b?max-size=10g":   {File: &filebucket.Config{Dir: "/a b", MaxSizeBytes: 10 << 30}},
 		"file:///a?max-size=1.5m":               {File: &filebucket.Config{Dir: "/a", MaxSizeBytes: 3 << 19}},
-		"s3://logs":                             {S3: &s3bucket.Config{Bucket: "logs"}},
-		"s3://logs/team/a/?region=eu-central-1": {Prefix: "team/a", S3: &s3bucket.Config{Bucket: "logs", Region: "eu-central-1"}},
-		"s3://logs?endpoint=https://h:9000":     {S3: &s3bucket.Config{Bucket: "logs", Endpoint: "https://h:9000", PathStyle: true}},
+		"s3://logs":                             {S3: &s3bucket.Config{Bucket: "logs", Options: plain()}},
+		"s3://logs/team/a/?region=eu-central-1": {Prefix: "team/a", S3: &s3bucket.Config{Bucket: "logs", Region: "eu-central-1", Options: plain()}},
+		"s3://logs?endpoint=https://h:9000":     {S3: &s3bucket.Config{Bucket: "logs", Endpoint: "https://h:9000", PathStyle: true, Options: plain()}},
 		"s3://logs?endpoint=http%3A%2F%2Fh&path-style=false&ca-file=/ca.pem": {
-			S3: &s3bucket.Config{Bucket: "logs", Endpoint: "http://h", CAFile: "/ca.pem"}},
-		"s3://logs?path-style=true":               {S3: &s3bucket.Config{Bucket: "logs", PathStyle: true}},
-		"minio://h:9000/logs":                     {MinIO: &miniobucket.Config{Endpoint: "h:9000", Bucket: "logs", TLS: true}},
-		"minio://[::1]:9000/logs/a/b/?tls=false":  {Prefix: "a/b", MinIO: &miniobucket.Config{Endpoint: "[::1]:9000", Bucket: "logs"}},
-		"minio://h/logs?region=x&ca-file=/ca.pem": {MinIO: &miniobucket.Config{Endpoint: "h", Bucket: "logs", TLS: true, Region: "x", CAFile: "/ca.pem"}},
+			S3: &s3bucket.Config{Bucket: "logs", Endpoint: "http://h", Options: plain(ca)}},
+		"s3://logs?path-style=true":              {S3: &s3bucket.Config{Bucket: "logs", PathStyle: true, Options: plain()}},
+		"minio://h:9000/logs":                    {MinIO: &miniobucket.Config{Endpoint: "h:9000", Bucket: "logs", TLS: true, Options: plain()}},
+		"minio://[::1]:9000/logs/a/b/?tls=false": {Prefix: "a/b", MinIO: &miniobucket.Config{Endpoint: "[::1]:9000", Bucket: "logs", Options: plain()}},
+		"minio://h/logs?region=x&ca-file=/ca.pem&path-style=false": {
+			MinIO: &miniobucket.Config{Endpoint: "h", Bucket: "logs", TLS: true, HostStyle: true, Region: "x", Options: plain(ca)}},
 	} {
-		got, err := Parse(raw)
+		got, err := Parse(raw, none)
 		if err != nil || !reflect.DeepEqual(*got, want) {
 			t.Errorf("%s: %+v, %v", raw, got, err)
 		}
@@ -49,10 +69,10 @@ func TestParseRefuses(t *testing.T) {
 		"file:///a?max-size=-1g":                 "must be a size such as",
 		"file:///a?max-size=":                    "max-size is empty",
 		"file:///a?max-size=1g&max-size=2g":      "max-size is given more than once",
-		"file:///a?region=x":                     `unknown parameter "region": file:// allows max-size`,
+		"file:///a?region=x":                     `unknown parameter "region": file:// allows max-size; s3:// and minio:// has region`,
 		"s3:///prefix":                           "needs a bucket's name",
 		"s3://host:9000/bucket":                  "endpoint=",
-		"s3://logs?acl=public&path-style=true":   `unknown parameter "acl": s3:// allows ca-file, endpoint, path-style, region`,
+		"s3://logs?acl=public&path-style=true":   `unknown parameter "acl": s3:// allows ca-file, concurrency, credentials-file, endpoint,`,
 		"s3://logs?path-style=maybe":             `path-style="maybe" must be true or false`,
 		"s3://logs?endpoint=host:9000":           `endpoint="host:9000" must be a URL such as`,
 		"s3://logs?endpoint=https://h/?x=y":      "must be a URL such as",
@@ -75,9 +95,9 @@ func TestParseRefuses(t *testing.T) {
 		"minio://h:9000":                         "needs a server and a bucket",
 		"minio:///bucket":                        "needs a server and a bucket",
 		"minio://h/logs?tls=si":                  `tls="si" must be true or false`,
-		"minio://h/logs?path-style=true":         `unknown parameter "path-style": minio:// allows ca-file, region, tls`,
+		"minio://h/logs?endpoint=https://h":      `unknown parameter "endpoint": minio:// allows ca-file,`,
 	} {
-		u, err := Parse(raw)
+		u, err := Parse(raw, none)
 		if err == nil {
 			t.Errorf("%s accepted: %+v", raw, u)
 			continue
@@ -117,7 +137,7 @@ func TestOpenNeedsNoNetwork(t *testing.T) {
 	}
 	delete(env, "MINIO_ACCESS_KEY")
 	if _, err := Open(t.Context(), "minio://127.0.0.1:1/logs", getenv, log); err == nil || !strings.Contains(err.Error(), "MINIO_ACCESS_KEY") || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("without credentials: %v", err)
+		t.Errorf("with half of the credentials: %v", err)
 	}
 }
 
@@ -125,7 +145,12 @@ func TestOpenNeedsNoNetwork(t *testing.T) {
 func TestErrorsSayNoSecret(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")
-	getenv := func(string) string { return "hunter2hunter2" }
+	getenv := func(name string) string {
+		if strings.HasPrefix(name, "MINIO_") {
+			return "hunter2hunter2"
+		}
+		return ""
+	}
 	for _, raw := range []string{"s3://logs/p?endpoint=http://127.0.0.1:1", "minio://127.0.0.1:1/logs/p?tls=false"} {
 		b, err := Open(t.Context(), raw, getenv, slog.New(slog.DiscardHandler))
 		if err != nil {

@@ -1,18 +1,15 @@
 package miniobucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
-	"strconv"
-	"strings"
-	"sync/atomic"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -29,10 +26,12 @@ type Config struct {
 	TLS bool
 	// Region of the server; empty is us-east-1, MinIO's default.
 	Region string
-	// CAFile has certificates to trust beside the system's.
-	CAFile string
-	// AccessKey and SecretKey are the credentials.
-	AccessKey, SecretKey string
+	// HostStyle puts the bucket's name into the host's instead of the path.
+	HostStyle bool
+	// AccessKey, SecretKey and SessionToken are credentials that count before
+	// those of the SDK's chain; the token is empty for lasting ones.
+	AccessKey, SecretKey, SessionToken string
+	s3http.Options
 }
 
 // Bucket is a bucket in MinIO. It implements bucket.Bucket.
@@ -40,9 +39,11 @@ type Bucket struct {
 	core      *minio.Core
 	transport http.RoundTripper // of core, for what it does not do
 	name      string
-	// plainPut tells that the store is known to refuse If-None-Match.
-	plainPut atomic.Bool
+	putter    *s3http.Putter[minio.CompletePart]
 }
+
+// defaultRegion is MinIO's.
+const defaultRegion = "us-east-1"
 
 // Open prepares a client; it does not touch the network.
 func Open(cfg Config) (*Bucket, error) {
@@ -54,62 +55,37 @@ func Open(cfg Config) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open minio bucket: %w", err)
 	}
-	if cfg.Region == "" {
-		cfg.Region = "us-east-1"
+	cfg.Region = cmp.Or(cfg.Region, defaultRegion)
+	creds, err := cfg.credentials()
+	if err != nil {
+		return nil, fmt.Errorf("open minio bucket: %w", err)
 	}
-	core, err := minio.NewCore(cfg.Endpoint, &minio.Options{
-		Creds:        credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""),
+	options := &minio.Options{
+		Creds:        creds,
 		Secure:       cfg.TLS,
 		Transport:    transport,
 		Region:       cfg.Region,
 		BucketLookup: minio.BucketLookupPath,
 		MaxRetries:   1,
-	})
+	}
+	if cfg.HostStyle {
+		options.BucketLookup = minio.BucketLookupDNS
+	}
+	core, err := minio.NewCore(cfg.Endpoint, options)
 	if err != nil {
 		return nil, fmt.Errorf("open minio bucket: %w", err)
 	}
-	return &Bucket{core: core, transport: transport, name: cfg.Bucket}, nil
+	sums := s3http.SumMD5
+	if cfg.Checksums == s3http.WhenSupported {
+		sums = s3http.SumCRC32C
+	}
+	r := &requests{core: core, name: cfg.Bucket, opts: cfg.Options}
+	return &Bucket{core: core, transport: transport, name: cfg.Bucket, putter: s3http.NewPutter(r, cfg.Options, sums)}, nil
 }
 
-// Put sends the object in one request, or in parts above s3http.MultipartBytes.
+// Put sends the object in one request, or in parts.
 func (b *Bucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, opts bucket.PutOptions) error {
-	src := bucket.NewSource(r, sizeBytes)
-	if sizeBytes > s3http.MultipartBytes && opts.IfAbsent {
-		if _, err := b.core.StatObject(ctx, b.name, key, minio.StatObjectOptions{}); err == nil {
-			return nil
-		}
-		opts.IfAbsent = false
-	}
-	conditional := opts.IfAbsent && !b.plainPut.Load()
-	err := b.put(ctx, key, src, sizeBytes, opts, conditional)
-	if conditional && err != nil {
-		code, status := answer(err)
-		switch {
-		case status == http.StatusPreconditionFailed:
-			return nil // it is there already
-		case s3http.RejectsCondition(code, status):
-			if err = b.put(ctx, key, src, sizeBytes, opts, false); err == nil {
-				b.plainPut.Store(true) // it was the condition
-			}
-		}
-	}
-	return src.Wrap(ctx, key, spell(err), classify)
-}
-
-func (b *Bucket) put(ctx context.Context, key string, src *bucket.Source, sizeBytes int64, opts bucket.PutOptions, conditional bool) error {
-	in := minio.PutObjectOptions{
-		ContentType:          opts.ContentType,
-		DisableContentSha256: true,
-		SendContentMd5:       true,
-		DisableMultipart:     sizeBytes <= s3http.MultipartBytes,
-		PartSize:             uint64(s3http.PartSize(sizeBytes)),
-	}
-	if conditional {
-		in.SetMatchETagExcept("*")
-	}
-	// The client's own, not Core's, which would send one request of any size.
-	_, err := b.core.Client.PutObject(ctx, b.name, key, src.Reader(), sizeBytes, in)
-	return err
+	return b.putter.Put(ctx, key, r, sizeBytes, opts)
 }
 
 // Get opens the object. A range that has nothing in it is an error in S3: then
@@ -203,71 +179,4 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 		return nil
 	}
 	return wrap(ctx, bucket.OpDelete, key, err)
-}
-
-func wrap(ctx context.Context, op bucket.Op, key string, err error) error {
-	return bucket.WrapError(ctx, op, key, spell(err), classify)
-}
-
-// answered is a server's answer that says what minio-go leaves out: its error
-// is the message alone, which may be a proxy's HTML.
-type answered struct{ minio.ErrorResponse }
-
-// messageMax bounds what a proxy's page takes of a log line.
-const messageMax = 200
-
-func (e answered) Error() string {
-	msg := e.ErrorResponse.Error()
-	if strings.HasPrefix(strings.TrimSpace(msg), "<") { // no S3 message
-		msg = "not an answer of S3"
-	}
-	if len(msg) > messageMax {
-		msg = strings.ToValidUTF8(msg[:messageMax], "") + "..."
-	}
-	code := e.Code
-	if status := strconv.Itoa(e.StatusCode); e.StatusCode != 0 && !strings.HasPrefix(code, status) {
-		code = status + " " + code
-	}
-	return code + ": " + msg
-}
-
-func (e answered) Unwrap() error { return e.ErrorResponse }
-
-// spell makes a server's answer an answered, unless a sentinel wraps it.
-func spell(err error) error {
-	if response, ok := err.(minio.ErrorResponse); ok { //nolint:errorlint // as minio-go returns it
-		return answered{response}
-	}
-	return err
-}
-
-// answer is the server's error code and HTTP status; both are empty where there
-// was no answer.
-func answer(err error) (code string, status int) {
-	var response minio.ErrorResponse
-	if errors.As(err, &response) {
-		return response.Code, response.StatusCode
-	}
-	return "", 0
-}
-
-func classify(err error) (permanent bool, hint string) {
-	code, status := answer(err)
-	return s3http.Classify(code, status, err)
-}
-
-// sentinel finds the two errors that are part of the contract.
-func sentinel(err error) error {
-	if err == nil {
-		return nil
-	}
-	code, status := answer(err)
-	switch {
-	case code == s3http.CodeNoSuchKey,
-		status == http.StatusNotFound && code != "NoSuchBucket":
-		return fmt.Errorf("%w: %w", bucket.ErrNotFound, err)
-	case status == http.StatusPreconditionFailed:
-		return fmt.Errorf("%w: %w", bucket.ErrChanged, err)
-	}
-	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -31,21 +32,29 @@ func answer(err error) (code string, status int) {
 
 func classify(err error) (permanent bool, hint string) {
 	if noCredentials(err) {
-		return true, "no AWS credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the host a role"
+		return true, "no AWS credentials found: name a file with credentials-file, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the host a role"
 	}
 	code, status := answer(err)
-	return s3http.Classify(code, status, err)
+	permanent, hint = s3http.Classify(code, status, err)
+	if status != 0 && ofService(err, sts.ServiceID) {
+		hint = s3http.HintRole
+	}
+	return permanent, hint
 }
 
 // noCredentials recognises that the SDK's chain came to its end, which is the
 // instance's metadata, without an answer.
-func noCredentials(err error) bool {
+func noCredentials(err error) bool { return ofService(err, "ec2imds") }
+
+// ofService tells whether err came of an operation of another service, within
+// that of S3.
+func ofService(err error, service string) bool {
 	for {
 		var op *smithy.OperationError
 		if !errors.As(err, &op) {
 			return false
 		}
-		if op.Service() == "ec2imds" {
+		if op.Service() == service {
 			return true
 		}
 		err = op.Err

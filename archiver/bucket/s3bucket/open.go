@@ -29,9 +29,11 @@ type Config struct {
 	Endpoint string
 	// PathStyle puts the bucket's name into the path instead of the host's name.
 	PathStyle bool
-	// CAFile has certificates to trust beside the system's.
-	CAFile string
+	s3http.Options
 }
+
+// defaultRegion is what most stores take for any.
+const defaultRegion = "us-east-1"
 
 // googleHost is where Google speaks S3.
 const googleHost = "storage.googleapis.com"
@@ -55,16 +57,38 @@ func Open(ctx context.Context, cfg Config) (*Bucket, error) {
 	if cfg.Region != "" {
 		options = append(options, config.WithRegion(cfg.Region))
 	}
-	shared, err := config.LoadDefaultConfig(ctx, options...)
+	shared, err := cfg.load(ctx, options)
 	if err != nil {
-		return nil, fmt.Errorf("open s3 bucket: read AWS configuration: %w", err)
+		return nil, fmt.Errorf("open s3 bucket: %w", err)
 	}
 	b := &Bucket{name: cfg.Bucket}
 	b.client = s3.NewFromConfig(shared, func(o *s3.Options) { cfg.adapt(o, &shared) })
 	if b.client.Options().Region == "" {
 		return nil, errors.New("open s3 bucket: no region: add region= to the bucket's URL, or set AWS_REGION")
 	}
+	b.putter = s3http.NewPutter(&requests{b.client, b.name, cfg.Options}, cfg.Options, cfg.sums(&shared, b.client.Options().BaseEndpoint != nil))
 	return b, nil
+}
+
+// load goes through the SDK's own chain of files and sources of credentials.
+func (cfg *Config) load(ctx context.Context, options []func(*config.LoadOptions) error) (aws.Config, error) {
+	file := cfg.CredentialsFile
+	if file != "" {
+		options = append(options, fromFile(file)...)
+	}
+	shared, err := config.LoadDefaultConfig(ctx, options...)
+	switch {
+	case err != nil && file != "":
+		return shared, unreadable(file, err)
+	case err != nil:
+		return shared, fmt.Errorf("read AWS configuration: %w", err)
+	case file != "":
+		shared.Credentials = aws.NewCredentialsCache(reread{file, options})
+	}
+	if cfg.Role.ARN != "" {
+		shared.Credentials = cfg.assume(&shared)
+	}
+	return shared, nil
 }
 
 // adapt applies what the stores differ in.
@@ -72,6 +96,9 @@ func (cfg *Config) adapt(o *s3.Options, shared *aws.Config) {
 	o.UsePathStyle = cfg.PathStyle
 	o.ContinueHeaderThresholdBytes = -1
 	o.DisableLogOutputChecksumValidationSkipped = true
+	// Checksums that are wanted are put into headers by s3http: over TLS the SDK
+	// would send them as trailers.
+	o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 	if cfg.Endpoint != "" {
 		o.BaseEndpoint = &cfg.Endpoint
 	}
@@ -79,14 +106,34 @@ func (cfg *Config) adapt(o *s3.Options, shared *aws.Config) {
 		return
 	}
 	if o.Region == "" {
-		o.Region = "us-east-1" // which most stores take for any
+		o.Region = defaultRegion
 	}
-	request, response := userChecksums(shared)
-	o.RequestChecksumCalculation = cmp.Or(request, aws.RequestChecksumCalculationWhenRequired)
+	_, response := userChecksums(shared)
 	o.ResponseChecksumValidation = cmp.Or(response, aws.ResponseChecksumValidationWhenRequired)
 	if u, err := url.Parse(*o.BaseEndpoint); err == nil && (u.Hostname() == googleHost || strings.HasSuffix(u.Hostname(), "."+googleHost)) {
 		o.APIOptions = append(o.APIOptions, dropAcceptEncoding)
 	}
+}
+
+// sums is which checksums are sent: what the bucket's URL says, what the SDK's
+// environment or profile says, or what the store is known to take.
+func (cfg *Config) sums(shared *aws.Config, otherStore bool) s3http.SumKind {
+	mode := cfg.Checksums
+	request, _ := userChecksums(shared)
+	switch {
+	case mode != "":
+	case request == aws.RequestChecksumCalculationWhenSupported:
+		mode = s3http.WhenSupported
+	case request == aws.RequestChecksumCalculationWhenRequired:
+		mode = s3http.WhenRequired
+	}
+	switch {
+	case mode == s3http.WhenSupported, mode == "" && !otherStore:
+		return s3http.SumCRC32C
+	case cfg.Retention.Mode != "":
+		return s3http.SumMD5 // which S3 requires, and every store knows
+	}
+	return s3http.SumNone
 }
 
 // userChecksums is what the user's environment or profile says about checksums.

@@ -7,10 +7,10 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/s3http"
@@ -20,45 +20,12 @@ import (
 type Bucket struct {
 	client *s3.Client
 	name   string
-	// plainPut tells that the store is known to refuse If-None-Match.
-	plainPut atomic.Bool
+	putter *s3http.Putter[types.CompletedPart]
 }
 
-// Put sends the object in one request, or in parts above s3http.MultipartBytes.
+// Put sends the object in one request, or in parts.
 func (b *Bucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, opts bucket.PutOptions) error {
-	src := bucket.NewSource(r, sizeBytes)
-	if sizeBytes > s3http.MultipartBytes {
-		return src.Wrap(ctx, key, b.putParts(ctx, key, src, sizeBytes, opts), classify)
-	}
-	conditional := opts.IfAbsent && !b.plainPut.Load()
-	err := b.putOnce(ctx, key, src, sizeBytes, opts, conditional)
-	if conditional && err != nil {
-		code, status := answer(err)
-		switch {
-		case status == http.StatusPreconditionFailed:
-			return nil // it is there already
-		case s3http.RejectsCondition(code, status):
-			if err = b.putOnce(ctx, key, src, sizeBytes, opts, false); err == nil {
-				b.plainPut.Store(true) // it was the condition
-			}
-		}
-	}
-	return src.Wrap(ctx, key, err, classify)
-}
-
-func (b *Bucket) putOnce(ctx context.Context, key string, src *bucket.Source, sizeBytes int64, opts bucket.PutOptions, conditional bool) error {
-	in := &s3.PutObjectInput{
-		Bucket:        &b.name,
-		Key:           &key,
-		Body:          src.Reader(),
-		ContentLength: &sizeBytes,
-		ContentType:   optional(opts.ContentType),
-	}
-	if conditional {
-		in.IfNoneMatch = aws.String("*")
-	}
-	_, err := b.client.PutObject(ctx, in)
-	return err
+	return b.putter.Put(ctx, key, r, sizeBytes, opts)
 }
 
 // Get opens the object. A range that has nothing in it is an error in S3: then

@@ -10,21 +10,6 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 )
 
-// MultipartBytes is the size above which an object is sent in parts: one PUT
-// is cheaper, atomic with its condition, and fast enough below.
-const MultipartBytes = 64 << 20
-
-// PartBytes is the size of parts.
-const PartBytes = 16 << 20
-
-// maxParts is S3's.
-const maxParts = 10_000
-
-// PartSize returns the size of the parts of an object, at least PartBytes.
-func PartSize(sizeBytes int64) int64 {
-	return max(PartBytes, (sizeBytes+maxParts-1)/maxParts)
-}
-
 // RangeHeader is the Range header of a Get, or "" for the whole object. A
 // suffix comes without its length: HTTP has no such range.
 func RangeHeader(o bucket.GetOptions) string {

@@ -8,8 +8,12 @@ import (
 
 // Codes of S3's answers that callers ask for.
 const (
-	CodeNoSuchKey = "NoSuchKey"
+	CodeNoSuchKey          = "NoSuchKey"
+	CodePreconditionFailed = "PreconditionFailed"
 )
+
+// HintRole is for a role that could not be assumed.
+const HintRole = "the role cannot be assumed: check role-arn, its trust policy and role-external-id, and that the credentials allow sts:AssumeRole"
 
 const (
 	hintAccess = "the credentials lack a permission: writing needs s3:PutObject on the prefix, reading back s3:GetObject and s3:ListBucket"

@@ -1,0 +1,50 @@
+package s3http
+
+import (
+	"crypto/md5" //nolint:gosec // what Content-MD5 is
+	"encoding/base64"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+)
+
+// SumKind is a checksum of content.
+type SumKind int
+
+// The kinds. MD5 is known to every store, and CRC32C to newer ones.
+const (
+	SumNone SumKind = iota
+	SumMD5
+	SumCRC32C
+)
+
+// Sum is a checksum as headers carry it, in base64. At most one is set.
+type Sum struct {
+	MD5    string // Content-MD5
+	CRC32C string // x-amz-checksum-crc32c
+}
+
+// sum reads content from its start, and leaves it there.
+func (k SumKind) sum(content *io.SectionReader) (Sum, error) {
+	var h hash.Hash
+	switch k {
+	case SumNone:
+		return Sum{}, nil
+	case SumMD5:
+		h = md5.New() //nolint:gosec // as above
+	default:
+		h = crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	}
+	if _, err := io.Copy(h, content); err != nil {
+		return Sum{}, fmt.Errorf("sum content: %w", err)
+	}
+	if _, err := content.Seek(0, io.SeekStart); err != nil {
+		return Sum{}, fmt.Errorf("sum content: %w", err)
+	}
+	s := base64.StdEncoding.EncodeToString(h.Sum(nil))
+	if k == SumMD5 {
+		return Sum{MD5: s}, nil
+	}
+	return Sum{CRC32C: s}, nil
+}
