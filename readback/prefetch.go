@@ -49,7 +49,7 @@ func (rd *reading) prefetch(ctx context.Context, groups []group, from int64) (co
 
 // fill starts what there is room for.
 func (p *prefetcher) fill(ctx context.Context) {
-	for len(p.queue) > 0 && p.open < aheadObjects && p.held+p.queue[0].cost() <= aheadBytes {
+	for !p.rd.q.Lazy && len(p.queue) > 0 && p.open < aheadObjects && p.held+p.queue[0].cost() <= aheadBytes {
 		p.start(ctx)
 	}
 }

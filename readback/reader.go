@@ -56,6 +56,10 @@ type Query struct {
 	Since, Until time.Time
 	// Follow goes on with what the container writes, until it stops.
 	Follow bool
+	// Lazy is for who merges many containers: nothing is fetched ahead, and
+	// before the objects of a segment are opened, an entry with Seq 0 tells in its
+	// TimeNano that none of theirs is earlier.
+	Lazy bool
 }
 
 // Entries reads in order. An entry's bytes are valid until the next one.

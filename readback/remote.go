@@ -122,6 +122,12 @@ func (rd *reading) remote(ctx context.Context, groups []group, from int64) error
 	ctx, p := rd.prefetch(ctx, groups, from)
 	defer p.close()
 	for i, g := range groups {
+		if rd.q.Lazy {
+			earliest, _ := g.times()
+			if !rd.yield(codec.Entry{TimeNano: earliest}, nil) {
+				return errStop
+			}
+		}
 		if err := rd.group(ctx, p, g); err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func (f *follower) start(ctx context.Context, targets []*target) error {
 }
 
 func (f *follower) add(t *target) {
-	s := newFollowed(t, !f.r.query.Since.IsZero())
+	s := newFollowed(t, &f.r.query)
 	f.states = append(f.states, s)
 	f.of[t] = s
 }
@@ -134,7 +134,7 @@ func (f *follower) poll(ctx context.Context) (news bool, err error) {
 			from = min(from, c.MinNano)
 			s.learn(c)
 		}
-		streams = append(streams, &stream{target: s.target, from: from, entries: f.r.reader.Objects(ctx, s.ContainerID, ready)})
+		streams = append(streams, &stream{target: s.target, from: from, entries: f.r.reader.Objects(ctx, s.ContainerID, true, ready)})
 	}
 	return news, f.r.merge(ctx, streams, f.emit, f.r.complain)
 }

@@ -19,7 +19,8 @@ type followed struct {
 	*target
 	known    map[string]time.Time // the keys that are done with, and their hours
 	printed  seqSet
-	firstSeq int64 // of what was printed; nothing before it is wanted
+	limited  bool  // to what comes from the first entry on that was printed:
+	firstSeq int64 // its number
 	waits    bool  // nothing is as late as since yet
 	ended    bool  // until has passed
 
@@ -29,8 +30,9 @@ type followed struct {
 	holds   int       // polls that have waited for a missing object
 }
 
-func newFollowed(t *target, waits bool) *followed {
-	return &followed{target: t, known: map[string]time.Time{}, waits: waits}
+func newFollowed(t *target, q *readback.Query) *followed {
+	waits := !q.Since.IsZero()
+	return &followed{target: t, known: map[string]time.Time{}, limited: waits || q.Tail >= 0, waits: waits}
 }
 
 func (s *followed) isNew(c chunk.Chunk) bool {
@@ -47,7 +49,7 @@ func (s *followed) learn(c chunk.Chunk) {
 }
 
 func (s *followed) sent(seq int64) {
-	if s.firstSeq == 0 {
+	if s.limited && s.firstSeq == 0 {
 		s.firstSeq = seq
 	}
 	s.printed.add(seq)

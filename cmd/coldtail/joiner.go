@@ -1,6 +1,9 @@
 package main
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -71,12 +74,19 @@ func (j *joiner) close(key joinKey) error {
 	return j.emit(key.t, line)
 }
 
-// finish emits what is unfinished, of t or, with nil, of all.
+// finish emits what is unfinished, of t or, with nil, of all, the earliest first.
 func (j *joiner) finish(t *target) error {
+	var keys []joinKey
 	for key := range j.open {
-		if t != nil && key.t != t {
-			continue
+		if t == nil || key.t == t {
+			keys = append(keys, key)
 		}
+	}
+	slices.SortFunc(keys, func(a, b joinKey) int {
+		x, y := j.open[a], j.open[b]
+		return cmp.Or(cmp.Compare(x.TimeNano, y.TimeNano), cmp.Compare(a.t.ContainerID, b.t.ContainerID), cmp.Compare(x.Seq, y.Seq))
+	})
+	for _, key := range keys {
 		if err := j.close(key); err != nil {
 			return err
 		}

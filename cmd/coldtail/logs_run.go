@@ -123,6 +123,10 @@ func (r *logsRun) stream(ctx context.Context, t *target, q readback.Query) *stre
 // read.
 func (r *logsRun) merge(ctx context.Context, streams []*stream, emit func(*stream, *codec.Entry) error, fail func(*stream, error) error) error {
 	m := &merger{emit: emit, fail: fail, pause: r.out.flush}
+	if r.sent == nil {
+		// Nothing continues its last line.
+		m.ended = func(s *stream) error { return r.out.finish(s.target) }
+	}
 	return m.run(ctx, streams)
 }
 

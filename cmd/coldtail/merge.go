@@ -39,6 +39,8 @@ type merger struct {
 	emit func(*stream, *codec.Entry) error
 	// fail is told what could not be read; more of the stream may follow.
 	fail func(*stream, error) error
+	// ended is told that a stream has, unless nil.
+	ended func(*stream) error
 	// pause is told that the next entry may take a while.
 	pause func() error
 
@@ -67,6 +69,9 @@ func (o *openStreams) Pop() any {
 // run merges until all streams have ended, or one of the functions returns an
 // error.
 func (m *merger) run(ctx context.Context, streams []*stream) error {
+	if len(streams) == 1 {
+		return m.one(ctx, streams[0])
+	}
 	m.latest = time.Now().Add(farFuture).UnixNano()
 	m.closed = slices.Clone(streams)
 	slices.SortStableFunc(m.closed, func(a, b *stream) int { return -cmp.Compare(a.from, b.from) })
@@ -99,11 +104,39 @@ func (m *merger) run(ctx context.Context, streams []*stream) error {
 		} else {
 			heap.Pop(&m.open)
 			s.stop()
+			if m.ended != nil {
+				if err := m.ended(s); err != nil {
+					return err
+				}
+			}
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
+}
+
+// one passes a single stream on, without the price of a merge.
+func (m *merger) one(ctx context.Context, s *stream) error {
+	for e, err := range s.entries {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			err = m.fail(s, err)
+		case e.Seq > 0:
+			err = m.emit(s, &e)
+		default:
+			err = m.pause()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil || m.ended == nil {
+		return err
+	}
+	return m.ended(s)
 }
 
 // openDue opens the streams that may have an entry before the earliest head:
