@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ type result struct {
 // opens it again.
 func (x *exhibit) open(t *testing.T, trust bool, name string, content []byte) (r, again result) {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "c")
+	dir := filepath.Join(scratch(t), "c")
 	check(t, os.MkdirAll(dir, 0o700))
 	for n, b := range x.files {
 		if n == name {
@@ -263,6 +264,63 @@ func TestDamagedDataCostsItsBatch(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestEveryByteOfASidecar flips each byte of a sidecar and of a gap, one at a
+// time: nothing is lost, at this start or the next.
+func TestEveryByteOfASidecar(t *testing.T) {
+	x := newExhibit(t)
+	for _, name := range []string{segmentName(4, extIndex), segmentName(5, extGap), segmentName(7, extIndex)} {
+		want, _ := x.open(t, true, "", nil)
+		for at := range x.files[name] {
+			if testing.Short() && at%7 != 0 {
+				continue
+			}
+			r, again := x.open(t, true, name, flipped(x.files[name], at))
+			// A last record that is not whole is what a crash leaves: no damage.
+			torn := name == segmentName(7, extIndex) && at >= len(x.files[name])-recordLen
+			if !maps.Equal(r.lines, want.lines) || r.quarantined != 1 && !torn || r.next != want.next {
+				t.Fatalf("%s, byte %d of %d: %d lines of %d, %d repaired, the next number is %d, want %d",
+					name, at, len(x.files[name]), len(r.lines), len(want.lines), r.quarantined, r.next, want.next)
+			}
+			if again.quarantined != 0 || again.lines[r.next] != "new" || len(again.lines) != len(r.lines)+1 {
+				t.Fatalf("%s, byte %d: second start: %d lines of %d, %d repaired", name, at, len(again.lines), len(r.lines)+1, again.quarantined)
+			}
+		}
+	}
+}
+
+// TestSidecarWithoutACopy: sidecars that were written before the header had a
+// second copy are read as they are.
+func TestSidecarWithoutACopy(t *testing.T) {
+	x := newExhibit(t)
+	want, _ := x.open(t, true, "", nil)
+	for name, b := range x.files {
+		if !strings.HasSuffix(name, extIndex) && !strings.HasSuffix(name, extGap) {
+			continue
+		}
+		n, h, err := parseHeader(b)
+		check(t, err)
+		end, copied, err := findCopy(b)
+		check(t, err)
+		if !reflect.DeepEqual(h, copied) {
+			t.Fatalf("%s: the copy has %+v, the header %+v", name, copied, h)
+		}
+		r, again := x.open(t, true, name, append(bytes.Clone(b[:n]), b[end:]...))
+		if !maps.Equal(r.lines, want.lines) || r.quarantined+again.quarantined != 0 {
+			t.Errorf("%s: %d lines of %d, %d repaired", name, len(r.lines), len(want.lines), r.quarantined)
+		}
+	}
+}
+
+// scratch is a folder for many small files that need no disk under them.
+func scratch(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "coldtail-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func flipped(b []byte, i int) []byte {

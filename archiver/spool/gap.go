@@ -43,7 +43,7 @@ func (l *Log) Drop(segmentSeq int64, g Gap) error {
 	h := s.header
 	h.Gap = &g
 	// One rename decides: where the gap's file is, the segment's no longer count.
-	if err := l.writeGap(s, &h); err != nil {
+	if err := writeHeader(s.path(extGap), &h); err != nil {
 		return err
 	}
 	l.step("gap", s.path(extGap))
@@ -91,7 +91,7 @@ func (l *Log) AppendGap(g Gap) error {
 	h.Gap = &g
 	l.mu.Unlock()
 	s := &segment{dir: l.cfg.Dir, header: h, state: Sealed, rolled: true, synced: true, named: true, lastSeq: h.FirstSeq + g.Entries - 1}
-	if err := l.writeGap(s, &h); err != nil {
+	if err := writeHeader(s.path(extGap), &h); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -102,15 +102,13 @@ func (l *Log) AppendGap(g Gap) error {
 	return nil
 }
 
-func (l *Log) writeGap(s *segment, h *Header) error {
+// writeHeader makes a file that has nothing but a header.
+func writeHeader(path string, h *Header) error {
 	b, err := appendHeader(nil, h)
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteFile(s.path(extGap), b, 0o600); err != nil {
-		return full(err)
-	}
-	return nil
+	return full(durable.WriteFile(path, b, 0o600))
 }
 
 // loadGap reads a gap's header.
@@ -126,6 +124,11 @@ func loadGap(dir string, seq int64, state State) (*segment, error) {
 	}
 	s.header = sc.header
 	s.lastSeq = s.header.FirstSeq + s.header.Gap.Entries - 1
+	if s.mended = sc.restored || sc.damaged || sc.rest; s.mended {
+		if err := writeHeader(s.name(state), &s.header); err != nil {
+			return s, err
+		}
+	}
 	// What a crash left of the segment that it replaced.
 	for _, name := range []string{s.path(extSealed), s.path(extIndex)} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {

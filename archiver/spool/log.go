@@ -110,6 +110,14 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 		if err == nil && s.header.ContainerID != l.cfg.ContainerID {
 			err = &codec.CorruptError{What: "segment " + de.Name(), Err: errors.New("it is another container's")}
 		}
+		if err != nil && state == Active && !l.cfg.Trust {
+			// A power loss may leave half of a segment that was being made.
+			if dropped, derr := l.dropUncommitted(s); derr != nil {
+				return derr
+			} else if dropped {
+				continue
+			}
+		}
 		if err != nil {
 			d.segments = append(d.segments, lostSegment{seq, state})
 			aside := []string{de.Name(), segmentName(seq, extIndex)}
@@ -129,6 +137,25 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 		l.segments = append(l.segments, s)
 	}
 	return nil
+}
+
+// dropUncommitted removes an active segment to which no record was ever written:
+// none of its entries was committed, and their numbers are free.
+func (l *Log) dropUncommitted(s *segment) (dropped bool, err error) {
+	if has, err := hasRecords(s.path(extIndex)); err != nil || has {
+		return false, err
+	}
+	if fi, err := os.Stat(s.path(extActive)); err == nil {
+		l.lost += fi.Size()
+	}
+	err = errors.Join(s.closeFiles(), os.Remove(s.path(extActive)))
+	if rerr := os.Remove(s.path(extIndex)); !errors.Is(rerr, os.ErrNotExist) {
+		err = errors.Join(err, rerr)
+	}
+	if err != nil {
+		return false, fmt.Errorf("remove an uncommitted segment: %w", err)
+	}
+	return true, durable.SyncDir(l.cfg.Dir)
 }
 
 func load(cfg Config, seq int64, state State, gap bool) (s *segment, lost int64, err error) {

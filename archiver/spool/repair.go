@@ -230,8 +230,11 @@ func (s *segment) repair(sc *sidecar, sizeBytes int64, all bool) (lost int64, er
 	for _, r := range sc.records {
 		b = r.append(b)
 	}
+	sc.sources = nil
 	if sc.source != 0 {
-		b = Record{kind: kindSource, CRC: sc.source, Offset: sc.dataEnd()}.append(b)
+		last := Record{kind: kindSource, CRC: sc.source, Offset: sc.dataEnd()}
+		sc.sources = []placed{{int64(len(b)), last}}
+		b = last.append(b)
 	}
 	dir := filepath.Join(s.dir, quarantineDir)
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
@@ -244,6 +247,6 @@ func (s *segment) repair(sc *sidecar, sizeBytes int64, all bool) (lost int64, er
 	if err := durable.WriteFile(path, b, 0o600); err != nil {
 		return 0, fmt.Errorf("repair segment: %w", full(err))
 	}
-	sc.end, sc.damaged, sc.rest = int64(len(b)), false, false
+	sc.end, sc.damaged, sc.restored, sc.rest = int64(len(b)), false, false, false
 	return lost, nil
 }

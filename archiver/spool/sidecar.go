@@ -52,7 +52,12 @@ const (
 	kindSource = 3
 	// kindHole is never written: a stretch whose records are damaged.
 	kindHole = 4
+	// kindHeader holds a piece of the header's second copy.
+	kindHeader = 5
 )
+
+// pieceBytes is how much of the header's copy a record has.
+const pieceBytes = recordLen - 12
 
 // Record describes a stretch of the data file (docs/format.md).
 type Record struct {
@@ -103,10 +108,14 @@ func parseRecord(b []byte) (Record, bool) {
 		return r, r.Offset >= 0 && r.Length > 0 && r.Entries > 0
 	case kindSkip, kindSource:
 		return r, r.Offset >= 0
+	case kindHeader:
+		return r, true
 	}
 	return r, false
 }
 
+// appendHeader appends the header, and once more in records: whatever byte is
+// damaged, one of the two is whole.
 func appendHeader(dst []byte, h *Header) ([]byte, error) {
 	js, err := json.Marshal(h)
 	if err != nil {
@@ -117,7 +126,67 @@ func appendHeader(dst []byte, h *Header) ([]byte, error) {
 	dst = binary.LittleEndian.AppendUint32(dst, sidecarVersion)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(js)))
 	dst = append(dst, js...)
-	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli)), nil
+	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	return appendCopy(dst, slices.Clone(dst[start:])), nil
+}
+
+// appendCopy appends the records that hold a header: kind, where in the header
+// the piece belongs, the piece, checksum.
+func appendCopy(dst, header []byte) []byte {
+	for at := 0; at < len(header); at += pieceBytes {
+		start := len(dst)
+		dst = binary.LittleEndian.AppendUint32(dst, kindHeader)
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(at))
+		var piece [pieceBytes]byte
+		copy(piece[:], header[at:])
+		dst = append(dst, piece[:]...)
+		dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	}
+	return dst
+}
+
+// findCopy looks for the header's second copy, wherever it starts. It returns
+// where it ends.
+func findCopy(b []byte) (end int, h Header, err error) {
+	for start := 0; start+recordLen <= len(b); start++ {
+		if binary.LittleEndian.Uint64(b[start:]) != kindHeader { // and at 0
+			continue
+		}
+		var block []byte
+		at := start
+		for ; at+recordLen <= len(b); at += recordLen {
+			r, ok := parseRecord(b[at:])
+			if !ok || r.kind != kindHeader || int(r.CRC) != len(block) {
+				break
+			}
+			block = append(block, b[at+8:at+8+pieceBytes]...)
+		}
+		if _, h, err := parseHeader(block); err == nil {
+			return at, h, nil
+		}
+	}
+	return 0, h, errHeader
+}
+
+// hasRecords tells whether any batch was ever written to a sidecar whose header
+// cannot be read.
+func hasRecords(path string) (bool, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read sidecar: %w", err)
+	}
+	for at := range max(0, len(b)-recordLen+1) {
+		if k := binary.LittleEndian.Uint32(b[at:]); k != kindBatch && k != kindSkip {
+			continue
+		}
+		if _, ok := parseRecord(b[at:]); ok {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // sidecar is a sidecar as read from the disk.
@@ -127,11 +196,21 @@ type sidecar struct {
 	// or overlap from offset 0. Where damaged, there are holes among them.
 	records []Record
 	damaged bool
-	source  uint32 // of the last source record; 0 where there is none
+	// restored tells that the header was damaged, and is its second copy.
+	restored bool
+	source   uint32 // of the last source record; 0 where there is none
+	// sources are the source records, and where they are.
+	sources []placed
 	// end is where the next record goes. What lies behind it was not whole.
 	end int64
 	// rest tells that there is something behind end, as a power loss leaves it.
 	rest bool
+}
+
+// placed is a record and its offset in the sidecar.
+type placed struct {
+	at int64
+	Record
 }
 
 // dataEnd is where the data that the records describe ends.
@@ -177,17 +256,23 @@ func readSidecar(f *os.File) (*sidecar, error) {
 		return nil, fmt.Errorf("read sidecar: %w", err)
 	}
 	n, h, err := parseHeader(b)
+	restored := false
 	if err != nil {
-		return nil, &codec.CorruptError{What: "sidecar " + f.Name(), Offset: 0, Err: err}
+		var cerr error
+		if n, h, cerr = findCopy(b); cerr != nil {
+			return nil, &codec.CorruptError{What: "sidecar " + f.Name(), Offset: 0, Err: err}
+		}
+		restored = true
 	}
-	sc := &sidecar{header: h, end: int64(n)}
+	sc := &sidecar{header: h, end: int64(n), restored: restored}
 	seq := h.FirstSeq
 	hole := false // records were passed over since the last batch or skip
 	bad := len(b) // where the first of them is
 	for at := n; at+recordLen <= len(b); at += recordLen {
 		r, ok := parseRecord(b[at:])
-		if ok && r.kind != kindSource {
+		if ok && (r.kind == kindBatch || r.kind == kindSkip) {
 			ok = sc.add(r, &seq, hole)
+			hole = hole && !ok
 		}
 		if !ok {
 			hole, bad = true, min(bad, at)
@@ -195,8 +280,7 @@ func readSidecar(f *os.File) (*sidecar, error) {
 		}
 		if r.kind == kindSource {
 			sc.source = r.CRC
-		} else {
-			hole = false
+			sc.sources = append(sc.sources, placed{int64(at), r})
 		}
 		sc.end = int64(at) + recordLen
 	}
