@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/coldtail/coldtail/codec"
@@ -76,6 +77,11 @@ func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
 	defer stop()
 
 	fw := &frameWriter{w: w, flush: rc.Flush, cfg: req.Config}
+	quiet := func() {}
+	if req.Config.Follow {
+		quiet = fw.beat(ctx, cancel)
+	}
+	defer quiet()
 	defer func() {
 		if v := recover(); v != nil {
 			fw.complain(errors.New("internal error: see the log of the plugin"))
@@ -88,6 +94,7 @@ func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		err = fw.copy(entries)
 	}
+	quiet()
 	if ctx.Err() != nil || fw.failed {
 		return nil
 	}
@@ -103,13 +110,16 @@ func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
 
 // frameWriter writes entries as frames, many at once.
 type frameWriter struct {
-	w      http.ResponseWriter
-	flush  func() error
-	cfg    readConfig
-	buf    []byte
-	failed bool // the client is gone
+	w     http.ResponseWriter
+	flush func() error
+	cfg   readConfig
+	buf   []byte
 	// missing is what the bucket did not give.
 	missing error
+
+	mu     sync.Mutex // guards w and what follows: beat writes too
+	failed bool       // the client is gone
+	sent   bool       // something was, since the last beat
 }
 
 // copy writes entries until they end. Its error is theirs, or the client's where
@@ -149,17 +159,68 @@ func (f *frameWriter) add(e *codec.Entry) {
 	f.buf = codec.AppendReadFrame(f.buf, e)
 }
 
+// send writes what was collected.
 func (f *frameWriter) send() error {
 	if len(f.buf) == 0 {
 		return nil
 	}
-	_, err := f.w.Write(f.buf)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sent = true
+	err := f.write(f.buf)
 	f.buf = f.buf[:0]
+	return err
+}
+
+// write is called with mu held.
+func (f *frameWriter) write(b []byte) error {
+	_, err := f.w.Write(b)
 	if err == nil {
 		err = f.flush()
 	}
 	f.failed = f.failed || err != nil
 	return err
+}
+
+// beatTime is how long a follower may hear nothing.
+const beatTime = 2 * time.Second
+
+// beat lets a follower of a silent container end when its client goes away. The
+// daemon's adapter looks for that only behind an entry, and so would stay until
+// the container writes. So it gets one, that nobody prints, where there is none
+// for beatTime. gone is called when it cannot be sent; stop ends and joins this.
+func (f *frameWriter) beat(ctx context.Context, gone func()) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		t := time.NewTicker(beatTime)
+		defer t.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.C:
+			}
+			f.mu.Lock()
+			var err error
+			if !f.sent {
+				err = f.write(f.unseen())
+			}
+			f.sent = false
+			f.mu.Unlock()
+			if err != nil {
+				gone()
+				return
+			}
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
+// unseen is the frame of an entry that the daemon passes on and nobody prints.
+func (f *frameWriter) unseen() []byte {
+	return codec.AppendReadFrame(nil, &codec.Entry{TimeNano: f.now().UnixNano(), Source: fillSource})
 }
 
 // complain adds a line on stderr: the status has been sent, so nothing else can
@@ -196,7 +257,7 @@ const (
 // overtake the entries in its queue, so the queue is filled first with entries
 // that are not shown. It has no one to tell of an error: the client is gone then.
 func (f *frameWriter) breakOff(ctx context.Context) {
-	fill := codec.AppendReadFrame(nil, &codec.Entry{TimeNano: f.now().UnixNano(), Source: fillSource})
+	fill := f.unseen()
 	for range daemonQueue + 1 {
 		f.buf = append(f.buf, fill...)
 	}
