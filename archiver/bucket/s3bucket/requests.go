@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/url"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -107,11 +106,11 @@ func (r *requests) storageClass(u *s3http.Upload) types.StorageClass {
 
 // tagging is the tags as S3 takes them in a header, like a URL's query.
 func (r *requests) tagging() string {
-	var pairs []string
+	values := url.Values{}
 	for _, t := range r.opts.Tags {
-		pairs = append(pairs, url.QueryEscape(t.Key)+"="+url.QueryEscape(t.Value))
+		values.Set(t.Key, t.Value)
 	}
-	return strings.ReplaceAll(strings.Join(pairs, "&"), "+", "%20")
+	return values.Encode()
 }
 
 func algorithm(crc32c bool) types.ChecksumAlgorithm {
