@@ -8,12 +8,31 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
 )
 
 // fifoDir is where the daemon makes a plugin's FIFOs. They outlive an upgrade,
 // with the containers that write to them, because the mount is there; the state
 // is in the mount too, by a link in the root file system.
 const fifoDir = "/run/docker/logging"
+
+type mount struct {
+	Name, Description, Source, Destination, Type string
+	Options, Settable                            []string
+}
+
+// secrets is where files come from that are not to be shown by docker plugin
+// inspect. A directory, and not a file, since files are renewed by renaming
+// others. Its source has to be on every host, and should hold nothing: /sys/dev
+// has the numbers of devices, which the plugin sees in its own /sys too. An empty
+// one would be containerd's folder with the plugin's environment in it (Docker
+// 20.10).
+var secrets = mount{
+	Name: "secrets", Description: "directory of COLDTAIL_CREDENTIALS_FILE and COLDTAIL_CA_FILE, below /etc/coldtail in the plugin",
+	Source: "/sys/dev", Destination: "/etc/coldtail", Type: "bind",
+	Options: []string{"rbind", "ro"}, Settable: []string{"source"},
+}
 
 // TestConfigListsEverySetting keeps config.json in step with what is heeded. A
 // variable that is not listed there cannot be set on a managed plugin.
@@ -30,6 +49,7 @@ func TestConfigListsEverySetting(t *testing.T) {
 			Socket string
 		}
 		Network struct{ Type string }
+		Mounts  []mount
 		Env     []struct {
 			Name, Description, Value string
 			Settable                 []string
@@ -44,6 +64,9 @@ func TestConfigListsEverySetting(t *testing.T) {
 		cfg.Network.Type != "host" || cfg.PropagatedMount != fifoDir || !slices.Equal(cfg.Entrypoint, []string{"/coldtail", "plugin"}) {
 		t.Errorf("config: %+v", cfg)
 	}
+	if d := cmp.Diff([]mount{secrets}, cfg.Mounts); d != "" {
+		t.Error(d)
+	}
 	var got []Setting
 	for _, e := range cfg.Env {
 		got = append(got, Setting{e.Name, e.Description})
@@ -53,7 +76,11 @@ func TestConfigListsEverySetting(t *testing.T) {
 			t.Errorf("%s: value %q, settable %v", e.Name, e.Value, e.Settable)
 		}
 	}
-	if d := cmp.Diff(append(Settings(), SDKSettings()...), got); d != "" {
+	want := Settings()
+	for _, o := range bucketurl.Options() {
+		want = append(want, Setting{o.Env(), "option " + o.Name + " of the bucket: " + o.Description + "; " + o.Values})
+	}
+	if d := cmp.Diff(append(want, SDKSettings()...), got); d != "" {
 		t.Error(d)
 	}
 }

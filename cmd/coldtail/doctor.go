@@ -144,6 +144,7 @@ func (d *doctor) checkLogOpts() {
 type doctorReport struct {
 	app     *app
 	json    bool
+	hidden  []string // secrets, each followed by what is shown instead
 	secrets *strings.Replacer
 	results []probe.Result
 	err     error // of the output
@@ -171,9 +172,9 @@ func (r *doctorReport) clean(s string) string {
 	return s
 }
 
-// hide keeps the secrets of an environment out of the output.
+// hide keeps the secrets of an environment out of the output, beside those that
+// are kept out already.
 func (r *doctorReport) hide(environ []string) {
-	var pairs []string
 	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
 		if strings.HasSuffix(strings.ToUpper(name), "_PROXY") {
@@ -186,11 +187,11 @@ func (r *doctorReport) hide(environ []string) {
 			continue
 		}
 		if len(value) >= minSecret {
-			pairs = append(pairs, value, "***", url.QueryEscape(value), "***")
+			r.hidden = append(r.hidden, value, "***", url.QueryEscape(value), "***")
 		}
 	}
-	if len(pairs) > 0 {
-		r.secrets = strings.NewReplacer(pairs...)
+	if len(r.hidden) > 0 {
+		r.secrets = strings.NewReplacer(r.hidden...)
 	}
 }
 

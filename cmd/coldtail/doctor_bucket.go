@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/docker/go-units"
 
@@ -63,7 +66,11 @@ func (d *doctor) openBucket(ctx context.Context) (o opened) {
 	}
 	b, err := bucketurl.Open(ctx, open, d.app.getenv, slog.New(slog.DiscardHandler))
 	if err != nil {
-		o.res = failing("correct the plugin's settings", "%v", err)
+		remedy := "correct the plugin's settings"
+		if d.managed != nil && errors.Is(err, fs.ErrNotExist) {
+			remedy = "put the file into a directory of the host, and name that by docker plugin set " + d.managed.Name + " secrets.source=DIRECTORY"
+		}
+		o.res = failing(remedy, "%v", err)
 		return o
 	}
 	o.bucket = b
@@ -89,13 +96,47 @@ func (d *doctor) folder(u *bucketurl.URL, rawURL string, standIn bool) probe.Res
 // onHost is a bucket's URL with the paths in it as they are on the host.
 func (d *doctor) onHost(rawURL string) string {
 	u, err := url.Parse(rawURL)
-	if err != nil || !u.Query().Has("ca-file") {
+	if err != nil {
 		return rawURL
 	}
 	q := u.Query()
-	q.Set("ca-file", d.hostPath(q.Get("ca-file")))
-	u.RawQuery = q.Encode()
+	for _, name := range []string{"ca-file", "credentials-file"} {
+		if q.Has(name) {
+			q.Set(name, d.hostPath(q.Get(name)))
+			u.RawQuery = q.Encode()
+		}
+	}
 	return u.String()
+}
+
+// inCredentialsFile returns what is in the bucket's credentials file, as an
+// environment.
+func (d *doctor) inCredentialsFile() (environ []string) {
+	rawURL, _ := d.c.bucketURL()
+	u, err := bucketurl.Parse(d.onHost(rawURL), d.app.getenv)
+	if err != nil {
+		return nil
+	}
+	var file string
+	switch {
+	case u.S3 != nil:
+		file = u.S3.CredentialsFile
+	case u.MinIO != nil:
+		file = u.MinIO.CredentialsFile
+	}
+	if file == "" {
+		return nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil // the check of the bucket says so
+	}
+	for line := range strings.Lines(string(content)) {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			environ = append(environ, strings.ToUpper(strings.TrimSpace(name))+"="+strings.TrimSpace(value))
+		}
+	}
+	return environ
 }
 
 // hostPath is where a path of the configuration is on this host.

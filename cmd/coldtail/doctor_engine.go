@@ -76,8 +76,11 @@ type managedPlugin struct {
 	ID       string `json:"Id"`
 	Name     string
 	Enabled  bool
-	Settings struct{ Env []string }
-	Config   struct {
+	Settings struct {
+		Env    []string
+		Mounts []struct{ Source, Destination string }
+	}
+	Config struct {
 		PropagatedMount string
 		Interface       struct{ Socket string }
 	}
@@ -129,6 +132,11 @@ func (p *managedPlugin) hostPath(inside string) string {
 	if p.mounted(inside) {
 		return filepath.Join(p.dir, "propagated-mount", strings.TrimPrefix(p.resolve(inside), p.mount()))
 	}
+	for _, m := range p.Settings.Mounts {
+		if rest, ok := strings.CutPrefix(path.Clean(inside), m.Destination+"/"); ok {
+			return filepath.Join(m.Source, rest)
+		}
+	}
 	return filepath.Join(p.dir, "rootfs", inside)
 }
 
@@ -163,7 +171,7 @@ func (d *doctor) settle(ctx context.Context, out *doctorReport) error {
 	}
 	res := passing("from flags, environment and defaults")
 	if d.managed != nil {
-		out.hide(append(d.app.environ, d.managed.Settings.Env...))
+		out.hide(d.managed.Settings.Env)
 		if err := d.takeOver(d.managed.Settings.Env); err != nil {
 			return err
 		}
@@ -171,7 +179,11 @@ func (d *doctor) settle(ctx context.Context, out *doctorReport) error {
 	}
 	res.Name = "settings"
 	d.report(res)
-	return d.c.resolve(d.app, d.defaultState())
+	if err := d.c.resolve(d.app, d.defaultState()); err != nil {
+		return err
+	}
+	out.hide(d.inCredentialsFile())
+	return nil
 }
 
 // defaultState is the plugin's, or that of coldtail pipe where only that is there.
@@ -240,5 +252,6 @@ func sdkVariable(name string) bool {
 
 // pathVariable tells whether the variable names a file inside of the plugin.
 func pathVariable(name string) bool {
-	return sdkVariable(name) && (strings.HasSuffix(name, "_FILE") || name == "AWS_CA_BUNDLE")
+	ours := strings.HasPrefix(name, "COLDTAIL_") || sdkVariable(name)
+	return ours && strings.HasSuffix(name, "_FILE") || name == "AWS_CA_BUNDLE"
 }

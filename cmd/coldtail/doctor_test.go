@@ -240,12 +240,15 @@ func TestDoctorManaged(t *testing.T) {
 func TestManagedPaths(t *testing.T) {
 	p := &managedPlugin{dir: "/docker/plugins/id"}
 	p.Config.PropagatedMount = "/run/docker/logging"
+	p.Settings.Mounts = []struct{ Source, Destination string }{{"/srv/secrets", "/etc/coldtail"}}
 	for inside, want := range map[string]string{
 		"/run/docker/logging/fifo":   "/docker/plugins/id/propagated-mount/fifo",
 		"/var/lib/coldtail":          "/docker/plugins/id/propagated-mount",
 		"/var/lib/coldtail/bucket":   "/docker/plugins/id/propagated-mount/bucket",
 		"/var/lib/coldtail/../other": "/docker/plugins/id/rootfs/var/lib/other",
 		"/var/lib/coldtailor":        "/docker/plugins/id/rootfs/var/lib/coldtailor",
+		"/etc/coldtail/keys":         "/srv/secrets/keys",
+		"/etc/coldtailor":            "/docker/plugins/id/rootfs/etc/coldtailor",
 	} {
 		if got := p.hostPath(inside); got != want {
 			t.Errorf("%s: %s, want %s", inside, got, want)
@@ -254,6 +257,16 @@ func TestManagedPaths(t *testing.T) {
 	d := &doctor{managed: p}
 	if got := d.onHost("s3://b?ca-file=/var/lib/coldtail/ca.pem"); got != "s3://b?ca-file=%2Fdocker%2Fplugins%2Fid%2Fpropagated-mount%2Fca.pem" {
 		t.Error(got)
+	}
+	if got := d.onHost("minio://h/b?credentials-file=/etc/coldtail/keys"); got != "minio://h/b?credentials-file=%2Fsrv%2Fsecrets%2Fkeys" {
+		t.Error(got)
+	}
+	for name, want := range map[string]bool{
+		"COLDTAIL_CREDENTIALS_FILE": true, "COLDTAIL_CA_FILE": true, "SSL_CERT_FILE": true, "AWS_CA_BUNDLE": true, "COLDTAIL_BUCKET": false, "X_FILE": false,
+	} {
+		if pathVariable(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
 	}
 }
 
