@@ -44,7 +44,7 @@ bench-engine: build ## docker run, docker logs and followers beside Docker's own
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	test/scripts/fuzz.sh $(FUZZTIME)
 
-terraform: ## format and validate the Terraform module, offline where a provider mirror is found
+terraform: ## format, validate and test the Terraform module, offline where a provider mirror is found
 	test/scripts/terraform.sh
 
 clean: ## remove what was built here
