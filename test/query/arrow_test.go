@@ -10,8 +10,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
@@ -69,7 +67,6 @@ func checkChunk(t *testing.T, dir, key string) (rows, lines int64) {
 	if err != nil {
 		t.Fatalf("%s: %v", key, err)
 	}
-	checkFooter(t, key, r)
 	table := read(t, r)
 	defer table.Release()
 	checkSchema(t, table.Schema())
@@ -102,54 +99,6 @@ func checkSchema(t *testing.T, s *arrow.Schema) {
 	}
 	if ts, ok := s.Field(0).Type.(*arrow.TimestampType); !ok || ts.Unit != arrow.Microsecond || ts.TimeZone != "UTC" {
 		t.Errorf("time is %v", s.Field(0).Type)
-	}
-}
-
-// checkFooter looks at what engines prune by, and at the key's facts.
-func checkFooter(t *testing.T, key string, r *file.Reader) {
-	t.Helper()
-	meta, err := chunk.ParseKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{
-		"coldtail.format": "1", "coldtail.container_id": meta.ContainerID, "coldtail.spool_id": meta.SpoolID,
-		"coldtail.origin": "true", "coldtail.gaps": "0",
-	} {
-		if got := r.MetaData().KeyValueMetadata().FindValue(name); got == nil || *got != want {
-			t.Errorf("%s: %s is %v, want %s", key, name, got, want)
-		}
-	}
-	if r.NumRowGroups() != 1 {
-		t.Errorf("%s: %d row groups", key, r.NumRowGroups())
-	}
-	group := r.MetaData().RowGroup(0)
-	for i := range group.NumColumns() {
-		c, err := group.ColumnChunk(i)
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := c.PathInSchema().String()
-		if c.Compression() != compress.Codecs.Zstd {
-			t.Errorf("%s: %v", path, c.Compression())
-		}
-		if path == "body" || path == "body_raw" {
-			// A count of nulls may be there, but no values.
-			if stats, err := c.Statistics(); err != nil || stats != nil && stats.HasMinMax() {
-				t.Errorf("%s has a smallest and largest value (%v)", path, err)
-			}
-			continue
-		}
-		if path != "time_unix_nano" {
-			continue
-		}
-		stats, err := c.Statistics()
-		if err != nil || stats == nil {
-			t.Fatalf("%s: no statistics of %s: %v", key, path, err)
-		}
-		if !stats.HasMinMax() || stats.Type() != parquet.Types.Int64 {
-			t.Errorf("%s: no range of %s", key, path)
-		}
 	}
 }
 

@@ -42,19 +42,19 @@ func TestDuckDB(t *testing.T) {
 		t.Run(string(f), func(t *testing.T) {
 			db := openLogs(t, f)
 			t.Run("counts", func(t *testing.T) { testCounts(t, db) })
-			t.Run("hours", func(t *testing.T) { testHours(t, db) })
-			t.Run("times", func(t *testing.T) { testTimes(t, db) })
-			t.Run("bodies", func(t *testing.T) { testBodies(t, db) })
-			t.Run("long line", func(t *testing.T) { testLongLine(t, db) })
-			t.Run("labels", func(t *testing.T) { testLabels(t, db) })
+			t.Run("filters on dt and hour", func(t *testing.T) { testHours(t, db) })
+			t.Run("microseconds and nanoseconds", func(t *testing.T) { testTimes(t, db) })
+			t.Run("invalid UTF-8", func(t *testing.T) { testBodies(t, db) })
+			t.Run("line of 2 MB", func(t *testing.T) { testLongLine(t, db) })
+			t.Run("label maps", func(t *testing.T) { testLabels(t, db) })
+			t.Run("null columns", func(t *testing.T) { testNulls(t, db) })
 		})
 	}
 }
 
-// testCounts counts the rows that end a line. The column partial is absent in
-// NDJSON where it is false, so null.
+// testCounts counts the rows that end a line.
 func testCounts(t *testing.T, db *sql.DB) {
-	const lines = "SELECT count(*) FROM logs WHERE partial IS NOT TRUE"
+	const lines = "SELECT count(*) FROM logs WHERE NOT partial"
 	want(t, db, int64(2*perStream), lines)
 	want(t, db, int64(perStream), lines+" AND service_name = 'api'")
 	want(t, db, int64(perStream), lines+" AND container_name = 'db' AND image_name = 'postgres:17' AND host_name = 'h1'")
@@ -76,9 +76,9 @@ func testHours(t *testing.T, db *sql.DB) {
 		t.Fatalf("%d hours", len(perHour))
 	}
 	for hour, n := range perHour {
-		want(t, db, n, "SELECT count(*) FROM logs WHERE partial IS NOT TRUE AND dt = ?::DATE AND hour = ?", hour.Format(time.DateOnly), hour.Hour())
+		want(t, db, n, "SELECT count(*) FROM logs WHERE NOT partial AND dt = ?::DATE AND hour = ?", hour.Format(time.DateOnly), hour.Hour())
 	}
-	want(t, db, perHour[start]+perHour[start.Add(time.Hour)], "SELECT count(*) FROM logs WHERE partial IS NOT TRUE AND dt = DATE '2026-03-31'")
+	want(t, db, perHour[start]+perHour[start.Add(time.Hour)], "SELECT count(*) FROM logs WHERE NOT partial AND dt = DATE '2026-03-31'")
 	want(t, db, int64(0), `SELECT count(*) FROM logs
 		WHERE time_unix_nano // 3600000000000 <> epoch_us(dt::TIMESTAMP) // 3600000000 + hour`)
 	want(t, db, int64(0), "SELECT count(*) FROM logs WHERE dt = DATE '2026-04-02'")
@@ -135,7 +135,27 @@ func testLongLine(t *testing.T, db *sql.DB) {
 }
 
 func testLabels(t *testing.T, db *sql.DB) {
-	want(t, db, int64(perStream), `SELECT count(*) FROM logs WHERE partial IS NOT TRUE AND labels['team'] = 'shop' AND attributes['REGION'] = 'eu' AND tag = 'blue'`)
+	want(t, db, int64(perStream), `SELECT count(*) FROM logs WHERE NOT partial AND labels['team'] = 'shop' AND attributes['REGION'] = 'eu' AND tag = 'blue'`)
 	want(t, db, "front, \"end\"", "SELECT min(labels['tier']) FROM logs")
-	want(t, db, int64(perStream), "SELECT count(*) FROM logs WHERE partial IS NOT TRUE AND labels IS NULL AND attributes IS NULL AND tag IS NULL AND service_name = 'db'")
+	want(t, db, int64(perStream), "SELECT count(*) FROM logs WHERE NOT partial AND labels IS NULL AND attributes IS NULL AND tag IS NULL AND service_name = 'db'")
+}
+
+// testNulls counts the nulls of every column: only what can be absent has any,
+// and a container that asked for nothing has nothing there.
+func testNulls(t *testing.T, db *sql.DB) {
+	rows := one[int64](t, db, "SELECT count(*) FROM logs")
+	ofDB := one[int64](t, db, "SELECT count(*) FROM logs WHERE service_name = 'db'")
+	long := one[int64](t, db, "SELECT count(*) FROM logs WHERE len(body) > 100000")
+	wants := map[string]int64{
+		"tag": ofDB, "labels": ofDB, "attributes": ofDB, "parts": rows - long, "body_raw": rows - 2,
+	}
+	for _, c := range codec.Columns() {
+		if _, ok := wants[c.Name]; ok != c.Nullable {
+			t.Errorf("column %s: nullable is %v", c.Name, c.Nullable)
+		}
+		want(t, db, wants[c.Name], "SELECT count(*) FROM logs WHERE "+c.Name+" IS NULL")
+	}
+	if ofDB == 0 || ofDB == rows || long == 0 {
+		t.Errorf("%d rows, %d without labels, %d long", rows, ofDB, long)
+	}
 }
