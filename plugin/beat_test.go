@@ -29,13 +29,18 @@ func TestBeat(t *testing.T) {
 		quiet := fw.beat(ctx, func() { gone = true; cancel() })
 		defer quiet()
 
+		sent := func() (shown, unseen int) {
+			synctest.Wait()
+			fw.mu.Lock()
+			defer fw.mu.Unlock()
+			defer rec.Body.Reset()
+			return split(t, rec.Body.Bytes())
+		}
 		time.Sleep(5*beatTime + beatTime/2)
-		synctest.Wait()
-		shown, unseen := split(t, rec.Body.Bytes())
+		shown, unseen := sent()
 		if shown != 0 || unseen != 5 {
 			t.Errorf("a silent follower got %d entries to show and %d others, want 0 and 5", shown, unseen)
 		}
-		rec.Body.Reset()
 		for range 10 {
 			e := entry(1, codec.Stdout, "x")
 			fw.add(&e.e)
@@ -43,12 +48,13 @@ func TestBeat(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(beatTime)
-			synctest.Wait()
 		}
-		if shown, unseen = split(t, rec.Body.Bytes()); shown != 10 || unseen != 0 {
+		if shown, unseen = sent(); shown != 10 || unseen != 0 {
 			t.Errorf("a busy follower got %d entries to show and %d others, want 10 and 0", shown, unseen)
 		}
+		fw.mu.Lock()
 		broken = true
+		fw.mu.Unlock()
 		time.Sleep(2 * beatTime)
 		synctest.Wait()
 		if !gone {
