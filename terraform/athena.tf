@@ -51,10 +51,11 @@ resource "aws_athena_workgroup" "logs" {
 }
 
 resource "aws_athena_named_query" "logs" {
-  for_each = { for file in fileset("${path.module}/queries", "*.sql") : trimsuffix(file, ".sql") => file if var.query }
+  for_each = { for file in fileset("${path.module}/queries", "*.sql") : trimsuffix(file, ".sql") => file("${path.module}/queries/${file}") if var.query }
 
-  name      = each.key
-  workgroup = aws_athena_workgroup.logs[0].name
-  database  = aws_glue_catalog_database.logs[0].name
-  query     = file("${path.module}/queries/${each.value}")
+  name        = each.key
+  description = trimprefix(split("\n", each.value)[0], "-- ")
+  workgroup   = aws_athena_workgroup.logs[0].name
+  database    = aws_glue_catalog_database.logs[0].name
+  query       = each.value
 }

@@ -68,10 +68,14 @@ run "workgroup" {
     error_message = "results go elsewhere, or are encrypted otherwise"
   }
   assert {
-    condition = alltrue([for name, query in aws_athena_named_query.logs :
-      query.name == name && query.workgroup == "shop-logs" && query.database == "shop_logs" && length(query.query) > 0
+    condition = length(aws_athena_named_query.logs) >= 10 && alltrue([for name, query in aws_athena_named_query.logs :
+      query.name == name && query.workgroup == "shop-logs" && query.database == "shop_logs" && can(regex("\n *FROM logs\n", query.query))
     ])
-    error_message = "a named query is another workgroup's, or empty"
+    error_message = "there are few named queries, or one is another workgroup's, or reads another table"
+  }
+  assert {
+    condition     = aws_athena_named_query.logs["gaps"].description == "What is missing, and why"
+    error_message = "the query is described as ${aws_athena_named_query.logs["gaps"].description}"
   }
 }
 
