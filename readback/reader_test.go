@@ -353,7 +353,7 @@ func (b *deafBucket) List(ctx context.Context, prefix string, opts bucket.ListOp
 	return b.Bucket.List(ctx, prefix, opts)
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

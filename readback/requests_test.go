@@ -1,0 +1,95 @@
+package readback_test
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback"
+)
+
+// What a tail may take of a bucket.
+const (
+	maxTrips    = 5 // one after the other
+	maxRequests = 40
+	maxBytes    = 2 << 20
+)
+
+const tripTime = 30 * time.Millisecond
+
+// TestTailRequests: the last ten entries of a container with 10,000 chunks and
+// without local state take few requests, however long ago they were written.
+func TestTailRequests(t *testing.T) {
+	const chunks, opened = 10_000, 30
+	const year = 365 * 24 * time.Hour
+	for _, tc := range []struct {
+		name    string
+		every   time.Duration // between chunks
+		entries int           // of a chunk
+		hour    int           // of the last chunk
+	}{
+		{"ten weeks of six chunks an hour", 10 * time.Minute, 3, 0},
+		{"a year of a chunk an hour", time.Hour, 4, 0},
+		{"five years", 263 * time.Minute, 10, 9},
+		{"a week of a chunk a minute", time.Minute, 2, 20},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			last := time.Date(2026, 11, 21, tc.hour, 30, 0, 0, time.UTC)
+			a := newArchive(t, codec.Parquet)
+			for i := range chunks {
+				a.hollow = i < chunks-opened
+				a.burst(last.Add(-time.Duration(chunks-1-i)*tc.every), tc.entries)
+			}
+			for _, idle := range []time.Duration{time.Minute, year / 2, 3 * year} {
+				checkTail(t, a, last.Add(idle), 10)
+			}
+		})
+	}
+}
+
+// TestTailOfLargeChunk: of a large object only the end is read.
+func TestTailOfLargeChunk(t *testing.T) {
+	for _, format := range codec.Formats() {
+		t.Run(string(format), func(t *testing.T) {
+			a := newArchive(t, format)
+			a.filler = 500
+			last := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+			a.burst(last, 40_000)
+			checkTail(t, a, last.Add(time.Hour), 10)
+		})
+	}
+}
+
+// checkTail reads the last n entries at a given time, and judges the requests.
+func checkTail(t *testing.T, a *archive, now time.Time, n int) {
+	t.Helper()
+	c := &counter{Bucket: a.open(), delay: tripTime}
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(now))
+		trips, got := timed(t, c, readback.Query{Tail: int64(n)})
+		if want := a.lines[len(a.lines)-n:]; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		t.Logf("on %s: %d round trips, %d requests, %d bytes", now.Format(time.DateOnly), trips, c.requests, c.bytes)
+		if trips > maxTrips || c.requests > maxRequests || c.bytes > maxBytes {
+			t.Errorf("more than %d round trips, %d requests or %d bytes", maxTrips, maxRequests, maxBytes)
+		}
+	})
+}
+
+// timed reads, in a bubble, and returns how many round trips it took.
+func timed(t *testing.T, c *counter, q readback.Query) (trips int, lines []string) {
+	t.Helper()
+	q.ContainerID = id
+	r := readback.New(readback.Config{Bucket: c})
+	start := time.Now()
+	for e, err := range r.Entries(t.Context(), q) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, string(e.Line))
+	}
+	return int(time.Since(start) / c.delay), lines
+}
