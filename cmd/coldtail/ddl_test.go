@@ -152,7 +152,7 @@ func TestDDLUsage(t *testing.T) {
 // without one the folder that pipe and logs use.
 func TestDDLBucketFromEnvironment(t *testing.T) {
 	h := newHome(t)
-	if res := h.run(nil, "ddl", "duckdb"); !strings.Contains(res.stdout, filepath.Join(h.dir, ".local/state/coldtail/bucket/parquet/dt=*")) {
+	if res := h.run(nil, "ddl", "duckdb"); !strings.Contains(res.stdout, h.dir+"/.local/state/coldtail/bucket/parquet/dt=*") {
 		t.Errorf("%+v", res)
 	}
 	h.env = append(h.env, "COLDTAIL_BUCKET=s3://from-env/prefix")
