@@ -151,8 +151,7 @@ func (l *Log) seal(s *segment) error {
 // remove unlinks a segment. Called with commitMu held.
 func (l *Log) remove(s *segment) error {
 	l.mu.Lock()
-	st := l.stream
-	st.LastSeq = l.lastSeq()
+	st := l.committedState(s)
 	l.mu.Unlock()
 	if err := st.write(l.cfg.Dir); err != nil {
 		return full(err)
@@ -171,6 +170,34 @@ func (l *Log) remove(s *segment) error {
 		return fmt.Errorf("remove segment: %w", err)
 	}
 	return nil
+}
+
+// committedState is the stream state without what a power loss may take: numbers
+// that were given to entries that are gone would leave a hole. It does not
+// count the segment except, which has no entries or is archived. Called with mu
+// held.
+func (l *Log) committedState(except *segment) streamState {
+	st := l.stream
+	st.LastSeq = l.lastSeq()
+	for _, s := range l.segments {
+		if s == except || s.state != Active || s.committed == len(s.records) && s.committed > 0 && s.uncommitted() == 0 {
+			continue
+		}
+		st.LastSegment, st.LastSeq = s.header.SegmentSeq, s.header.FirstSeq-1
+		if s.committed == 0 {
+			st.LastSegment--
+			if s.header.Origin {
+				st.LastSeq = 0
+			}
+		}
+		for _, r := range s.records[:s.committed] {
+			if r.kind == kindBatch {
+				st.LastSeq = r.LastSeq()
+			}
+		}
+		return st
+	}
+	return st
 }
 
 // lastSeq is the number given last. Called with mu held.
@@ -244,9 +271,7 @@ func (l *Log) Quarantine(segmentSeq int64) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	st := l.stream
-	st.LastSeq = l.lastSeq()
-	if err := st.write(l.cfg.Dir); err != nil { // its numbers must not be given again
+	if err := l.committedState(nil).write(l.cfg.Dir); err != nil { // its numbers must not be given again
 		return full(err)
 	}
 	err := errors.Join(l.quarantine(filepath.Base(s.name(s.state))), l.quarantine(segmentName(segmentSeq, extIndex)))

@@ -171,6 +171,7 @@ func (v *View) next(off int64) (piece, error) {
 		if p.ok && v.seg == v.log.active && v.log.tail.holds(p.Offset, p.end()) {
 			p.tail = v.log.tail
 			p.tail.refs++
+			p.tail.read = true
 			p.mem = p.tail.b[p.Offset-p.tail.off:][:p.Length]
 		}
 		return p, nil
@@ -300,6 +301,7 @@ func (c *Cursor) read(p piece) (Batch, error) {
 
 // load reads a piece from the file.
 func (c *Cursor) load(p piece) ([]byte, error) {
+	c.sn.log.step("read", c.view.data.Name())
 	fi, err := c.view.data.Stat()
 	if err != nil {
 		return nil, err

@@ -93,9 +93,7 @@ func (l *Log) settle(d damage) error {
 		// was lost has a higher one.
 		l.stream.NextSeq = max(l.stream.LastSeq+1, l.stream.NextSeq, l.cfg.Now().UnixMicro())
 	}
-	st := l.stream
-	st.LastSeq = l.lastSeq()
-	if err := st.write(l.cfg.Dir); err != nil {
+	if err := l.committedState(nil).write(l.cfg.Dir); err != nil {
 		return err
 	}
 	// What is local has to be in one piece, as reading goes to the bucket for
