@@ -42,10 +42,22 @@ func (m Meta) Key() string {
 		m.Entries, max(0, m.MinNano), max(0, m.MaxNano), m.Format.Ext())
 }
 
+// FormatPrefix is what the keys of all chunks of a format start with.
+func FormatPrefix(f codec.Format) string { return string(f) + "/dt=" }
+
+// MonthPrefix is what the keys of all chunks of a month start with.
+func MonthPrefix(f codec.Format, month time.Time) string {
+	return FormatPrefix(f) + month.UTC().Format("2006-01-")
+}
+
+// DayPrefix is what the keys of all chunks of a day start with.
+func DayPrefix(f codec.Format, day time.Time) string {
+	return FormatPrefix(f) + day.UTC().Format(dayLayout) + "/"
+}
+
 // PartitionPrefix is what the keys of all chunks of an hour start with.
 func PartitionPrefix(f codec.Format, hour time.Time) string {
-	hour = hour.UTC()
-	return fmt.Sprintf("%s/dt=%s/hour=%02d/", f, hour.Format(dayLayout), hour.Hour())
+	return fmt.Sprintf("%shour=%02d/", DayPrefix(f, hour), hour.UTC().Hour())
 }
 
 // HourPrefix is what the keys of a container's chunks of an hour start with.

@@ -56,7 +56,7 @@ func TestUsage(t *testing.T) {
 		want   string // on stderr
 	}{
 		"nothing":         {nil, exitUsage, "which command?"},
-		"unknown":         {[]string{"flsh"}, exitUsage, "did you mean flush?"},
+		"unknown":         {[]string{"flushh"}, exitUsage, "did you mean flush?"},
 		"unknown flag":    {[]string{"logs", "--nosuch", "x"}, exitUsage, "--nosuch"},
 		"no name":         {[]string{"logs"}, exitUsage, "NAME or ID is missing"},
 		"empty name":      {[]string{"logs", ""}, exitUsage, "empty"},

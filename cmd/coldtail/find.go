@@ -44,8 +44,11 @@ type who struct {
 	names, services, hosts []string
 }
 
+// chosen tells that not everybody's are asked for.
+func (w *who) chosen() bool { return len(w.names)+len(w.services)+len(w.hosts) > 0 }
+
 func (w *who) check() error {
-	if len(w.names)+len(w.services)+len(w.hosts) == 0 {
+	if !w.chosen() {
 		return usagef("NAME or ID is missing, or --service or --host")
 	}
 	for _, list := range [][]string{w.names, w.services, w.hosts} {
@@ -55,6 +58,9 @@ func (w *who) check() error {
 	}
 	return nil
 }
+
+// narrowed tells that a name may stand for fewer containers than bore it.
+func (w *who) narrowed() bool { return len(w.services)+len(w.hosts) > 0 }
 
 // oneLog tells that the containers wrote one log, one after the other.
 func (w *who) oneLog() bool { return len(w.names) == 1 }
@@ -120,7 +126,7 @@ func (w *who) index(ctx context.Context, b bucket.Bucket) ([]chunk.Name, error) 
 // find returns the containers that w stands for, in the order of service, name
 // and host; the days are not known yet. With bare, an id alone is not looked up.
 func (w *who) find(ctx context.Context, b bucket.Bucket, bare bool) ([]*target, error) {
-	if bare && w.oneLog() && isID(w.names[0]) && len(w.services)+len(w.hosts) == 0 {
+	if bare && w.oneLog() && isID(w.names[0]) && !w.narrowed() {
 		return []*target{{Name: chunk.Name{ContainerID: strings.ToLower(w.names[0])}}}, nil
 	}
 	index, err := w.index(ctx, b)
@@ -135,7 +141,7 @@ func (w *who) find(ctx context.Context, b bucket.Bucket, bare bool) ([]*target, 
 			if err != nil {
 				return nil, err
 			}
-			if len(found) == 0 && isID(name) && len(w.services)+len(w.hosts) == 0 {
+			if len(found) == 0 && isID(name) && !w.narrowed() {
 				found = []chunk.Name{{ContainerID: strings.ToLower(name)}} // its marker may be lost
 			}
 			if len(found) == 0 {

@@ -52,12 +52,13 @@ func (r *logsRun) print(ctx context.Context) error {
 	if r.query.Tail >= 0 && r.who.oneLog() && len(targets) > 1 {
 		return r.printTail(ctx)
 	}
-	var streams []*stream
+	var due []*target
 	for _, t := range targets {
 		if r.inRange(t) {
-			streams = append(streams, r.stream(ctx, t, r.query))
+			due = append(due, t)
 		}
 	}
+	streams := r.streams(ctx, due, r.query)
 	before := r.out.count
 	err = r.merge(ctx, streams, r.emit, r.complain)
 	if ferr := r.out.finish(nil); err == nil {
@@ -109,14 +110,21 @@ func (r *logsRun) inRange(t *target) bool {
 	return (q.Since.IsZero() || t.last().After(q.Since)) && (q.Until.IsZero() || !t.first().After(q.Until))
 }
 
-// stream reads what q asks for of a container.
-func (r *logsRun) stream(ctx context.Context, t *target, q readback.Query) *stream {
-	q.ContainerID = t.ContainerID
-	s := &stream{target: t, from: math.MinInt64, entries: r.reader.Entries(ctx, q)}
-	if len(t.days) > 0 {
-		s.from = t.first().UnixNano()
+// eager is how many containers may be read ahead, each with up to 32 MiB.
+const eager = 4
+
+// streams read what q asks for of each container.
+func (r *logsRun) streams(ctx context.Context, targets []*target, q readback.Query) (out []*stream) {
+	q.Lazy = len(targets) > eager
+	for _, t := range targets {
+		q.ContainerID = t.ContainerID
+		s := &stream{target: t, from: math.MinInt64, entries: r.reader.Entries(ctx, q)}
+		if len(t.days) > 0 {
+			s.from = t.first().UnixNano()
+		}
+		out = append(out, s)
 	}
-	return s
+	return out
 }
 
 // merge passes the streams' entries on, merged by time, and what could not be

@@ -53,11 +53,8 @@ func (r *logsRun) printTail(ctx context.Context) error {
 	for n := 1; ; n = min(2*n, len(byEnd)) {
 		last := &lastEntries{size: r.query.Tail}
 		var failed []error
-		var streams []*stream
-		for _, t := range byEnd[:n] {
-			// Since and until apply to what the tail is.
-			streams = append(streams, r.stream(ctx, t, readback.Query{Tail: r.query.Tail}))
-		}
+		// Since and until apply to what the tail is.
+		streams := r.streams(ctx, byEnd[:n], readback.Query{Tail: r.query.Tail})
 		err := r.merge(ctx, streams,
 			func(s *stream, e *codec.Entry) error { last.add(s, e); return nil },
 			func(_ *stream, err error) error { failed = append(failed, err); return nil })

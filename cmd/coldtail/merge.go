@@ -88,32 +88,58 @@ func (m *merger) run(ctx context.Context, streams []*stream) error {
 			return ctx.Err()
 		}
 		s := m.open[0]
-		if s.head.Seq > 0 {
-			if err := m.emit(s, &s.head); err != nil {
+		if s.head.Seq == 0 {
+			if err := m.fetch(); err != nil {
 				return err
 			}
-		} else if err := m.pause(); err != nil {
+			continue
+		}
+		if err := m.emit(s, &s.head); err != nil {
 			return err
 		}
-		more := s.advance(m.latest)
-		if err := m.report(s); err != nil {
-			return err
-		}
-		if more {
+		if s.advance(m.latest) {
 			heap.Fix(&m.open, 0)
 		} else {
 			heap.Pop(&m.open)
-			s.stop()
-			if m.ended != nil {
-				if err := m.ended(s); err != nil {
-					return err
-				}
+			if err := m.end(s); err != nil {
+				return err
 			}
+		}
+		if err := m.report(s); err != nil {
+			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
+}
+
+// fetch lets the streams that have said when they go on do so: the first, and
+// some that are next, as each waits for the bucket.
+func (m *merger) fetch() error {
+	if err := m.pause(); err != nil {
+		return err
+	}
+	var due []*stream
+	m.open = slices.DeleteFunc(m.open, func(s *stream) bool {
+		if s.head.Seq == 0 {
+			due = append(due, s)
+		}
+		return s.head.Seq == 0
+	})
+	slices.SortFunc(due, func(a, b *stream) int { return cmp.Compare(a.at, b.at) })
+	n := min(parallelFinds, len(due))
+	m.open = append(m.open, due[n:]...)
+	heap.Init(&m.open)
+	return m.advanceAll(due[:n])
+}
+
+func (m *merger) end(s *stream) error {
+	s.stop()
+	if m.ended == nil {
+		return nil
+	}
+	return m.ended(s)
 }
 
 // one passes a single stream on, without the price of a merge.
@@ -167,11 +193,19 @@ func (m *merger) openDue() error {
 }
 
 func (m *merger) openAll(batch []*stream) error {
+	for _, s := range batch {
+		s.pull, s.stop = iter.Pull2(s.entries)
+		s.at = math.MinInt64
+	}
+	return m.advanceAll(batch)
+}
+
+// advanceAll advances streams side by side, and puts those that go on into the
+// heap.
+func (m *merger) advanceAll(batch []*stream) error {
 	more := make([]bool, len(batch))
 	var wg sync.WaitGroup
 	for i, s := range batch {
-		s.pull, s.stop = iter.Pull2(s.entries)
-		s.at = math.MinInt64
 		wg.Go(func() { more[i] = s.advance(m.latest) })
 	}
 	wg.Wait()
@@ -180,9 +214,12 @@ func (m *merger) openAll(batch []*stream) error {
 		if err == nil {
 			err = m.report(s)
 		}
-		if more[i] && err == nil {
+		switch {
+		case more[i] && err == nil:
 			heap.Push(&m.open, s)
-		} else {
+		case err == nil:
+			err = m.end(s)
+		default:
 			s.stop()
 		}
 	}

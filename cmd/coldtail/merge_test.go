@@ -144,6 +144,50 @@ func TestMergeOfMany(t *testing.T) {
 	}
 }
 
+// TestMergeLazily holds little of streams that are quiet between their entries.
+func TestMergeLazily(t *testing.T) {
+	x := newMerging()
+	loaded := newMerging() // counts what is read and not passed on yet
+	const containers, rounds = 200, 3
+	var streams []*stream
+	var want []string
+	for r := range rounds {
+		for i := range containers {
+			for k := range 2 {
+				want = append(want, fmt.Sprint(r*10_000+i*10+k))
+			}
+		}
+	}
+	for i := range containers {
+		s := x.stream("", 0)
+		s.entries = func(yield func(codec.Entry, error) bool) {
+			for r := range rounds {
+				at := int64(r*10_000 + i*10)
+				if !yield(codec.Entry{TimeNano: at}, nil) {
+					return
+				}
+				loaded.count(1)
+				for k := range int64(2) {
+					if !yield(codec.Entry{Seq: at + k + 1, TimeNano: at + k}, nil) {
+						return
+					}
+				}
+				loaded.count(-1)
+			}
+		}
+		streams = append(streams, s)
+	}
+	if err := x.m.run(t.Context(), streams); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(x.got, want) {
+		t.Errorf("%d entries, want %d in the order of time", len(x.got), len(want))
+	}
+	if loaded.most > parallelFinds {
+		t.Errorf("%d streams were loaded at a time", loaded.most)
+	}
+}
+
 func TestMergeEnds(t *testing.T) {
 	x := newMerging()
 	stop := errors.New("stop")
