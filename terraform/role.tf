@@ -7,9 +7,10 @@ data "aws_caller_identity" "current" {
 locals {
   # Never null, so that the statements below can be written without asking.
   trust = {
-    ec2  = try(var.writer_role.ec2, false)
-    ecs  = try(var.writer_role.ecs, false)
-    irsa = try(var.writer_role.irsa, null)
+    ec2        = try(var.writer_role.ec2, false)
+    ecs        = try(var.writer_role.ecs, false)
+    irsa       = try(var.writer_role.irsa, null)
+    principals = try(var.writer_role.principals, null)
   }
 
   # Who the service itself is does not tell for whom it acts.
@@ -43,6 +44,16 @@ locals {
       }
     }
   } if irsa != null]
+
+  trust_principals = [for principals in [local.trust.principals] : merge(
+    {
+      Sid       = "Principals"
+      Effect    = "Allow"
+      Principal = { AWS = sort(principals.arns) }
+      Action    = "sts:AssumeRole"
+    },
+    { for id in compact([principals.external_id]) : "Condition" => { StringEquals = { "sts:ExternalId" = id } } },
+  ) if principals != null]
 }
 
 resource "aws_iam_role" "writer" {
@@ -55,7 +66,7 @@ resource "aws_iam_role" "writer" {
 
   assume_role_policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = concat(local.trust_ec2, local.trust_ecs, local.trust_irsa)
+    Statement = concat(local.trust_ec2, local.trust_ecs, local.trust_irsa, local.trust_principals)
   })
 }
 

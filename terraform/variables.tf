@@ -42,7 +42,7 @@ variable "kms_key_arn" {
 }
 
 variable "write_once" {
-  description = "Whether the bucket refuses to overwrite what is archived, whoever asks: objects can be stored only under new keys, and not be copied in. Needs s3:// as scheme of COLDTAIL_BUCKET."
+  description = "Whether the bucket refuses to overwrite what is archived, whoever asks: objects can be stored only under new keys, and not be copied in."
   type        = bool
   default     = false
 }
@@ -126,7 +126,7 @@ variable "writer_reads_back" {
 }
 
 variable "writer_extra_actions" {
-  description = "What options of the bucket URL need beyond storing objects: s3:PutObjectTagging for tags, s3:PutObjectRetention for a retention set by the host. A host may then do so to any object of the archive."
+  description = "What options of the bucket URL need beyond storing objects: s3:PutObjectTagging for tags, s3:PutObjectRetention for object-lock-mode. A host may then do so to any object of the archive."
   type        = set(string)
   default     = []
   nullable    = false
@@ -138,7 +138,7 @@ variable "writer_extra_actions" {
 }
 
 variable "writer_role" {
-  description = "Role with the writer policy, assumed by EC2 instances (with an instance profile), ECS tasks, or Kubernetes service accounts, as NAMESPACE:NAME, through an EKS cluster's OIDC provider; null for none."
+  description = "Role with the writer policy, assumed by EC2 instances (with an instance profile), ECS tasks, Kubernetes service accounts, as NAMESPACE:NAME, through an EKS cluster's OIDC provider, or users and roles that COLDTAIL_ROLE_ARN and COLDTAIL_ROLE_EXTERNAL_ID are given to; null for none."
   type = object({
     ec2 = optional(bool, false)
     ecs = optional(bool, false)
@@ -146,13 +146,17 @@ variable "writer_role" {
       oidc_provider_arn = string
       service_accounts  = set(string)
     }))
+    principals = optional(object({
+      arns        = set(string)
+      external_id = optional(string)
+    }))
     permissions_boundary_arn = optional(string)
   })
   default = null
 
   validation {
-    condition     = var.writer_role == null || try(var.writer_role.ec2 || var.writer_role.ecs || var.writer_role.irsa != null, false)
-    error_message = "writer_role must name who may assume it: ec2, ecs or irsa."
+    condition     = var.writer_role == null || try(var.writer_role.ec2 || var.writer_role.ecs || var.writer_role.irsa != null || var.writer_role.principals != null, false)
+    error_message = "writer_role must name who may assume it: ec2, ecs, irsa or principals."
   }
 
   validation {
@@ -165,6 +169,13 @@ variable "writer_role" {
       for account in var.writer_role.irsa.service_accounts : can(regex("^[a-z0-9]([a-z0-9-]*[a-z0-9])?:[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", account))
     ]), false)
     error_message = "writer_role.irsa.service_accounts must name service accounts as NAMESPACE:NAME, without wildcards."
+  }
+
+  validation {
+    condition = try(var.writer_role.principals, null) == null || try(length(var.writer_role.principals.arns) > 0 && alltrue([
+      for arn in var.writer_role.principals.arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(root|(user|role)/[A-Za-z0-9+=,.@_/-]+)$", arn))
+    ]), false)
+    error_message = "writer_role.principals.arns must be ARNs of users, roles or accounts, arn:aws:iam::ACCOUNT:user/NAME, role/NAME or root, without wildcards."
   }
 }
 

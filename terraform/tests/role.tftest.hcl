@@ -119,13 +119,38 @@ run "irsa" {
   }
 }
 
-run "several" {
+run "principals" {
   variables {
-    writer_role = { ec2 = true, ecs = true }
+    writer_role = {
+      principals = {
+        arns        = ["arn:aws:iam::210987654321:user/edge", "arn:aws:iam::123456789012:role/hosts"]
+        external_id = "shop-1"
+      }
+    }
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role.writer[0].assume_role_policy).Statement[*].Sid == ["EC2", "ECS"]
+    condition = jsondecode(aws_iam_role.writer[0].assume_role_policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "Principals"
+        Effect    = "Allow"
+        Principal = { AWS = ["arn:aws:iam::123456789012:role/hosts", "arn:aws:iam::210987654321:user/edge"] }
+        Action    = "sts:AssumeRole"
+        Condition = { StringEquals = { "sts:ExternalId" = "shop-1" } }
+      }]
+    }
+    error_message = "the role is trusted to ${aws_iam_role.writer[0].assume_role_policy}"
+  }
+}
+
+run "several" {
+  variables {
+    writer_role = { ec2 = true, ecs = true, principals = { arns = ["arn:aws:iam::123456789012:root"] } }
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role.writer[0].assume_role_policy).Statement[*].Sid == ["EC2", "ECS", "Principals"]
     error_message = "the role is trusted to ${aws_iam_role.writer[0].assume_role_policy}"
   }
 }

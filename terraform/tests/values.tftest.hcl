@@ -78,6 +78,16 @@ run "any_service_account" {
   expect_failures = [var.writer_role]
 }
 
+run "anybody" {
+  command = plan
+
+  variables {
+    writer_role = { principals = { arns = ["*"] } }
+  }
+
+  expect_failures = [var.writer_role]
+}
+
 run "unknown_storage_class" {
   command = plan
 

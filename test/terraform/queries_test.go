@@ -48,7 +48,7 @@ func TestQueries(t *testing.T) {
 
 var (
 	mark   = regexp.MustCompile(`(?m)^<!-- query: ([a-z0-9-]+) -->\n## (.+)$`)
-	fenced = regexp.MustCompile("(?ms)^```sql( athena)?\n(.*?)^```$")
+	fenced = regexp.MustCompile("(?s)\n```sql( athena)?\n(.*?\n)```\n")
 )
 
 // documented returns the files that the document asks for: a query under its
