@@ -115,7 +115,7 @@ type Range struct {
 }
 
 // NewDecoder returns a decoder of the chunk of sizeBytes in r that reads no
-// more of r than the range needs: few ReadAt calls, large ones.
+// more of r than the range needs: few ReadAt calls, large ones, some at the same time.
 func NewDecoder(f Format, r io.ReaderAt, sizeBytes int64, rg Range) (Decoder, error) {
 	switch f {
 	case Parquet:

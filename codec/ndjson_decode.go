@@ -76,7 +76,7 @@ func newNDJSONDecoder(r io.ReaderAt, sizeBytes int64, rg Range) (*ndjsonDecoder,
 	if rg.Tail == All && rg.FromSeq <= 0 {
 		return d, nil // headers are met on the way
 	}
-	all, err := d.members()
+	all, err := d.lastMembers(rg)
 	if err != nil {
 		return nil, err
 	}
@@ -149,16 +149,6 @@ func (d *ndjsonDecoder) nthLast(all []member, n int64) (int64, error) {
 			return 0, err
 		}
 	}
-}
-
-// members reads all members' headers.
-func (d *ndjsonDecoder) members() ([]member, error) {
-	for d.off < d.src.size {
-		if err := d.readHeader(); err != nil {
-			return nil, err
-		}
-	}
-	return d.list, nil
 }
 
 // readHeader adds the member at d.off to the list.

@@ -19,7 +19,12 @@ func (d *parquetDecoder) locate(rg Range) (row, from int64, err error) {
 	}
 	if rg.Tail < d.f.entries {
 		at := max(0, d.f.rows-rg.Tail)
-		if err := d.prefetchKeys(max(0, at-JoinMaxSeqs)); err != nil {
+		// Where no line has parts, the tail's bodies are those from row at on.
+		bodies := d.bodies.spanFrom(at)
+		if bodies.size() > tailBodyBytes {
+			bodies = span{}
+		}
+		if err := d.prefetchKeys(d.seqs.pages[d.seqs.pageOf(at)].row, bodies); err != nil {
 			return 0, 0, err
 		}
 		last, err := d.nthLast(at, rg.Tail)
@@ -31,7 +36,7 @@ func (d *parquetDecoder) locate(rg Range) (row, from int64, err error) {
 	// The first row at or after from is in the last page that starts before.
 	p, _ := slices.BinarySearch(first, from)
 	page := max(p-1, 0)
-	if err := d.prefetchKeys(max(0, d.seqs.pages[page].row-JoinMaxSeqs)); err != nil {
+	if err := d.prefetchKeys(d.seqs.pages[page].row); err != nil {
 		return 0, 0, err
 	}
 	row, err = d.rowOf(page, from)
@@ -39,9 +44,10 @@ func (d *parquetDecoder) locate(rg Range) (row, from int64, err error) {
 }
 
 // prefetchKeys reads what locate and the columns after it need of the columns
-// that are small, from the row on.
-func (d *parquetDecoder) prefetchKeys(row int64) error {
-	ranges := []span{d.streams.dictionarySpan(d.streamSpan)}
+// that are small, to look back from the row, and other ranges with that.
+func (d *parquetDecoder) prefetchKeys(row int64, others ...span) error {
+	row = max(0, row-JoinMaxSeqs)
+	ranges := append(others, d.streams.dictionarySpan(d.streamSpan))
 	for _, c := range d.readers() {
 		if c != &d.bodies.pageReader {
 			ranges = append(ranges, c.spanFrom(row))

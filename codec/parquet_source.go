@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 )
 
 // How a chunk is read: few requests, large ones, bounded memory.
@@ -15,6 +16,7 @@ const (
 	regionsMaxBytes = 8 << 20  // what is held of ranges in all
 	windowBytes     = 1 << 20  // a column's read-ahead
 	bodyWindowBytes = 4 << 20
+	tailBodyBytes   = 512 << 10 // what is read of the bodies before it is known that they are needed
 )
 
 // A span is a range of bytes of the file.
@@ -55,14 +57,27 @@ func (s *source) read(b []byte, off int64) error {
 	return fmt.Errorf("read chunk at offset %d: %w", off, err)
 }
 
-// hold reads a range and keeps it.
-func (s *source) hold(r span) error {
-	b := make([]byte, r.size())
-	if err := s.read(b, r.off); err != nil {
-		return err
+// hold reads ranges, all at the same time, and keeps them.
+func (s *source) hold(ranges ...span) error {
+	read := make([]region, len(ranges))
+	errs := make([]error, len(ranges))
+	var wg sync.WaitGroup
+	for i, r := range ranges {
+		read[i] = region{r.off, make([]byte, r.size())}
+		if len(ranges) == 1 {
+			errs[i] = s.read(read[i].b, r.off)
+			break
+		}
+		wg.Go(func() { errs[i] = s.read(read[i].b, r.off) })
 	}
-	s.regions = append(s.regions, region{r.off, b})
-	s.held += r.size()
+	wg.Wait()
+	for i, r := range ranges {
+		if errs[i] != nil {
+			return errs[i]
+		}
+		s.regions = append(s.regions, read[i])
+		s.held += r.size()
+	}
 	return nil
 }
 
@@ -92,6 +107,8 @@ func (s *source) prefetch(ranges []span) error {
 		return r.size() <= 0 || s.find(r) != nil
 	})
 	slices.SortFunc(ranges, func(a, b span) int { return int(min(max(a.off-b.off, -1), 1)) })
+	var wanted []span
+	held := s.held
 	for len(ranges) > 0 {
 		all := ranges[0]
 		n := 1
@@ -103,12 +120,11 @@ func (s *source) prefetch(ranges []span) error {
 			all.end = max(all.end, r.end)
 		}
 		ranges = ranges[n:]
-		if all.size() > regionMaxBytes || s.held+all.size() > regionsMaxBytes {
+		if all.size() > regionMaxBytes || held+all.size() > regionsMaxBytes {
 			continue
 		}
-		if err := s.hold(all); err != nil {
-			return err
-		}
+		held += all.size()
+		wanted = append(wanted, all)
 	}
-	return nil
+	return s.hold(wanted...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"unicode/utf8"
 )
@@ -32,11 +33,14 @@ func plainEntries(n int) []Entry {
 // A countingReader counts what a decoder asks for.
 type countingReader struct {
 	*bytes.Reader
+	mu    sync.Mutex
 	calls int
 	bytes int64
 }
 
 func (r *countingReader) ReadAt(b []byte, off int64) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.calls++
 	r.bytes += int64(len(b))
 	return r.Reader.ReadAt(b, off)
@@ -58,8 +62,8 @@ func TestFewReads(t *testing.T) {
 			{Range{Tail: All}, 8, int64(len(b)) * 11 / 10},
 			{Range{Tail: 0}, 1, 64 << 10},
 		} {
-			if f == NDJSON { // every header is walked
-				tt.calls, tt.maxBytes = 8, 2*int64(len(b))
+			if f == NDJSON { // whole members are read, and some to look back
+				tt.maxBytes = max(tt.maxBytes, 2<<20)
 			}
 			r := &countingReader{Reader: bytes.NewReader(b)}
 			dec, err := NewDecoder(f, r, int64(len(b)), tt.rg)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -140,21 +141,28 @@ func isDamage(err error) bool { return !isBucket(err) && errors.As(err, new(*cod
 // objectReader reads ranges of one object, all of the same version. It lives
 // no longer than the call whose context it keeps, which io.ReaderAt cannot pass.
 type objectReader struct {
-	ctx  context.Context
-	rd   *reading
-	key  string
+	ctx context.Context
+	rd  *reading
+	key string
+
+	mu   sync.Mutex
 	etag string
 }
 
 func (r *objectReader) ReadAt(p []byte, off int64) (n int, err error) {
 	ctx, w := watch(r.ctx, r.rd.r.cfg.Timeout)
 	defer w.stop()
-	b, err := r.rd.r.bucket.Get(ctx, r.key, bucket.GetOptions{Offset: off, Length: int64(len(p)), ETag: r.etag})
+	r.mu.Lock()
+	etag := r.etag
+	r.mu.Unlock()
+	b, err := r.rd.r.bucket.Get(ctx, r.key, bucket.GetOptions{Offset: off, Length: int64(len(p)), ETag: etag})
 	if err != nil {
 		return 0, &bucketError{w.explain(err)}
 	}
 	defer b.Close()
+	r.mu.Lock()
 	r.etag = b.Object.ETag
+	r.mu.Unlock()
 	for n < len(p) {
 		m, err := b.Read(p[n:])
 		n += m
