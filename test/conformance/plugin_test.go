@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,8 @@ type process struct {
 	socket   string
 	archiver *archiver.Archiver
 	client   *plugins.Client // the daemon's, without the proxy that moves FIFOs
+
+	requests atomic.Int64 // to the bucket, by readers
 
 	mu    sync.Mutex
 	reads map[string]int // by container: snapshots that readers took
@@ -62,7 +65,7 @@ func startProcess(t testing.TB) *process {
 	served, ran := make(chan error, 1), make(chan error, 1)
 	go func() { served <- handler.Serve(serving, l) }()
 	go func() { ran <- a.Run(running) }()
-	reader := readback.New(readback.Config{Bucket: b, Local: p.snapshot, LocalSince: a.Created()})
+	reader := readback.New(readback.Config{Bucket: &countedBucket{b, &p.requests}, Local: p.snapshot, LocalSince: a.Created()})
 	driver.Open(running, plugin.Parts{Archiver: a, Reader: reader, Registry: registry})
 	t.Cleanup(func() {
 		stopServing()
