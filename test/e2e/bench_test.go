@@ -93,12 +93,12 @@ func nullPlugin(b *testing.B) (name string) {
 	b.Helper()
 	name = "coldtail:bench-null"
 	dir := b.TempDir()
-	for _, d := range []string{"rootfs/run/docker/plugins", "rootfs/run/docker/logging"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+	for _, d := range []string{"plugins", "logging"} {
+		if err := os.MkdirAll(filepath.Join(dir, "rootfs", "run", "docker", d), 0o755); err != nil {
 			b.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "rootfs/nullplugin"), "./cmd/nullplugin")
+	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "rootfs", "nullplugin"), "./cmd/nullplugin")
 	cmd.Dir, cmd.Env = filepath.Join(repoRoot(), "test"), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("go build: %v\n%s", err, out)
