@@ -37,8 +37,9 @@ again for what has been archived since. The columns are described in
 docs/format.md, queries in docs/queries.md.`,
 		Example: `  coldtail ddl athena --bucket 's3://my-logs/docker?region=eu-central-1'
   coldtail ddl duckdb --bucket file:///var/lib/logs | duckdb logs.db`,
-		Args: exactArgs("ENGINE"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.ddl(&c, args[0]) },
+		Args:      exactArgs("ENGINE"),
+		ValidArgs: ddlEngineNames(),
+		RunE:      func(_ *cobra.Command, args []string) error { return a.ddl(&c, args[0]) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.format, "format", string(codec.Parquet), "the objects to read, parquet or ndjson: what containers were started with")

@@ -92,14 +92,19 @@ var ddlEngines = []*ddlEngine{
 }
 
 func ddlEngineOf(name string) (*ddlEngine, error) {
-	var names []string
 	for _, e := range ddlEngines {
 		if e.name == name {
 			return e, nil
 		}
+	}
+	return nil, usagef("there is no engine %q: must be one of %s", name, strings.Join(ddlEngineNames(), ", "))
+}
+
+func ddlEngineNames() (names []string) {
+	for _, e := range ddlEngines {
 		names = append(names, e.name)
 	}
-	return nil, usagef("there is no engine %q: must be one of %s", name, strings.Join(names, ", "))
+	return names
 }
 
 // typeOf is the engine's name of a column's type.

@@ -8,9 +8,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -108,6 +110,31 @@ func TestDDLColumns(t *testing.T) {
 				t.Errorf("%s %s: %d templates", engine, f, n)
 			}
 		}
+	}
+}
+
+// TestDDLPartitions: what the engines compute from the template is where the
+// archiver puts an hour's objects.
+func TestDDLPartitions(t *testing.T) {
+	h := newHome(t)
+	template := regexp.MustCompile(`template'? = '(.*)'`)
+	hour := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	for _, engine := range []string{"athena", "trino"} {
+		for _, f := range codec.Formats() {
+			res := h.run(nil, "ddl", engine, "--format", string(f), "--bucket", "s3://my-logs/docker")
+			m := template.FindStringSubmatch(res.stdout)
+			if m == nil {
+				t.Fatalf("%s: no template: %+v", engine, res)
+			}
+			got := strings.NewReplacer("${dt}", hour.Format(time.DateOnly), "${hour}", hour.Format("15")).Replace(m[1])
+			if want := "s3://my-logs/docker/" + chunk.PartitionPrefix(f, hour); got != want {
+				t.Errorf("%s: %s, want %s", engine, got, want)
+			}
+		}
+	}
+	// Athena takes one statement at a time.
+	if res := h.run(nil, "ddl", "athena", "--bucket", "s3://my-logs"); strings.ContainsAny(res.stdout, ";#") || strings.Contains(res.stdout, "--") {
+		t.Errorf("more than a statement: %s", res.stdout)
 	}
 }
 

@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS "default"."logs" (
 )
 WITH (
   external_location = 's3://my-logs/docker/ndjson/',
-  format = 'OPENX_JSON',
+  format = 'JSON',
   partitioned_by = ARRAY['dt', 'hour'],
   partition_projection_enabled = true,
   partition_projection_location_template = 's3://my-logs/docker/ndjson/dt=${dt}/hour=${hour}/'
