@@ -9,8 +9,10 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback"
 )
 
 const (
@@ -38,7 +40,7 @@ type follower struct {
 }
 
 func newFollower(r *logsRun, now func() time.Time) *follower {
-	f := &follower{r: r, now: now, of: map[*target]*followed{}, lister: hourLister{bucket: r.bucket}}
+	f := &follower{r: r, now: now, of: map[*target]*followed{}, lister: hourLister{bucket: r.retrying}}
 	r.sent, r.found = f.sent, f.start
 	return f
 }
@@ -47,20 +49,24 @@ func newFollower(r *logsRun, now func() time.Time) *follower {
 // whatever appears later is new.
 func (f *follower) start(ctx context.Context, targets []*target) error {
 	f.fullAt = f.now()
+	ctx, b, stop := guard(ctx, f.r.bucket, f.r.wait)
+	defer stop()
+	f.lister.bucket = b
+	defer func() { f.lister.bucket = f.r.retrying }()
 	var unknown []*target
 	for _, t := range targets {
 		if len(t.days) == 0 {
 			unknown = append(unknown, t)
 		}
 	}
-	if _, err := loadDays(ctx, f.r.bucket, unknown); err != nil {
-		return err
+	if _, err := loadDays(ctx, b, unknown); err != nil {
+		return cause(ctx, err)
 	}
 	for _, t := range targets {
 		f.add(t)
 	}
 	_, err := f.look(ctx, true, func(s *followed, c chunk.Chunk) { s.learn(c) })
-	return err
+	return cause(ctx, err)
 }
 
 func (f *follower) add(t *target) {
@@ -135,8 +141,16 @@ func (f *follower) poll(ctx context.Context) (news bool, err error) {
 			s.learn(c)
 		}
 		streams = append(streams, &stream{target: s.target, from: from, entries: f.r.reader.Objects(ctx, s.ContainerID, true, ready)})
+		fresh[s] = ready
 	}
-	return news, f.r.merge(ctx, streams, f.emit, f.r.complain)
+	return news, f.r.merge(ctx, streams, f.emit, func(st *stream, err error) error {
+		if missing := (*readback.MissingError)(nil); errors.As(err, &missing) && !bucket.Permanent(err) {
+			s := f.of[st.target]
+			s.forget(fresh[s]) // the next poll reads them again
+			return nil
+		}
+		return f.r.complain(st, err)
+	})
 }
 
 // emit prints an entry of a new object, if it is wanted and was not printed.
@@ -149,7 +163,7 @@ func (f *follower) emit(st *stream, e *codec.Entry) error {
 
 // discover finds containers that are new, and the days of all.
 func (f *follower) discover(ctx context.Context) error {
-	found, err := f.asked().find(ctx, f.r.bucket, true)
+	found, err := f.asked().find(ctx, f.r.retrying, true)
 	var wrong *usageError
 	switch {
 	case errors.As(err, &wrong):
@@ -167,7 +181,7 @@ func (f *follower) discover(ctx context.Context) error {
 			f.add(t)
 		}
 	}
-	if _, err := loadDays(ctx, f.r.bucket, slices.Clone(all)); err != nil {
+	if _, err := loadDays(ctx, f.r.retrying, slices.Clone(all)); err != nil {
 		return err
 	}
 	if !f.r.who.oneLog() {

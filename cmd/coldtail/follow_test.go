@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -48,7 +51,7 @@ func (s *shelf) follow(now time.Time, args string) *following {
 	s.check(err)
 	out, err := a.newLogOutput(&c, c.oneLog(), nil)
 	s.check(err)
-	r := &logsRun{who: &c.who, query: q, out: out, stderr: &x.stderr, bucket: x.bucket, reader: readback.New(readback.Config{Bucket: x.bucket})}
+	r := &logsRun{who: &c.who, query: q, out: out, stderr: &x.stderr, bucket: x.bucket, retrying: x.bucket, reader: readback.New(readback.Config{Bucket: x.bucket})}
 	x.f = newFollower(r, func() time.Time { return x.now })
 	s.check(r.print(s.t.Context()))
 	s.check(out.flush())
@@ -221,6 +224,47 @@ func TestFollowOutage(t *testing.T) {
 	}
 	x.want(got, "1 2 3 4 5")
 	x.want(x.poll(time.Second), "")
+}
+
+// unreadable lists, and gives nothing but what is wrong.
+type unreadable struct {
+	bucket.Bucket
+	permanent bool
+}
+
+func (u *unreadable) Get(_ context.Context, key string, _ bucket.GetOptions) (bucket.Body, error) {
+	return bucket.Body{}, &bucket.Error{Op: bucket.OpGet, Key: key, Permanent: u.permanent, Err: errors.New("broken")}
+}
+
+// TestFollowReadsAgain does not give up what could not be read for a while, and
+// says once what may not be read at all.
+func TestFollowReadsAgain(t *testing.T) {
+	s := newShelf(t)
+	n := container("web", "web-1", "north")
+	s.say(n, at(0, "1"))
+	x := s.follow(noon.Add(time.Minute), "web-1")
+	x.want(x.printed(), "1")
+	good := x.f.r.reader
+	reader := func(permanent bool) *readback.Reader {
+		return readback.New(readback.Config{Bucket: &unreadable{s.bucket, permanent}, Timeout: 50 * time.Millisecond})
+	}
+	s.say(n, at(1, "2"))
+	x.f.r.reader = reader(false)
+	for range 2 {
+		x.want(x.poll(time.Second), "")
+	}
+	x.f.r.reader = good
+	x.want(x.poll(time.Second), "2")
+	x.want(x.poll(time.Second), "")
+	s.say(n, at(2, "3"))
+	x.f.r.reader = reader(true)
+	if got := x.poll(time.Second); strings.Count(got, "coldtail:") != 1 || !strings.Contains(got, "broken") {
+		t.Errorf("printed %q", got)
+	}
+	x.want(x.poll(time.Second), "")
+	if x.f.r.lost() == nil {
+		t.Error("it does not fail")
+	}
 }
 
 func TestFollowSince(t *testing.T) {

@@ -48,6 +48,13 @@ func (s *followed) learn(c chunk.Chunk) {
 	}
 }
 
+// forget says that objects could not be read yet.
+func (s *followed) forget(chunks []chunk.Chunk) {
+	for _, c := range chunks {
+		delete(s.known, c.Key())
+	}
+}
+
 func (s *followed) sent(seq int64) {
 	if s.limited && s.firstSeq == 0 {
 		s.firstSeq = seq

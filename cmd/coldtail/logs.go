@@ -141,7 +141,7 @@ func (a *app) logs(ctx context.Context, c *logsConfig) error {
 	}
 	r := &logsRun{
 		who: &c.who, query: q, json: c.json, out: out, stderr: a.stderr,
-		bucket: retrying(b, logger),
+		bucket: b, retrying: retrying(b, logger),
 		reader: readback.New(readback.Config{Bucket: b}),
 		wait:   wait,
 	}

@@ -5,14 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
+	"sync/atomic"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
 
-var errInterrupted = errors.New("interrupted")
+var (
+	errInterrupted = errors.New("interrupted")
+	errAway        = errors.New("the bucket is away")
+)
 
 // maxComplaints bounds the lines about what could not be read.
 const maxComplaints = 10
@@ -24,14 +29,18 @@ type logsRun struct {
 	json   bool
 	out    *logOutput
 	stderr io.Writer
-	bucket bucket.Bucket // repeats what fails
-	reader *readback.Reader
-	wait   *spinner
+	bucket bucket.Bucket
+	// retrying repeats what fails, as long as a follower lives.
+	retrying bucket.Bucket
+	reader   *readback.Reader
+	wait     *spinner
 
 	targets  []*target
 	found    func(context.Context, []*target) error // told what will be read, unless nil
 	sent     func(*target, *codec.Entry)            // told what is printed, unless nil
+	away     atomic.Bool                            // the bucket gave nothing for a while
 	failures int
+	untold   int // of these
 }
 
 // print prints what there is.
@@ -118,13 +127,33 @@ func (r *logsRun) streams(ctx context.Context, targets []*target, q readback.Que
 	q.Lazy = len(targets) > eager
 	for _, t := range targets {
 		q.ContainerID = t.ContainerID
-		s := &stream{target: t, from: math.MinInt64, entries: r.reader.Entries(ctx, q)}
+		s := &stream{target: t, from: math.MinInt64, entries: r.unlessAway(r.reader.Entries(ctx, q))}
 		if len(t.days) > 0 {
 			s.from = t.first().UnixNano()
 		}
 		out = append(out, s)
 	}
 	return out
+}
+
+// unlessAway reads nothing more of a container once the bucket has given
+// nothing of another: each would wait as long.
+func (r *logsRun) unlessAway(entries iter.Seq2[codec.Entry, error]) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) {
+		if r.away.Load() {
+			yield(codec.Entry{}, errAway)
+			return
+		}
+		for e, err := range entries {
+			if err == nil && e.Seq == 0 && r.away.Load() {
+				yield(codec.Entry{}, errAway)
+				return
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
 }
 
 // merge passes the streams' entries on, merged by time, and what could not be
@@ -146,19 +175,26 @@ func (r *logsRun) emit(s *stream, e *codec.Entry) error {
 }
 
 // complain tells at once what could not be read, where it is missing.
-func (r *logsRun) complain(_ *stream, err error) error {
+func (r *logsRun) complain(s *stream, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
-	r.failures++
-	if r.failures > maxComplaints {
+	if missing := (*readback.MissingError)(nil); errors.As(err, &missing) {
+		r.away.Store(true)
+	}
+	if r.failures++; r.failures > maxComplaints || errors.Is(err, errAway) {
+		r.untold++
 		return nil
 	}
 	if err := r.out.flush(); err != nil {
 		return err
 	}
 	r.wait.stop()
-	_, _ = fmt.Fprintf(r.stderr, "coldtail: %v\n", err)
+	if r.who.oneLog() {
+		_, _ = fmt.Fprintf(r.stderr, "coldtail: %v\n", err)
+	} else {
+		_, _ = fmt.Fprintf(r.stderr, "coldtail: %s: %v\n", s.label, err)
+	}
 	return nil
 }
 
@@ -167,8 +203,8 @@ func (r *logsRun) lost() error {
 	switch {
 	case r.failures == 0:
 		return nil
-	case r.failures > maxComplaints:
-		return fmt.Errorf("%d more ranges could not be read", r.failures-maxComplaints)
+	case r.untold > 0:
+		return fmt.Errorf("%d more ranges could not be read", r.untold)
 	}
 	return errReported
 }

@@ -52,12 +52,16 @@ func (r *logsRun) printTail(ctx context.Context) error {
 	slices.SortStableFunc(byEnd, func(a, b *target) int { return b.last().Compare(a.last()) })
 	for n := 1; ; n = min(2*n, len(byEnd)) {
 		last := &lastEntries{size: r.query.Tail}
-		var failed []error
+		type failure struct {
+			s   *stream
+			err error
+		}
+		var failed []failure
 		// Since and until apply to what the tail is.
 		streams := r.streams(ctx, byEnd[:n], readback.Query{Tail: r.query.Tail})
 		err := r.merge(ctx, streams,
 			func(s *stream, e *codec.Entry) error { last.add(s, e); return nil },
-			func(_ *stream, err error) error { failed = append(failed, err); return nil })
+			func(s *stream, err error) error { failed = append(failed, failure{s, err}); return nil })
 		if err != nil {
 			return err
 		}
@@ -65,8 +69,8 @@ func (r *logsRun) printTail(ctx context.Context) error {
 		if n < len(byEnd) && (!last.full() || kept[0].e.TimeNano < byEnd[n].last().UnixNano()) {
 			continue
 		}
-		for _, err := range failed {
-			if err := r.complain(nil, err); err != nil {
+		for _, f := range failed {
+			if err := r.complain(f.s, f.err); err != nil {
 				return err
 			}
 		}

@@ -99,13 +99,16 @@ func (a *app) ls(ctx context.Context, c *lsConfig) error {
 	}
 	wait := a.newSpinner("listing, objects")
 	defer wait.stop()
-	ctx, b, stop := guard(ctx, retrying(b, logger), wait)
+	search, b, stop := guard(ctx, b, wait)
 	defer stop()
 	s := &scan{bucket: b, since: since, until: until, shelves: map[string]*amount{}}
-	rows, err := s.run(ctx, &c.who)
+	rows, err := s.run(search, &c.who)
 	wait.stop()
-	if err != nil {
-		return cause(ctx, err)
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case err != nil:
+		return cause(search, err)
 	}
 	if len(rows) == 0 && c.chosen() {
 		return noLog(&c.who)

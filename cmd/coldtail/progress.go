@@ -109,9 +109,10 @@ func (s *spinner) stop() {
 
 var errSilent = errors.New("the bucket did not answer within " + findTimeout.String())
 
-// guard returns b for a search: one that ends if the bucket answers nothing
-// for findTimeout, and tells w of each object that is listed.
+// guard returns b for a search: one that repeats what fails, ends if the bucket
+// answers nothing for findTimeout, and tells w of each object that is listed.
 func guard(ctx context.Context, b bucket.Bucket, w *spinner) (context.Context, bucket.Bucket, func()) {
+	b = bucket.Retry(b, bucket.RetryConfig{})
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(findTimeout, func() { cancel(errSilent) })
 	stop := func() {
@@ -129,8 +130,9 @@ type guarded struct {
 
 func (g *guarded) List(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
 	return func(yield func(bucket.Object, error) bool) {
+		failed := false
 		for o, err := range g.Bucket.List(ctx, prefix, opts) {
-			if err == nil {
+			if failed = err != nil; !failed {
 				g.timer.Reset(findTimeout)
 				g.wait.add(1)
 			}
@@ -138,14 +140,20 @@ func (g *guarded) List(ctx context.Context, prefix string, opts bucket.ListOptio
 				return
 			}
 		}
-		g.timer.Reset(findTimeout)
+		if !failed {
+			g.timer.Reset(findTimeout) // to find nothing is an answer too
+		}
 	}
 }
 
-// cause is why a guarded search ended: err, or that the bucket was silent.
+// cause is why a guarded search ended: err, or that the bucket was silent, and
+// what the attempts failed with.
 func cause(ctx context.Context, err error) error {
-	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
-		return errors.Join(errSilent, err)
+	if err == nil || !errors.Is(context.Cause(ctx), errSilent) {
+		return err
 	}
-	return err
+	if be := (*bucket.Error)(nil); errors.As(err, &be) {
+		return fmt.Errorf("search the archive: %w: %w", errSilent, be)
+	}
+	return fmt.Errorf("search the archive: %w", errSilent)
 }

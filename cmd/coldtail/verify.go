@@ -70,7 +70,6 @@ func (a *app) verify(ctx context.Context, c *verifyConfig, names []string) error
 	if err != nil {
 		return err
 	}
-	b = retrying(b, logger)
 	ids, err := verifyWhom(ctx, b, names)
 	if err != nil {
 		return err
@@ -79,7 +78,7 @@ func (a *app) verify(ctx context.Context, c *verifyConfig, names []string) error
 	if f, ok := a.stderr.(*os.File); ok && isTerminal(f) {
 		out.bar = newVerifyBar(f)
 	}
-	sum, err := verify.Run(ctx, b, verify.Config{
+	sum, err := verify.Run(ctx, retrying(b, logger), verify.Config{
 		Containers: ids, Expired: c.expired, Workers: c.workers, Found: out.finding, Progress: out.progress,
 	})
 	out.clear()
@@ -100,17 +99,13 @@ func (a *app) verify(ctx context.Context, c *verifyConfig, names []string) error
 }
 
 // verifyWhom returns the ids of the containers that names stand for.
-func verifyWhom(ctx context.Context, b bucket.Bucket, names []string) ([]string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, findTimeout, fmt.Errorf("the bucket did not answer within %s", findTimeout))
-	defer cancel()
-	var ids []string
-	for _, who := range names {
-		found, err := containers(ctx, b, who)
+func verifyWhom(ctx context.Context, b bucket.Bucket, names []string) (ids []string, err error) {
+	ctx, b, stop := guard(ctx, b, nil)
+	defer stop()
+	for _, name := range names {
+		found, err := containers(ctx, b, name)
 		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
-			return nil, fmt.Errorf("the archive has no log of a container %q", who)
+			return nil, cause(ctx, err)
 		}
 		ids = append(ids, found...)
 	}

@@ -1,0 +1,166 @@
+package commands
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// row is a line of `coldtail logs --json`.
+type row struct {
+	Time          int64  `json:"time_unix_nano"`
+	Seq           int64  `json:"seq"`
+	Body          string `json:"body"`
+	BodyRaw       []byte `json:"body_raw"`
+	Partial       bool   `json:"partial"`
+	ServiceName   string `json:"service_name"`
+	ContainerName string `json:"container_name"`
+	HostName      string `json:"host_name"`
+	ContainerID   string `json:"container_id"`
+}
+
+func (r *row) bytes() string {
+	if r.BodyRaw != nil {
+		return string(r.BodyRaw)
+	}
+	return r.Body
+}
+
+func rows(t *testing.T, out string) (rs []row) {
+	t.Helper()
+	for d := json.NewDecoder(strings.NewReader(out)); ; {
+		var r row
+		if err := d.Decode(&r); err == io.EOF {
+			return rs
+		} else if err != nil {
+			t.Fatalf("%v in %q", err, out)
+		}
+		rs = append(rs, r)
+	}
+}
+
+// prefixed is what compose would print of the rows.
+func prefixed(rs []row) string {
+	width := 0
+	for _, r := range rs {
+		width = max(width, len(r.ContainerName))
+	}
+	var b strings.Builder
+	for _, r := range rs {
+		fmt.Fprintf(&b, "%-*s  | %s\n", width, r.ContainerName, r.bytes())
+	}
+	return b.String()
+}
+
+// TestLogs archives four containers that write at the same time, and compares
+// what is printed of several with what each has.
+func TestLogs(t *testing.T) {
+	a := newArchive(t)
+	type source struct{ service, name, host, format, input string }
+	sources := []source{
+		{"web", "web-1", "north", "parquet", ""},
+		{"web", "web-2", "south", "ndjson", ""},
+		{"db", "postgres", "north", "parquet", ""},
+		{"odd", "ü/..\x1b[2J", "south", "parquet", ""},
+	}
+	for i := range sources {
+		var b strings.Builder
+		for n := range 200 {
+			fmt.Fprintf(&b, "%s %d %s\n", sources[i].service, n, strings.Repeat("x", n*i))
+		}
+		b.WriteString("\xff\x00\xfe bytes\n\n" + strings.Repeat("long", 10_000) + "\nno newline at the end")
+		sources[i].input = b.String()
+	}
+	var wg sync.WaitGroup
+	for _, s := range sources {
+		wg.Go(func() {
+			// Two lines at a time, so that the containers' times interleave.
+			lines := strings.SplitAfter(s.input, "\n")
+			r, w := io.Pipe()
+			go func() {
+				for chunk := range slices.Chunk(lines, 2) {
+					_, _ = io.WriteString(w, strings.Join(chunk, ""))
+				}
+				_ = w.Close()
+			}()
+			a.pipe(s.service, s.name, s.host, s.format, r)
+		})
+	}
+	wg.Wait()
+
+	each := map[string][]row{}
+	for _, s := range sources {
+		if got := a.ok("logs", s.name); got != s.input {
+			t.Errorf("%q: %d bytes, want %d", s.name, len(got), len(s.input))
+		}
+		each[s.name] = rows(t, a.ok("logs", "--json", s.name))
+		var b bytes.Buffer
+		for i, r := range each[s.name] {
+			if r.ServiceName != s.service || r.ContainerName != s.name || r.HostName != s.host || i > 0 && r.Seq <= each[s.name][i-1].Seq {
+				t.Fatalf("%q: row %+v", s.name, r)
+			}
+			b.WriteString(r.bytes())
+			if !r.Partial {
+				b.WriteByte('\n')
+			}
+		}
+		if b.String() != s.input {
+			t.Errorf("%q as JSON: %d bytes, want %d", s.name, b.Len(), len(s.input))
+		}
+	}
+	merged := func(names ...string) (all []row) {
+		for _, n := range names {
+			all = append(all, each[n]...)
+		}
+		// Equal times of containers come in the order of their ids.
+		slices.SortStableFunc(all, func(x, y row) int {
+			if x.Time != y.Time {
+				return int(x.Time - y.Time)
+			}
+			return strings.Compare(x.ContainerID, y.ContainerID)
+		})
+		return all
+	}
+	for args, want := range map[string]string{
+		"--service web":              prefixed(merged("web-1", "web-2")),
+		"--host north":               prefixed(merged("web-1", "postgres")),
+		"web-2 postgres":             prefixed(merged("web-2", "postgres")),
+		"--service web --host south": prefixed(each["web-2"]),
+		"--service web --service db -n 5": prefixed(func() (tail []row) {
+			for _, r := range merged("web-1", "web-2", "postgres") {
+				// The long line is three entries.
+				if rs := each[r.ContainerName]; r.Seq > rs[len(rs)-1].Seq-5 {
+					tail = append(tail, r)
+				}
+			}
+			return tail
+		}()),
+		"--host north --grep 5\\d.x*$": prefixed(slices.DeleteFunc(merged("web-1", "postgres"), func(r row) bool {
+			return !regexp.MustCompile(`5\d.x*$`).MatchString(r.bytes())
+		})),
+	} {
+		if got := a.ok(append([]string{"logs"}, strings.Fields(args)...)...); got != want {
+			t.Errorf("logs %s: %d bytes, want %d\n%.600s\nwant\n%.600s", args, len(got), len(want), got, want)
+		}
+	}
+	if got := a.ok("ls", "-q", "--no-trunc", "--service", "web"); got != each["web-1"][0].ContainerID+"\n"+each["web-2"][0].ContainerID+"\n" {
+		t.Errorf("ls -q: %q", got)
+	}
+	list := a.ok("ls")
+	for _, s := range sources[:3] {
+		id := each[s.name][0].ContainerID
+		entries := len(each[s.name]) + 2 // the long line's
+		if want := regexp.MustCompile(fmt.Sprintf(`(?m)^%s +%s +%s +%s +\S+Z +\S+Z +%d +[12] +\S+B$`, id[:12], s.name, s.service, s.host, entries)); !want.MatchString(list) {
+			t.Errorf("%s is not in\n%s", want, list)
+		}
+	}
+	if strings.Contains(list, "\x1b") {
+		t.Errorf("ls prints control characters: %q", list)
+	}
+}
