@@ -69,14 +69,22 @@ const (
 	footerMax = 32 << 10
 )
 
-// eachChunk opens every Parquet object of two archives: one with long and
+// TestFiles looks at every Parquet object of two archives: one with long and
 // invalid lines, labels and nulls, one with gap rows.
-func eachChunk(t *testing.T, f func(t *testing.T, m chunk.Meta, r *file.Reader)) {
-	t.Helper()
+func TestFiles(t *testing.T) {
 	lines, _ := archive(t, codec.Parquet)
 	gaps, _ := archiveShop(t, codec.Parquet)
+	dirs := []string{lines, gaps}
+	t.Run("schema", func(t *testing.T) { testSchema(t, dirs) })
+	t.Run("encodings", func(t *testing.T) { testEncodings(t, dirs) })
+	t.Run("footers", func(t *testing.T) { testFooters(t, dirs) })
+}
+
+// eachChunk opens every Parquet object of some archives.
+func eachChunk(t *testing.T, dirs []string, f func(t *testing.T, m chunk.Meta, r *file.Reader)) {
+	t.Helper()
 	n := 0
-	for _, dir := range []string{lines, gaps} {
+	for _, dir := range dirs {
 		names, err := filepath.Glob(dir + "/parquet/dt=*/hour=*/*.parquet")
 		if err != nil {
 			t.Fatal(err)
@@ -106,8 +114,9 @@ func eachChunk(t *testing.T, f func(t *testing.T, m chunk.Meta, r *file.Reader))
 	}
 }
 
-func TestSchema(t *testing.T) {
-	eachChunk(t, func(t *testing.T, m chunk.Meta, r *file.Reader) {
+func testSchema(t *testing.T, dirs []string) {
+	t.Helper()
+	eachChunk(t, dirs, func(t *testing.T, m chunk.Meta, r *file.Reader) {
 		var got strings.Builder
 		describe(&got, r.MetaData().Schema.Root(), "")
 		if d := cmp.Diff(wantSchema, got.String()); d != "" {
@@ -130,11 +139,12 @@ func describe(to *strings.Builder, g *schema.GroupNode, path string) {
 	}
 }
 
-// TestEncodings: ZSTD, data pages of version 1 and at most 256 KiB unless of one
+// testEncodings: ZSTD, data pages of version 1 and at most 256 KiB unless of one
 // value, with the promised encodings.
-func TestEncodings(t *testing.T) {
+func testEncodings(t *testing.T, dirs []string) {
+	t.Helper()
 	seen := map[string]bool{}
-	eachChunk(t, func(t *testing.T, m chunk.Meta, r *file.Reader) {
+	eachChunk(t, dirs, func(t *testing.T, m chunk.Meta, r *file.Reader) {
 		group := r.RowGroup(0)
 		for i := range group.NumColumns() {
 			c, err := group.MetaData().ColumnChunk(i)
@@ -198,10 +208,11 @@ func checkPages(t *testing.T, what string, pages file.PageReader, encoding strin
 	}
 }
 
-// TestFooters: what engines prune and seek by, and the facts of the key.
-func TestFooters(t *testing.T) {
+// testFooters: what engines prune and seek by, and the facts of the key.
+func testFooters(t *testing.T, dirs []string) {
+	t.Helper()
 	gaps := map[string]bool{}
-	eachChunk(t, func(t *testing.T, m chunk.Meta, r *file.Reader) {
+	eachChunk(t, dirs, func(t *testing.T, m chunk.Meta, r *file.Reader) {
 		kv := r.MetaData().KeyValueMetadata()
 		for name, want := range map[string]string{
 			"format": "1", "container_id": m.ContainerID, "spool_id": m.SpoolID, "segment_seq": decimal(m.SegmentSeq),
