@@ -29,9 +29,14 @@ locals {
     { for key in compact([local.key_prefix]) : "Condition" => { StringLike = { "s3:prefix" = ["${key}*"] } } },
   )
 
+  # Services are called amazonaws.com in some places of other partitions too.
+  kms_services = [for suffix in distinct(["amazonaws.com", data.aws_partition.current.dns_suffix]) :
+    "s3.${try(split(":", var.kms_key_arn)[3], "")}.${suffix}"
+  ]
+
   # The key may be used by S3 only, and for this bucket's objects only.
   kms_condition = {
-    StringEquals = { "kms:ViaService" = [for arn in compact([var.kms_key_arn]) : "s3.${split(":", arn)[3]}.amazonaws.com"] }
+    StringEquals = { "kms:ViaService" = local.kms_services }
     StringLike   = { "kms:EncryptionContext:aws:s3:arn" = [local.bucket_arn, "${local.bucket_arn}/*"] }
   }
 

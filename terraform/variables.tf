@@ -216,8 +216,8 @@ variable "athena_scan_limit_gb" {
   nullable    = false
 
   validation {
-    condition     = var.athena_scan_limit_gb >= 0.01
-    error_message = "athena_scan_limit_gb must be at least 0.01 (10 MB), as Athena requires."
+    condition     = floor(var.athena_scan_limit_gb * 1000000000) >= 10485760
+    error_message = "athena_scan_limit_gb must be at least 0.0105 (10 MiB), as Athena requires."
   }
 }
 

@@ -3,7 +3,7 @@
 
 mock_provider "aws" {
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
   mock_resource "aws_iam_policy" {
     defaults = { arn = "arn:aws:iam::123456789012:policy/mock" }
@@ -326,5 +326,24 @@ run "results_elsewhere" {
       jsondecode(aws_iam_policy.query[0].policy).Statement[3].Condition == { StringLike = { "s3:prefix" = ["*"] } } &&
     jsondecode(aws_iam_policy.query[0].policy).Statement[4].Resource == ["arn:aws:s3:::logs-bucket", "arn:aws:s3:::results-bucket"])
     error_message = "the query policy is ${aws_iam_policy.query[0].policy}"
+  }
+}
+
+run "elsewhere" {
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-cn", dns_suffix = "amazonaws.com.cn" }
+  }
+
+  variables {
+    kms_key_arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/abc"
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_policy.reader.policy).Statement[2].Condition == {
+      StringEquals = { "kms:ViaService" = ["s3.cn-north-1.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn"] }
+      StringLike   = { "kms:EncryptionContext:aws:s3:arn" = ["arn:aws-cn:s3:::logs-bucket", "arn:aws-cn:s3:::logs-bucket/*"] }
+    }
+    error_message = "the reader policy is ${aws_iam_policy.reader.policy}"
   }
 }

@@ -33,6 +33,22 @@ run "all_by_default" {
   }
 }
 
+# The limits of what the module takes are the provider's.
+run "limits" {
+  command = plan
+
+  variables {
+    athena_scan_limit_gb = 0.01048576
+    expire_days          = 2
+    noncurrent_days      = 1
+    transitions          = [{ days = 0, storage_class = "GLACIER_IR" }, { days = 1, storage_class = "INTELLIGENT_TIERING" }]
+    object_lock          = { mode = "GOVERNANCE", days = 1 }
+    athena_results_url   = "s3://results-bucket/"
+    name                 = "abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRS_.12"
+    writer_role          = { ec2 = true, principals = { arns = ["arn:aws:iam::123456789012:root"] } }
+  }
+}
+
 run "minimal" {
   command = plan
 

@@ -2,7 +2,7 @@
 
 mock_provider "aws" {
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
   mock_resource "aws_s3_bucket" {
     defaults = { id = "logs-bucket", arn = "arn:aws:s3:::logs-bucket", region = "eu-central-1" }
@@ -51,7 +51,7 @@ run "bad_values" {
     writer_role          = {}
     glue_database        = "Logs-1"
     first_day            = "2026-02-30"
-    athena_scan_limit_gb = 0.001
+    athena_scan_limit_gb = 0.01048575
     athena_results_url   = "s3://results"
     athena_results_days  = 1.5
   }
