@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	wire "encoding/binary"
@@ -13,14 +14,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/plugins/logdriver"
 )
 
 // benchRounds is how often each driver is measured: they take turns, so that
 // what else the machine does is everybody's. Medians are compared.
-const benchRounds = 7
+const benchRounds = 5
 
 // BenchmarkMillion runs a container that prints a million short lines, and
 // prints its log, under Docker's own drivers, under a plugin that throws all away
@@ -163,6 +168,128 @@ i=0; while [ $i -lt %d ]; do i=$((i+1)); echo $i; usleep 10000; done`, lines))
 			b.ReportMetric(slices.Max(delays), "ms-delay-max")
 		})
 	}
+}
+
+// BenchmarkFollowers lets followers read a container's log from the plugin's
+// socket while the container writes some 2,000 lines a second, with which a
+// hundred of them keep up, or as fast as it can. What the plugin reads from files and FIFOs,
+// the processor time and the memory that it takes are those of its process.
+func BenchmarkFollowers(b *testing.B) {
+	for _, load := range []struct {
+		name, script string
+		lines        int
+	}{
+		{"steady", `i=0; while [ $i -lt 500 ]; do i=$((i+1)); seq 1 20; usleep 10000; done`, 10_000},
+		{"flood", `seq 1 200000`, 200_000},
+	} {
+		for _, n := range []int{1, 100} {
+			b.Run(fmt.Sprintf("%s/%d", load.name, n), func(b *testing.B) {
+				followers(b, n, load.script, load.lines)
+			})
+		}
+	}
+}
+
+func followers(b *testing.B, n int, script string, lines int) {
+	for b.Loop() {
+		b.StopTimer()
+		id := start(b, shared.name, nil, "while [ ! -e /tmp/go ]; do usleep 20000; done; "+script)
+		bodies := make([]io.ReadCloser, n)
+		for i := range bodies {
+			bodies[i] = followPlugin(b, shared, id)
+		}
+		pid := shared.pid(b)
+		before := use(b, pid)
+		b.StartTimer()
+		var wg sync.WaitGroup
+		for _, body := range bodies {
+			wg.Go(func() {
+				defer body.Close()
+				if got := countFrames(body); got != lines {
+					b.Errorf("a follower got %d lines, want %d", got, lines)
+				}
+			})
+		}
+		docker(b, "exec", id, "touch", "/tmp/go")
+		wg.Wait()
+		b.StopTimer()
+		after := use(b, pid)
+		b.ReportMetric((after.read-before.read)/1e6, "MB-read")
+		b.ReportMetric(after.cpu-before.cpu, "s-cpu")
+		b.ReportMetric(after.peak/1e6, "MB-peak")
+		b.StartTimer()
+	}
+}
+
+// followPlugin asks the plugin as the daemon does.
+func followPlugin(b *testing.B, p *plugin, id string) io.ReadCloser {
+	b.Helper()
+	body := fmt.Sprintf(`{"Info": {"ContainerID": %q}, "Config": {"Tail": 0, "Follow": true}}`, id)
+	resp, err := unixClient(p.socket).Post("http://plugin/LogDriver.ReadLogs", "application/json", strings.NewReader(body))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		b.Fatalf("the plugin answers %s", resp.Status)
+	}
+	return resp.Body
+}
+
+// countFrames counts the frames that are lines, up to the end.
+func countFrames(r io.Reader) (n int) {
+	dec := logdriver.NewLogEntryDecoder(bufio.NewReaderSize(r, 64<<10))
+	for {
+		var e logdriver.LogEntry
+		if dec.Decode(&e) != nil {
+			return n
+		}
+		if e.Source == "stdout" {
+			n++
+		}
+	}
+}
+
+// usage is what a process has used.
+type usage struct{ read, cpu, peak float64 } // bytes, seconds, bytes
+
+// use looks at a process, and lets its peak of memory begin anew.
+func use(b *testing.B, pid int) (u usage) {
+	b.Helper()
+	field := func(file, name string) float64 {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if value, ok := strings.CutPrefix(line, name+":"); ok {
+				n, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+				if err != nil {
+					b.Fatal(err)
+				}
+				return n
+			}
+		}
+		b.Fatalf("/proc/PID/%s has no %s", file, name)
+		return 0
+	}
+	u = usage{read: field("io", "rchar"), peak: 1024 * field("status", "VmHWM")}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	// From the third field on; those of time in user mode and in the kernel.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	for _, ticks := range fields[11:13] {
+		n, err := strconv.ParseFloat(ticks, 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		u.cpu += n / 100 // of a second
+	}
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
+		b.Fatal(err)
+	}
+	return u
 }
 
 // follower reads a log from the engine's API, with time stamps.

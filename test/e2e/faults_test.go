@@ -137,7 +137,7 @@ func lastLine(t *testing.T, id string) int {
 // pid is the process of the plugin, or 0 while it has none. It is the child of
 // the containerd shim that has the plugin's id in its arguments, so that no other
 // engine's plugin is ever meant.
-func (p *plugin) pid(t *testing.T) int {
+func (p *plugin) pid(t testing.TB) int {
 	t.Helper()
 	id := filepath.Base(filepath.Dir(p.socket))
 	procs, err := filepath.Glob("/proc/[0-9]*")

@@ -122,7 +122,7 @@ func TestStatus(t *testing.T) {
 }
 
 // get fetches a path from a unix socket.
-func get(t *testing.T, socket, path string) []byte {
+func get(t testing.TB, socket, path string) []byte {
 	t.Helper()
 	resp, err := unixClient(socket).Get("http://plugin" + path)
 	if err != nil {
