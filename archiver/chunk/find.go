@@ -41,9 +41,10 @@ const (
 // Order is by sequence number and partitions are by time, so what was found
 // needs a proof: the numbers of neighbours follow each other without a hole,
 // but for a gap row that tells of it. Where that fails, older and in the end
-// all partitions are listed. What no proof can tell is that something newer was
-// filed further back than an hour before everything that was found, by a clock
-// that was set back and has not caught up since.
+// all partitions are listed. What no proof can tell is what lies beyond the ends
+// of what was found: entries that a clock filed hours before the newest ones,
+// and that has not caught up since; or of a range, entries of a clock that left
+// it and came back before the first or after the last that was found.
 func Find(ctx context.Context, b bucket.Bucket, containerID string, w Want) ([]Chunk, error) {
 	f := &finder{b: b, id: containerID, w: w, listed: map[partition]bool{}}
 	f.add(w.Known)

@@ -62,7 +62,8 @@ func (f *finder) proven(ctx context.Context, bottom bool) (bool, error) {
 		below := rs[i-1]
 		switch {
 		case below.spool != r.spool:
-			if r.segment != 1 {
+			// How far an older spool went, its numbers do not tell.
+			if r.segment != 1 || f.w.Tail == codec.All && !f.w.Until.IsZero() {
 				return false, nil
 			}
 		case below.last+1 != r.first:
