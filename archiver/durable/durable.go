@@ -18,6 +18,10 @@ import (
 	"syscall"
 )
 
+// ErrUnsynced tells that a file has its new name already, but that a power loss
+// may still take that back.
+var ErrUnsynced = errors.New("cannot make a file's name durable")
+
 // tempPrefix starts the names of unfinished files.
 const tempPrefix = ".tmp-"
 
@@ -26,7 +30,8 @@ const tempPrefix = ".tmp-"
 func IsTemp(name string) bool { return strings.HasPrefix(name, tempPrefix) }
 
 // WriteFile makes path a file with this content, replacing one that is there.
-// After an error, path is either what it was or complete.
+// After an error, path is either what it was or complete; with ErrUnsynced it is
+// complete.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {
 	return Write(path, perm, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -81,20 +86,22 @@ func fill(f *os.File, perm fs.FileMode, write func(w io.Writer) error) error {
 }
 
 // Rename renames a file, replacing newPath if it exists, and syncs the
-// directories that it changed. The file's content must be synced already.
+// directories that it changed. The file's content must be synced already. With
+// ErrUnsynced, newPath is the file.
 func Rename(oldPath, newPath string) error {
 	if err := os.Rename(oldPath, newPath); err != nil {
 		return err
 	}
 	newDir, oldDir := filepath.Dir(newPath), filepath.Dir(oldPath)
 	// The new name first: a crash in between leaves two names rather than none.
-	if err := SyncDir(newDir); err != nil {
-		return err
+	err := SyncDir(newDir)
+	if err == nil && oldDir != newDir {
+		err = SyncDir(oldDir)
 	}
-	if oldDir == newDir {
-		return nil
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsynced, err)
 	}
-	return SyncDir(oldDir)
+	return nil
 }
 
 // SyncDir makes the creation, renaming and removal of names in dir durable. It

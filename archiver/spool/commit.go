@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/coldtail/coldtail/archiver/durable"
 )
 
@@ -27,7 +25,7 @@ func (l *Log) Commit() error {
 	}
 	l.forgetTail(len(todo) > 0)
 	l.mu.Unlock()
-	var errs []error
+	errs := []error{l.commitDropping()}
 	for _, s := range todo {
 		err := l.commit(s)
 		if err == nil && l.sealable(s) {
@@ -66,8 +64,8 @@ func (l *Log) commit(s *segment) error {
 	recs := slices.Clone(s.records[s.committed:])
 	l.mu.Unlock()
 	if len(recs) > 0 {
-		if err := unix.Fdatasync(int(s.data.Fd())); err != nil {
-			return full(fmt.Errorf("sync segment: %w", err))
+		if err := l.syncData(s, recs); err != nil {
+			return err
 		}
 		l.step("data", s.path(extActive))
 		if err := s.idx.append(recs...); err != nil {
@@ -90,8 +88,8 @@ func (l *Log) syncNames(s *segment) error {
 		return nil
 	}
 	if s.idx != nil {
-		if err := unix.Fdatasync(int(s.idx.f.Fd())); err != nil {
-			return full(fmt.Errorf("sync sidecar: %w", err))
+		if err := l.syncIndex(s); err != nil {
+			return err
 		}
 		l.step("index", s.path(extIndex))
 	}
@@ -99,6 +97,9 @@ func (l *Log) syncNames(s *segment) error {
 		if err := l.syncDirs(); err != nil {
 			return err
 		}
+	}
+	if err := s.removeReplaced(); err != nil {
+		return err
 	}
 	l.mu.Lock()
 	s.synced, s.named = true, true

@@ -47,8 +47,11 @@ func (l *Log) Fill(fd int, source string) (Filled, error) {
 func (l *Log) fill(fd int, source string) (Filled, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.unread > 0 {
+		return l.readBack()
+	}
 	if err := l.prepare(fd, sourceSum(source)); err != nil {
-		return Filled{}, err
+		return Filled{Torn: l.active != nil && l.active.torn() || len(l.copied) > 0}, err
 	}
 	if l.active == nil {
 		return Filled{}, nil // the FIFO is empty: no reason to make a segment
@@ -61,15 +64,24 @@ func (l *Log) fill(fd int, source string) (Filled, error) {
 	}
 	n, err := l.move(fd, limit)
 	if n <= 0 {
-		return Filled{Torn: s.torn()}, err
+		return Filled{Torn: s.torn() || len(l.copied) > 0}, err
 	}
-	t := l.tail.room(s.end, s.written+int64(n))
-	if err := t.load(s.data, s.written+int64(n)); err != nil {
-		return Filled{}, err
+	s.written += int64(n)
+	l.unread += n
+	return l.readBack()
+}
+
+// readBack numbers what was moved into the data file. Where that cannot be read,
+// it stays there for the next attempt.
+func (l *Log) readBack() (Filled, error) {
+	s := l.active
+	t := l.tail.room(s.end, s.written)
+	if err := t.load(s.data, s.written); err != nil {
+		return Filled{Torn: true}, err
 	}
 	l.tail = t
-	s.written += int64(n)
-	f := Filled{Bytes: n}
+	f := Filled{Bytes: l.unread}
+	l.unread = 0
 	f.Entries, f.Lost = s.take(t.b[s.end-t.off:], l.cfg.Now().UnixNano())
 	l.lost += f.Lost
 	f.Torn = s.torn()
@@ -88,7 +100,7 @@ func (l *Log) prepare(fd int, source uint32) error {
 	l.rollIfDue()
 	if l.active == nil {
 		ready, err := readable(fd)
-		if err != nil || !ready {
+		if len(l.copied) == 0 && (err != nil || !ready) {
 			return err
 		}
 		if err := l.ensureActive(); err != nil {
@@ -163,20 +175,30 @@ func (l *Log) move(fd, limit int) (int, error) {
 }
 
 // copy is move for file systems that refuse splice(2). A SIGKILL between its
-// two system calls loses what was read.
+// two system calls loses what was read. What could not be written is kept for
+// the next attempt.
 func (l *Log) copy(fd, limit int) (int, error) {
-	buf := make([]byte, limit)
-	n, err := unix.Read(fd, buf)
-	switch {
-	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
-		return 0, nil
-	case err != nil:
-		return 0, fmt.Errorf("read fifo: %w", err)
-	case n == 0:
-		return 0, io.EOF
+	for len(l.copied) == 0 {
+		buf := make([]byte, limit)
+		n, err := unix.Read(fd, buf)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			return 0, nil
+		case err != nil:
+			return 0, fmt.Errorf("read fifo: %w", err)
+		case n == 0:
+			return 0, io.EOF
+		default:
+			l.copied = buf[:n]
+		}
 	}
-	if _, err := l.active.data.WriteAt(buf[:n], l.active.written); err != nil {
+	n := min(limit, len(l.copied))
+	if _, err := l.active.data.WriteAt(l.copied[:n], l.active.written); err != nil {
 		return 0, full(fmt.Errorf("write segment: %w", err))
+	}
+	if l.copied = l.copied[n:]; len(l.copied) == 0 {
+		l.copied = nil
 	}
 	return n, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/coldtail/coldtail/archiver/durable"
 	"github.com/coldtail/coldtail/codec"
@@ -43,17 +44,32 @@ func (l *Log) Drop(segmentSeq int64, g Gap) error {
 	h := s.header
 	h.Gap = &g
 	// One rename decides: where the gap's file is, the segment's no longer count.
-	if err := writeHeader(s.path(extGap), &h); err != nil {
+	err := writeHeader(s.path(extGap), &h)
+	if err != nil && !errors.Is(err, durable.ErrUnsynced) {
 		return err
 	}
 	l.step("gap", s.path(extGap))
-	data, idx := s.path(extSealed), s.path(extIndex)
 	l.mu.Lock()
 	s.header = h
 	s.written, s.end = 0, 0
+	s.synced, s.named = false, err == nil
 	l.mu.Unlock()
-	if err := errors.Join(os.Remove(data), os.Remove(idx)); err != nil {
-		return fmt.Errorf("drop segment: %w", err)
+	if err != nil {
+		return err // the next commit syncs the name, and then removes the data
+	}
+	return l.syncNames(s)
+}
+
+// removeReplaced removes the files of the segment that a gap stands for, if they
+// are there.
+func (s *segment) removeReplaced() error {
+	if s.header.Gap == nil {
+		return nil
+	}
+	for _, name := range []string{s.path(extSealed), s.path(extIndex)} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove a dropped segment: %w", err)
+		}
 	}
 	return nil
 }
@@ -89,16 +105,89 @@ func (l *Log) AppendGap(g Gap) error {
 	}
 	h := l.nextHeader()
 	h.Gap = &g
+	l.dropping.Gap = nil
 	l.mu.Unlock()
-	s := &segment{dir: l.cfg.Dir, header: h, state: Sealed, rolled: true, synced: true, named: true, lastSeq: h.FirstSeq + g.Entries - 1}
-	if err := writeHeader(s.path(extGap), &h); err != nil {
+	return l.appendGap(h)
+}
+
+// appendGap is AppendGap for a header. Called with commitMu held.
+func (l *Log) appendGap(h Header) error {
+	err := writeHeader(filepath.Join(l.cfg.Dir, segmentName(h.SegmentSeq, extGap)), &h)
+	if err != nil && !errors.Is(err, durable.ErrUnsynced) {
 		return err
 	}
+	// It is there, if not durable yet: the next commit syncs its name again.
+	s := &segment{dir: l.cfg.Dir, header: h, state: Sealed, rolled: true, synced: err == nil, named: err == nil, lastSeq: h.FirstSeq + h.Gap.Entries - 1}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stream = streamState{LastSeq: s.lastSeq, LastSegment: h.SegmentSeq}
 	l.segments = append(l.segments, s)
 	l.wake()
+	return nil
+}
+
+// Dropping says what the gap is that AppendGap will write, so far. Commit makes
+// it durable, so that a crash in between forgets little of it.
+func (l *Log) Dropping(g codec.Gap) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropping = l.nextHeader()
+	l.dropping.Gap = &Gap{Gap: g}
+}
+
+// commitDropping writes the gap that grows. Called with commitMu held.
+func (l *Log) commitDropping() error {
+	l.mu.Lock()
+	h := l.dropping
+	if h.Gap == nil {
+		l.mu.Unlock()
+		return nil
+	}
+	l.dropping.Gap = nil // until there is more
+	err := l.ensureDir()
+	l.mu.Unlock()
+	if err != nil {
+		return full(err)
+	}
+	if err := writeHeader(filepath.Join(l.cfg.Dir, DroppingFile), &h); err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.dropping.Gap == nil && l.dropping.SegmentSeq == l.stream.LastSegment+1 {
+			l.dropping = h
+		}
+		return err
+	}
+	l.step("dropping", l.cfg.Dir)
+	return nil
+}
+
+// adoptDropping makes a gap of what an earlier process had dropped when it was
+// killed, unless it had done so itself.
+func (l *Log) adoptDropping(d *damage) error {
+	path := filepath.Join(l.cfg.Dir, DroppingFile)
+	sc, err := openSidecar(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return l.setAside(d, err, DroppingFile)
+	}
+	if h := sc.header; h.Gap != nil && h.SegmentSeq > l.stream.LastSegment {
+		if s := l.active; s != nil && s.torn() { // its rest was dropped
+			l.lost += s.written - s.end
+			s.skip(s.written - s.end)
+		}
+		l.rollDue = true
+		l.rollIfDue()
+		next := l.nextHeader()
+		h.FirstSeq, h.Origin, h.SegmentSeq = next.FirstSeq, next.Origin, next.SegmentSeq
+		if err := l.appendGap(h); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("forget a gap that grew: %w", err)
+	}
 	return nil
 }
 
@@ -129,11 +218,5 @@ func loadGap(dir string, seq int64, state State) (*segment, error) {
 			return s, err
 		}
 	}
-	// What a crash left of the segment that it replaced.
-	for _, name := range []string{s.path(extSealed), s.path(extIndex)} {
-		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return s, fmt.Errorf("load gap: %w", err)
-		}
-	}
-	return s, nil
+	return s, s.removeReplaced() // what a crash left
 }

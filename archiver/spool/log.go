@@ -56,7 +56,10 @@ type Log struct {
 	endings  int           // how often live went back to 0
 	rollDue  bool
 	noSplice bool
-	idle     int // commits in a row that found nothing
+	copied   []byte // without splice: read from the FIFO, but not written yet
+	dropping Header // of the gap that grows, where its Gap is new
+	unread   int    // bytes that were moved into the active segment, but not read back yet
+	idle     int    // commits in a row that found nothing
 	made     bool
 	closed   bool
 	lost     int64 // bytes that were no frames
@@ -82,7 +85,11 @@ func Open(cfg Config) (l *Log, quarantined int, err error) {
 		return nil, 0, fmt.Errorf("open spool: %w", err)
 	}
 	l.arrange()
-	if err := l.settle(d); err != nil {
+	err = l.settle(d)
+	if err == nil {
+		err = l.adoptDropping(&d)
+	}
+	if err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("open spool: %w", err), l.Close())
 	}
 	return l, d.files, nil
@@ -325,8 +332,43 @@ func (l *Log) DropTorn() int64 {
 	n := s.written - s.end
 	s.skip(n)
 	l.lost += n
+	l.unread = 0
 	l.rollIfDue()
 	return n
+}
+
+// TakeTorn gives up an unfinished frame as DropTorn does, and returns its bytes:
+// the caller finishes it elsewhere. It returns nil where they cannot be read;
+// then they count as lost.
+func (l *Log) TakeTorn() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	copied := l.copied
+	l.copied, l.unread = nil, 0
+	s := l.active
+	if s == nil || !s.torn() {
+		return copied
+	}
+	b, err := l.bytes(s, s.end, s.written)
+	if err != nil {
+		b, copied = nil, nil
+		l.lost += s.written - s.end
+	}
+	s.skip(s.written - s.end)
+	l.rollIfDue()
+	return append(b, copied...)
+}
+
+// bytes copies a stretch of a segment's data, from memory where that has it.
+// Called with mu held.
+func (l *Log) bytes(s *segment, from, to int64) ([]byte, error) {
+	b := make([]byte, to-from)
+	if s == l.active && l.tail.holds(from, to) {
+		copy(b, l.tail.b[from-l.tail.off:])
+		return b, nil
+	}
+	_, err := s.data.ReadAt(b, from)
+	return b, err
 }
 
 // Torn tells whether the log ends in an unfinished frame that came from the
@@ -352,7 +394,6 @@ type Info struct {
 	LastSeq           int64
 	LostBytes         int64
 	Live              int
-	UncommittedBytes  int64
 }
 
 // Info returns the log's figures.

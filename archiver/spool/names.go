@@ -22,6 +22,10 @@ const (
 	quarantineDir = "quarantine"
 )
 
+// DroppingFile is the gap that grows while a container's entries are dropped as
+// they come: it gets a segment of its own when that is over, or at the next start.
+const DroppingFile = "dropping"
+
 // State is how far a segment has come.
 type State uint8
 

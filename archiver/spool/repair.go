@@ -225,6 +225,7 @@ func (s *segment) repair(sc *sidecar, sizeBytes int64, all bool) (lost int64, er
 	if err != nil {
 		return 0, err
 	}
+	sc.start = int64(len(b))
 	for _, r := range sc.records {
 		b = r.append(b)
 	}

@@ -41,6 +41,10 @@ type segment struct {
 	// mended and damaged tell what loading it found: a sidecar that was repaired,
 	// and data that is no longer what its records say.
 	mended, damaged bool
+	// doubtful is how far the data has to be written again before it is synced,
+	// from the last record in the sidecar on; 0 where it has not. Guarded by
+	// commitMu.
+	doubtful int64
 	// synced tells that what was written to the sidecar, and the segment's
 	// names, are durable; named that the names are.
 	synced, named bool
@@ -119,6 +123,10 @@ type index struct {
 	end  int64
 	buf  []byte
 	last uint32 // the last source record's
+
+	head     []byte   // the header
+	sources  []placed // the source records
+	doubtful bool     // has to be written again before it is synced
 }
 
 func (x *index) append(recs ...Record) error {
@@ -131,6 +139,11 @@ func (x *index) append(recs ...Record) error {
 	n, err := x.f.WriteAt(x.buf, x.end)
 	if err != nil {
 		return fmt.Errorf("write records: %w", err)
+	}
+	for i, r := range recs {
+		if r.kind == kindSource {
+			x.sources = append(x.sources, placed{x.end + int64(i)*recordLen, r})
+		}
 	}
 	x.end += int64(n)
 	return nil
@@ -158,7 +171,7 @@ func createSegment(dir string, h Header) (*segment, error) {
 		err = errors.Join(err, idx.Close(), os.Remove(idx.Name()))
 		return nil, fmt.Errorf("create segment: %w", err)
 	}
-	s.idx = &index{f: idx, end: int64(len(b))}
+	s.idx = &index{f: idx, end: int64(len(b)), head: b}
 	s.data = data
 	return s, nil
 }
@@ -243,8 +256,11 @@ func (s *segment) recover(sc *sidecar, fi fs.FileInfo, trust bool) (lost int64, 
 	if err != nil {
 		return 0, errors.Join(fmt.Errorf("recover segment: %w", err), data.Close())
 	}
-	s.data, s.idx = data, &index{f: idx, end: sc.end, last: sc.source}
+	s.data, s.idx = data, &index{f: idx, end: sc.end, last: sc.source, sources: sc.sources, head: make([]byte, sc.start), doubtful: trust}
 	s.synced, s.named = false, false
+	if _, err := idx.ReadAt(s.idx.head, 0); err != nil {
+		return 0, fmt.Errorf("recover segment: %w", err)
+	}
 	if err := idx.Truncate(s.idx.end); err != nil {
 		return 0, fmt.Errorf("recover segment: %w", err)
 	}
@@ -255,6 +271,7 @@ func (s *segment) recover(sc *sidecar, fi fs.FileInfo, trust bool) (lost int64, 
 	}
 	if trust {
 		s.written = fi.Size()
+		s.doubtful = s.written
 		// What is parsed arrived before the file was last written.
 		return s.parse(s.data, s.written, fi.ModTime().UnixNano())
 	}

@@ -201,6 +201,8 @@ type sidecar struct {
 	source   uint32 // of the last source record; 0 where there is none
 	// sources are the source records, and where they are.
 	sources []placed
+	// start is where the records start, behind the header and its copy.
+	start int64
 	// end is where the next record goes. What lies behind it was not whole.
 	end int64
 	// rest tells that there is something behind end, as a power loss leaves it.
@@ -264,7 +266,7 @@ func readSidecar(f *os.File) (*sidecar, error) {
 		}
 		restored = true
 	}
-	sc := &sidecar{header: h, end: int64(n), restored: restored}
+	sc := &sidecar{header: h, start: int64(n), end: int64(n), restored: restored}
 	seq := h.FirstSeq
 	hole := false // records were passed over since the last batch or skip
 	bad := len(b) // where the first of them is
@@ -277,6 +279,9 @@ func readSidecar(f *os.File) (*sidecar, error) {
 		if !ok {
 			hole, bad = true, min(bad, at)
 			continue
+		}
+		if r.kind == kindHeader {
+			sc.start = int64(at) + recordLen
 		}
 		if r.kind == kindSource {
 			sc.source = r.CRC

@@ -1,0 +1,130 @@
+package spool
+
+import (
+	"fmt"
+	"hash/crc32"
+
+	"golang.org/x/sys/unix"
+)
+
+// A sync that fails says that some of what was written is not on the disk, but
+// not what. The kernel then counts the pages as clean: the next sync of the same
+// file succeeds without writing them. So whatever was not synced before is
+// written again first, from memory or, where its checksum holds, from the page
+// cache, and only then synced. A process that is started while its spool is
+// still in the page cache cannot know whether its predecessor was told of such a
+// failure, and writes again too.
+
+// syncData syncs the data under the records that are not in the sidecar yet.
+// Called with commitMu held.
+func (l *Log) syncData(s *segment, recs []Record) error {
+	if s.doubtful > 0 {
+		if err := l.rewrite(s, recs); err != nil {
+			return full(fmt.Errorf("write segment again: %w", err))
+		}
+	}
+	err := unix.Fdatasync(int(s.data.Fd()))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		s.doubtful = s.written
+		return full(fmt.Errorf("sync segment: %w", err))
+	}
+	s.doubtful = 0
+	return nil
+}
+
+// rewrite writes the data from the first of the records on, up to where it is
+// doubtful, once more. Where it can no longer be read as it was, it is left
+// alone: archiving reports the loss, and the segment takes no more.
+func (l *Log) rewrite(s *segment, recs []Record) error {
+	end := int64(0)
+	for _, r := range recs {
+		end = r.end()
+		if r.Offset >= s.doubtful {
+			break
+		}
+		b, err := l.wanted(s, r)
+		if err != nil {
+			l.giveUp(s, r, err)
+			continue
+		}
+		if _, err := s.data.WriteAt(b, r.Offset); err != nil {
+			return err
+		}
+	}
+	if end >= s.doubtful {
+		return nil
+	}
+	// An unfinished frame.
+	l.mu.Lock()
+	b, err := l.bytes(s, end, s.doubtful)
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	_, err = s.data.WriteAt(b, end)
+	return err
+}
+
+// wanted returns the data under a record as it was when it came.
+func (l *Log) wanted(s *segment, r Record) ([]byte, error) {
+	l.mu.Lock()
+	b, err := l.bytes(s, r.Offset, r.end())
+	l.mu.Unlock()
+	if err == nil && r.kind == kindBatch && crc32.Checksum(b, castagnoli) != r.CRC {
+		err = fmt.Errorf("checksum mismatch")
+	}
+	return b, err
+}
+
+// giveUp takes note that the disk lost what was under a record.
+func (l *Log) giveUp(s *segment, r Record, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !s.damaged {
+		l.cfg.Logger.Error("the disk lost entries before they were synced: reading names them in their place", "container", l.cfg.ContainerID,
+			"segment", s.header.SegmentSeq, "first_seq", r.FirstSeq, "entries", r.Entries, "err", err)
+	}
+	s.damaged = true
+	if s == l.active {
+		l.rollDue = true
+	}
+}
+
+// syncIndex syncs the sidecar of an active segment. Called with commitMu held.
+func (l *Log) syncIndex(s *segment) error {
+	x := s.idx
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.doubtful {
+		l.mu.Lock()
+		b := x.content(s.records[:s.committed])
+		l.mu.Unlock()
+		if _, err := x.f.WriteAt(b, 0); err != nil {
+			return full(fmt.Errorf("write sidecar again: %w", err))
+		}
+	}
+	if err := unix.Fdatasync(int(x.f.Fd())); err != nil {
+		x.doubtful = true
+		return full(fmt.Errorf("sync sidecar: %w", err))
+	}
+	x.doubtful = false
+	return nil
+}
+
+// content is what is in the sidecar: the header, and the records where they are.
+func (x *index) content(recs []Record) []byte {
+	b := append(make([]byte, 0, x.end), x.head...)
+	sources := x.sources
+	for int64(len(b)) < x.end {
+		if len(sources) > 0 && sources[0].at == int64(len(b)) {
+			b = sources[0].append(b)
+			sources = sources[1:]
+			continue
+		}
+		b = recs[0].append(b)
+		recs = recs[1:]
+	}
+	return b
+}
