@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,7 +22,7 @@ import (
 // Run do the work. Its methods may be called concurrently.
 type Archiver struct {
 	cfg      Config
-	bucket   bucket.Bucket
+	bucket   bucket.Bucket // each attempt is one: see turn
 	state    state
 	sameBoot bool
 	lock     *os.File
@@ -29,6 +30,8 @@ type Archiver struct {
 	metrics  *metrics
 	markers  markers
 	health   health
+	// uploadedAt is when a segment was archived last, Unix nanoseconds.
+	uploadedAt atomic.Int64
 
 	ingests sync.WaitGroup
 	commits chan *stream
@@ -45,7 +48,7 @@ type Archiver struct {
 
 // New locks the state directory and reads its identity. It does not touch the
 // bucket, and reads no log: Attach works at once, Run looks after what an
-// earlier process left. b is used through bucket.Retry.
+// earlier process left. Transient errors of b are repeated.
 func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
@@ -55,7 +58,7 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		return nil, err
 	}
 	a := &Archiver{
-		cfg: cfg, state: st, sameBoot: sameBoot, lock: lock,
+		cfg: cfg, bucket: b, state: st, sameBoot: sameBoot, lock: lock,
 		pipes:     newPipeBudget(),
 		commits:   make(chan *stream, 1024),
 		uploads:   make(chan *stream, 1024),
@@ -64,9 +67,6 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		streams:   map[string]*stream{},
 		paths:     map[string]*stream{},
 	}
-	a.bucket = bucket.Retry(b, bucket.RetryConfig{
-		OnRetry: func(_ bucket.Op, _ string, err error, _ time.Duration) { a.health.retried(a, err) },
-	})
 	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}

@@ -10,16 +10,22 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
-// gapInterval is how long a gap grows before it is written: a SIGKILL forgets
-// what it counted since.
+// gapInterval is how long a gap grows before it gets a row: meanwhile each group
+// commit makes durable what it counted.
 const gapInterval = 10 * time.Second
+
+// probeInterval is how often a broken disk is tried with a gap.
+const probeInterval = time.Second
 
 // discarder reads a FIFO's entries and only counts them. It belongs to the
 // ingest goroutine.
 type discarder struct {
-	gap   codec.Gap
-	since time.Time
-	rest  []byte // of an unfinished frame
+	gap    codec.Gap
+	noted  int64 // entries of the gap that were counted
+	since  time.Time
+	tried  time.Time // to write the gap
+	reason string
+	rest   []byte // of an unfinished frame
 }
 
 // take counts the whole frames among what was read.
@@ -39,7 +45,7 @@ func (d *discarder) take(b []byte, now time.Time) (lost int64) {
 		}
 		rest = rest[n:]
 		if d.gap.Entries == 0 {
-			d.gap = codec.Gap{FirstNano: e.TimeNano, LastNano: e.TimeNano, Reason: reasonQuota}
+			d.gap = codec.Gap{FirstNano: e.TimeNano, LastNano: e.TimeNano, Reason: d.reason}
 			d.since = now
 		}
 		d.gap.Entries++
@@ -63,14 +69,24 @@ func (s *stream) held(f *fifo, ending bool) (held bool, moved int) {
 		}
 		return over, 0
 	}
-	if s.torn != nil { // the spool has its beginning: let it have the rest
+	switch {
+	case s.torn == nil:
+	case s.broken.Load(): // the entry is dropped with those behind it
+		lost := s.log.Info().LostBytes
+		s.discards.rest = s.log.TakeTorn()
+		s.a.noteLost(s, s.log.Info().LostBytes-lost)
+		s.torn = nil
+	default: // the spool has its beginning: let it have the rest
 		s.log.Roll()
 		return false, 0
+	}
+	if s.discards.reason = reasonQuota; s.broken.Load() {
+		s.discards.reason = reasonBroken
 	}
 	return s.discard(f, ending, over)
 }
 
-func (s *stream) isOver() bool { return s.over.Load() || s.overTotal.Load() }
+func (s *stream) isOver() bool { return s.over.Load() || s.overTotal.Load() || s.broken.Load() }
 
 // discard reads what the FIFO holds, and writes the gap where it ends.
 func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
@@ -100,8 +116,16 @@ func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
 		s.a.noteLost(s, int64(len(d.rest)))
 		d.rest = nil
 	}
-	if len(d.rest) == 0 && d.gap.Entries > 0 && (!over || ending || ended || s.a.cfg.Now().Sub(d.since) > gapInterval) {
+	if n := d.gap.Entries - d.noted; n > 0 {
+		s.a.noteDropped(s, n, d.gap.Reason)
+		d.noted = d.gap.Entries
+		s.log.Dropping(d.gap)
+	}
+	if len(d.rest) == 0 && d.gap.Entries > 0 && (!over || ending || ended || d.due(s.a.cfg.Now(), s.broken.Load())) {
 		s.writeGap()
+	}
+	if d.gap.Entries == 0 && len(d.rest) == 0 {
+		s.broken.Store(false) // the next entry tells
 	}
 	switch {
 	case ended:
@@ -109,18 +133,27 @@ func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
 		if !ending {
 			s.a.cfg.OnEnd(f.path)
 		}
-	case ending && d.gap.Entries == 0:
+	case ending && (d.gap.Entries == 0 || s.broken.Load()): // the log has the gap
 		s.end(f)
 	}
 	return true, moved
 }
 
+// due tells whether it is time to write the gap.
+func (d *discarder) due(now time.Time, broken bool) bool {
+	if broken {
+		return now.Sub(d.tried) >= probeInterval
+	}
+	return now.Sub(d.since) > gapInterval
+}
+
 func (s *stream) writeGap() {
 	d := &s.discards
+	d.tried = s.a.cfg.Now()
 	if err := s.log.AppendGap(spool.Gap{Gap: d.gap}); err != nil {
 		s.trouble(err)
 		return
 	}
-	s.a.noteDropped(s, d.gap.Entries, d.gap.Reason)
-	d.gap = codec.Gap{}
+	s.written()
+	d.gap, d.noted = codec.Gap{}, 0
 }

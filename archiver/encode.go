@@ -116,15 +116,19 @@ func each(v *spool.View, f func(*codec.Entry) error) (corrupt []error, err error
 }
 
 // encode makes a segment's chunks, one an hour, and calls put with each, in the
-// order of their hours.
-func (a *Archiver) encode(v *spool.View, put func(*encoded) error) (corrupt []error, err error) {
+// order of their hours. What is damaged is passed over; with retry, what the
+// disk does not give now is an error instead.
+func (a *Archiver) encode(v *spool.View, retry bool, put func(*encoded) error) (corrupt []error, err error) {
 	byHour, corrupt, err := hours(v)
+	if err == nil && retry {
+		err = notRead(corrupt)
+	}
 	if err != nil {
 		return corrupt, err
 	}
 	for _, h := range slices.SortedFunc(maps.Keys(byHour), time.Time.Compare) {
 		err := func() error {
-			enc, err := a.encodeHour(v, h, byHour[h])
+			enc, err := a.encodeHour(v, h, retry, byHour[h])
 			if err != nil {
 				return err
 			}
@@ -138,12 +142,22 @@ func (a *Archiver) encode(v *spool.View, put func(*encoded) error) (corrupt []er
 	return corrupt, nil
 }
 
-func (a *Archiver) encodeHour(v *spool.View, hour time.Time, want *summary) (*encoded, error) {
+// notRead returns the first of the errors that is the disk's: the data may be whole.
+func notRead(errs []error) error {
+	for _, err := range errs {
+		if local(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Archiver) encodeHour(v *spool.View, hour time.Time, retry bool, want *summary) (*encoded, error) {
 	f, err := a.tempFile()
 	if err != nil {
 		return nil, err
 	}
-	sizeBytes, err := writeChunk(f, v, hour)
+	sizeBytes, err := writeChunk(f, v, hour, retry)
 	if err == nil {
 		err = compare(f, sizeBytes, v.Header.Format, want)
 	}
@@ -169,19 +183,22 @@ func (a *Archiver) tempFile() (*os.File, error) {
 	return f, nil
 }
 
-func writeChunk(f *os.File, v *spool.View, hour time.Time) (sizeBytes int64, err error) {
+func writeChunk(f *os.File, v *spool.View, hour time.Time, retry bool) (sizeBytes int64, err error) {
 	h := v.Header
 	w := bufio.NewWriterSize(f, 1<<20)
 	enc, err := codec.NewEncoder(h.Format, w, h.Meta, codec.ChunkInfo{SpoolID: h.SpoolID, SegmentSeq: h.SegmentSeq, Origin: h.Origin})
 	if err != nil {
 		return 0, err
 	}
-	_, err = each(v, func(e *codec.Entry) error {
+	corrupt, err := each(v, func(e *codec.Entry) error {
 		if !chunk.Hour(e.TimeNano, e.ArrivalNano).Equal(hour) {
 			return nil
 		}
 		return enc.Encode(e)
 	})
+	if err == nil && retry {
+		err = notRead(corrupt)
+	}
 	_, cerr := enc.Close()
 	if err := errors.Join(err, cerr); err != nil {
 		return 0, err

@@ -3,8 +3,10 @@ package archiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -68,6 +70,17 @@ func (a *Archiver) flushStream(ctx context.Context, s *stream) (segments int64, 
 		return 0, err
 	}
 	before := len(s.log.Pending())
-	err = a.upload(ctx, s)
+	s.rested()
+	for {
+		// Turn by turn: a new one begins with short waits again.
+		if err = a.upload(ctx, s); !errors.Is(err, errTurn) {
+			break
+		}
+		select {
+		case <-time.After(restMin):
+		case <-ctx.Done():
+			return int64(before - len(s.log.Pending())), fmt.Errorf("%w, after: %w", context.Cause(ctx), err)
+		}
+	}
 	return int64(before - len(s.log.Pending())), err
 }

@@ -41,6 +41,8 @@ const (
 	reasonQuota = "the container's spool is full"
 	reasonTotal = "the spool of all containers is full"
 	reasonDisk  = "the disk is full"
+	// What comes in place of rows of a container whose spool cannot be written.
+	reasonBroken = "the disk cannot be written"
 )
 
 // quotaLoop holds all streams together to the total quota, and makes room where
@@ -81,8 +83,14 @@ func (a *Archiver) enforce(s *stream) {
 			s.setOver(&s.over, over)
 			return
 		}
-		s.setOver(&s.over, false)
-		if !over || !a.dropOldest(s, reasonQuota) {
+		if !over {
+			s.setOver(&s.over, false)
+			return
+		}
+		dropped, err := a.dropOldest(s, reasonQuota)
+		// Where the disk does not let the oldest go, what comes is dropped.
+		s.setOver(&s.over, err != nil)
+		if !dropped {
 			return
 		}
 	}
@@ -123,7 +131,12 @@ func (a *Archiver) enforceTotal() {
 		for _, s := range all {
 			s.setOver(&s.overTotal, over && !drops && s == largest)
 		}
-		if !drops || !a.dropOldest(largest, reasonTotal) {
+		if !drops {
+			return
+		}
+		dropped, err := a.dropOldest(largest, reasonTotal)
+		largest.setOver(&largest.overTotal, err != nil)
+		if !dropped {
 			return
 		}
 	}
@@ -142,7 +155,11 @@ func (a *Archiver) shed() bool {
 			most, largest = n, s
 		}
 	}
-	return largest != nil && a.dropOldest(largest, reasonDisk)
+	if largest == nil {
+		return false
+	}
+	dropped, _ := a.dropOldest(largest, reasonDisk) // it was logged
+	return dropped
 }
 
 // quota returns the stream's policy and how many bytes it may hold that are not
@@ -154,17 +171,17 @@ func (s *stream) quota() (Overflow, int64) {
 }
 
 // dropOldest replaces the stream's oldest segment that is not archived by a
-// gap. It reports whether it did.
-func (a *Archiver) dropOldest(s *stream, reason string) bool {
+// gap. It reports whether it did; the error is the disk's.
+func (a *Archiver) dropOldest(s *stream, reason string) (dropped bool, err error) {
 	seg, ok := s.log.OldestPending()
 	if !ok {
 		// All of it is in the active segment.
 		s.log.Roll()
 		if err := s.log.Commit(); err != nil && !errors.Is(err, spool.ErrFull) {
-			return false
+			return false, err // the next commit reports it
 		}
 		if seg, ok = s.log.OldestPending(); !ok {
-			return false
+			return false, nil
 		}
 	}
 	gap, err := a.gapFor(s, seg, reason)
@@ -172,11 +189,14 @@ func (a *Archiver) dropOldest(s *stream, reason string) bool {
 		err = a.drop(s, seg, gap)
 	}
 	if err != nil {
-		a.cfg.Logger.Error("cannot drop entries to make room", "container", s.id, "segment", seg, "err", err)
-		return false
+		if !s.stuck.Swap(true) {
+			a.cfg.Logger.Error("cannot drop entries to make room", "container", s.id, "segment", seg, "err", err)
+		}
+		return false, err
 	}
+	s.stuck.Store(false)
 	a.noteDropped(s, gap.Entries, reason)
-	return true
+	return true, nil
 }
 
 // drop drops a segment, with the help of the ballast where the disk has no
@@ -259,11 +279,11 @@ func chunkMeta(h spool.Header, hour time.Time, sum *summary) chunk.Meta {
 
 // stored returns which of a gap's replaced objects are in the bucket after all,
 // and takes these out of the gap. With none left, there is no gap.
-func (a *Archiver) stored(ctx context.Context, v *spool.View) (objs []spool.Object, err error) {
+func (a *Archiver) stored(ctx context.Context, b bucket.Bucket, v *spool.View) (objs []spool.Object, err error) {
 	gap := *v.Header.Gap
 	gap.Replaced = nil
 	for _, r := range v.Header.Gap.Replaced {
-		body, err := a.bucket.Get(ctx, r.Key, bucket.GetOptions{Offset: -1})
+		body, err := b.Get(ctx, r.Key, bucket.GetOptions{Offset: -1})
 		switch {
 		case errors.Is(err, bucket.ErrNotFound):
 			gap.Replaced = append(gap.Replaced, r)

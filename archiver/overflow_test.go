@@ -173,7 +173,7 @@ func TestLostResponseCancelsTheGap(t *testing.T) {
 	waitFor(t, "some uploads", func() bool { return deaf.puts.Load() > 2 })
 	s := g.a.all()[0]
 	for range 2 {
-		if !g.a.dropOldest(s, reasonQuota) {
+		if dropped, err := g.a.dropOldest(s, reasonQuota); err != nil || !dropped {
 			t.Fatal("nothing was dropped")
 		}
 	}

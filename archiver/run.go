@@ -120,13 +120,17 @@ func (a *Archiver) commit(s *stream) {
 	start := time.Now()
 	if err := s.log.Commit(); err != nil {
 		a.metrics.spoolErrors.Inc()
-		if !s.failed.Swap(true) {
-			a.cfg.Logger.Error("cannot make the spool durable", "container", s.id, "err", err)
+		if !s.unsynced.Swap(true) {
+			a.cfg.Logger.Error("cannot make the spool durable: a power loss would take what comes now", "container", s.id, "err", err)
 		}
 		if errors.Is(err, spool.ErrFull) {
 			a.roomSoon()
 		}
+		a.enforce(s) // what cannot be synced cannot be archived: the quota has to hold
 		return
+	}
+	if s.unsynced.Swap(false) {
+		a.cfg.Logger.Info("the spool is durable again", "container", s.id)
 	}
 	a.cfg.Hook("committed", s.id)
 	a.metrics.commitSeconds.Observe(time.Since(start).Seconds())
@@ -199,7 +203,7 @@ func (a *Archiver) unarchived(id string) bool {
 		return false
 	}
 	for _, de := range des {
-		if slices.Contains([]string{".active", ".sealed", ".gap"}, filepath.Ext(de.Name())) {
+		if de.Name() == spool.DroppingFile || slices.Contains([]string{".active", ".sealed", ".gap"}, filepath.Ext(de.Name())) {
 			return true
 		}
 	}

@@ -28,11 +28,19 @@ type stream struct {
 
 	upload   chan struct{} // a lock of one place: who uploads this container's segments
 	queued   atomic.Bool   // for commit
-	uploadAt atomic.Int64  // Unix nanoseconds: not before, after a permanent error
-	lastUsed atomic.Int64  // Unix nanoseconds
+	uploadAt atomic.Int64  // Unix nanoseconds: not before, as it failed
+	resting  atomic.Int64  // nanoseconds: how long the container's uploads rest; 0 while none failed
+	turnAt   atomic.Int64  // Unix nanoseconds: when the turn began that failed
+	badSeg   int64         // the segment that could not be read, and how often; guarded by upload
+	badReads int
+	lastUsed atomic.Int64 // Unix nanoseconds
 
-	roll   atomic.Int64 // Options.rollBytes
-	failed atomic.Bool  // reading fails, and that was logged
+	roll atomic.Int64 // Options.rollBytes
+	// What fails, and was logged: writing to the spool, syncing it, archiving
+	// from it, dropping from it.
+	failed, unsynced, unread, stuck atomic.Bool
+	// broken is set where writing has failed for so long that entries are dropped.
+	broken atomic.Bool
 	// Over its own quota, or largest user of an exceeded total one, where the
 	// policy is not DropOld.
 	over, overTotal atomic.Bool
@@ -49,7 +57,8 @@ type stream struct {
 	torn      *fifo // whose frame is unfinished: nobody else is read meanwhile
 	firstNano int64 // arrival of the active segment's first entry
 	discards  discarder
-	entries   int64 // that were read
+	failing   time.Time // since when writing fails; zero while it does not
+	entries   int64     // that were read
 	pace      pace
 }
 
@@ -305,8 +314,13 @@ func (s *stream) drain(f *fifo) (moved int) {
 	return moved
 }
 
-// trouble reports that the spool takes nothing, once, and asks for room.
-// The entries stay in the FIFO.
+// brokenTime is how long writing may fail before entries are dropped: a disk
+// that is full gets room meanwhile, if there is any.
+const brokenTime = 5 * time.Second
+
+// trouble reports that the spool takes nothing, once, and asks for room. The
+// entries stay in the FIFO, for brokenTime at most unless the policy is Block:
+// a container whose FIFO nobody reads cannot be stopped.
 func (s *stream) trouble(err error) {
 	if !s.failed.Swap(true) {
 		s.a.cfg.Logger.Error("cannot write to the spool: the container's log waits", "container", s.id, "err", err)
@@ -315,7 +329,23 @@ func (s *stream) trouble(err error) {
 	if errors.Is(err, spool.ErrFull) {
 		s.a.roomSoon()
 	}
+	now := s.a.cfg.Now()
+	if s.failing.IsZero() {
+		s.failing = now
+	}
+	if policy, _ := s.quota(); policy != Block && now.Sub(s.failing) >= brokenTime {
+		s.broken.Store(true)
+	}
 	time.Sleep(retryDelay)
+}
+
+// written takes note that the spool takes entries, or a gap.
+func (s *stream) written() {
+	if s.failed.Swap(false) {
+		s.a.cfg.Logger.Info("writing to the spool works again", "container", s.id)
+	}
+	s.failing = time.Time{}
+	s.broken.Store(false)
 }
 
 // rollByHour closes the segment when the arrival clock has passed its hour.

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -38,7 +41,7 @@ func (a *Archiver) uploadLoop(ctx context.Context) {
 		case s := <-a.uploads:
 			select {
 			case s.upload <- struct{}{}:
-				_ = a.uploadLocked(ctx, s) // health has it, and the stream is parked
+				_ = a.uploadLocked(ctx, s) // it was reported, and the stream rests
 				<-s.upload
 			default: // somebody is at it
 			}
@@ -57,22 +60,33 @@ func (a *Archiver) upload(ctx context.Context, s *stream) error {
 	}
 }
 
-// uploadLocked archives a stream's sealed segments, oldest first. Called with
-// s.upload held.
+// uploadLocked archives a stream's sealed segments, oldest first. errTurn tells
+// that the store is to be tried again later. Called with s.upload held.
 func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
+	turnCtx, t := a.newTurn(ctx)
+	defer t.end(nil)
 	for _, seg := range s.log.Pending() {
 		var err error
-		if a.contain("archive a segment", s.id, func() { err = a.archive(ctx, s, seg) }) {
+		if a.contain("archive a segment", s.id, func() { err = a.archive(turnCtx, t, s, seg) }) {
 			err = errPoison
 		}
 		var bad *codec.CorruptError
 		switch {
 		case err == nil:
-			a.health.ok(a)
+			s.unread.Store(false)
+			s.rested()
+			a.uploaded()
 			continue
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.Is(err, errPoison), errors.Is(err, errMismatch), errors.As(err, &bad):
+		case errors.Is(context.Cause(turnCtx), errTurn):
+			s.rest(t)
+			return fmt.Errorf("%w: %w", errTurn, err)
+		case local(err) && !s.unreadable(seg, err):
+			a.diskFailed(s, seg, err)
+			s.uploadAt.Store(a.cfg.Now().Add(parkTime).UnixNano())
+			return err
+		case local(err), errors.Is(err, errPoison), errors.Is(err, errMismatch), errors.As(err, &bad):
 			a.quarantine(s, seg, err)
 			continue
 		}
@@ -80,14 +94,49 @@ func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
 		s.uploadAt.Store(a.cfg.Now().Add(parkTime).UnixNano())
 		return err
 	}
-	s.uploadAt.Store(0)
+	s.rested()
 	s.mu.Lock()
 	keep := s.opts.CacheBytes
 	s.mu.Unlock()
 	if _, err := s.log.Evict(keep); err != nil {
-		a.cfg.Logger.Error("cannot remove archived segments", "container", s.id, "err", err)
+		a.diskFailed(s, 0, err)
 	}
 	return nil
+}
+
+// local tells whether an error is the local disk's rather than the store's.
+func local(err error) bool {
+	var store *bucket.Error
+	var path *fs.PathError
+	var link *os.LinkError
+	var errno syscall.Errno
+	return !errors.As(err, &store) && (errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &errno))
+}
+
+// maxReads is how often a segment that cannot be read is tried before it, or
+// what of it cannot be read, is given up.
+const maxReads = 5
+
+// unreadable counts the attempts to read a segment from a disk that fails, and
+// tells whether these were enough. Called with s.upload held.
+func (s *stream) unreadable(seg int64, err error) bool {
+	var path *fs.PathError
+	if !errors.As(err, &path) || path.Op != "read" {
+		return false
+	}
+	if s.badSeg != seg {
+		s.badSeg, s.badReads = seg, 0
+	}
+	s.badReads++
+	return s.badReads >= maxReads
+}
+
+// diskFailed reports, once per change, that the local disk hinders archiving.
+func (a *Archiver) diskFailed(s *stream, seg int64, err error) {
+	a.metrics.spoolErrors.Inc()
+	if !s.unread.Swap(true) {
+		a.cfg.Logger.Error("cannot archive from the spool: the local disk fails", "container", s.id, "segment", seg, "err", err)
+	}
 }
 
 var errPoison = errors.New("encoding the segment panicked")
@@ -103,7 +152,7 @@ func (a *Archiver) quarantine(s *stream, seg int64, cause error) {
 }
 
 // archive puts a segment's chunks in the bucket and releases the segment.
-func (a *Archiver) archive(ctx context.Context, s *stream, seg int64) error {
+func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) error {
 	v, err := s.log.OpenSegment(seg)
 	if err != nil {
 		return err
@@ -111,7 +160,7 @@ func (a *Archiver) archive(ctx context.Context, s *stream, seg int64) error {
 	defer v.Close()
 	var objs []spool.Object
 	if v.Header.Gap != nil {
-		if objs, err = a.stored(ctx, v); err != nil {
+		if objs, err = a.stored(ctx, t.bucket, v); err != nil {
 			return err
 		}
 		if len(objs) > 0 && len(v.Header.Gap.Replaced) == 0 {
@@ -119,9 +168,11 @@ func (a *Archiver) archive(ctx context.Context, s *stream, seg int64) error {
 		}
 	}
 	cancelled := len(objs) > 0
-	corrupt, err := a.encode(v, func(c *encoded) error {
+	// Damage is passed over; what only could not be read now is tried again.
+	retry := s.badSeg != seg || s.badReads+1 < maxReads
+	corrupt, err := a.encode(v, retry, func(c *encoded) error {
 		a.cfg.Hook("encoded", c.meta.Key())
-		if err := a.put(ctx, c, v.Header.Meta); err != nil {
+		if err := a.put(ctx, t, c, v.Header.Meta); err != nil {
 			return err
 		}
 		objs = append(objs, spool.Object{Segment: seg, SizeBytes: c.sizeBytes, Key: c.meta.Key()})
@@ -161,17 +212,18 @@ func (a *Archiver) cancelGap(s *stream, v *spool.View, objs []spool.Object) erro
 }
 
 // put stores a chunk, after the markers that announce it.
-func (a *Archiver) put(ctx context.Context, c *encoded, meta codec.Meta) error {
+func (a *Archiver) put(ctx context.Context, t *turn, c *encoded, meta codec.Meta) error {
 	m := c.meta
 	name := chunk.Name{Service: meta.ServiceName, Name: meta.ContainerName, Host: meta.HostName, ContainerID: m.ContainerID}
-	if err := a.markers.put(ctx, a.bucket, name.Key(), m.DayKey()); err != nil {
+	if err := a.markers.put(ctx, t.bucket, name.Key(), m.DayKey()); err != nil {
 		return err
 	}
 	a.cfg.Hook("marked", m.Key())
 	start := time.Now()
-	if err := a.bucket.Put(ctx, m.Key(), c.file, c.sizeBytes, bucket.PutOptions{IfAbsent: true}); err != nil {
+	if err := t.bucket.Put(ctx, m.Key(), c.file, c.sizeBytes, bucket.PutOptions{IfAbsent: true}); err != nil {
 		return err
 	}
+	t.failed.Store(0)
 	a.cfg.Hook("put", m.Key())
 	a.metrics.uploads.Inc()
 	a.metrics.uploadBytes.Add(float64(c.sizeBytes))

@@ -1,0 +1,138 @@
+package archiver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+)
+
+// picky is a bucket in which the objects of one container cannot be put now.
+type picky struct {
+	bucket.Bucket
+	id       string
+	refuses  atomic.Bool
+	attempts atomic.Int64
+}
+
+func (p *picky) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, o bucket.PutOptions) error {
+	if p.refuses.Load() && strings.Contains(key, p.id) {
+		p.attempts.Add(1)
+		return &bucket.Error{Op: bucket.OpPut, Key: key, Err: errors.New("503 slow down")}
+	}
+	return p.Bucket.Put(ctx, key, r, sizeBytes, o)
+}
+
+// TestFailingContainerMakesWay: a container whose uploads alone keep failing
+// does not keep the only uploader, and is archived once they work.
+func TestFailingContainerMakesWay(t *testing.T) {
+	g := newRig(t)
+	g.stop()
+	p := &picky{Bucket: g.bucket, id: idA}
+	p.refuses.Store(true)
+	g.bucket, g.cfg.Workers = p, 1
+	g.start()
+	a, b := newDaemon(t), newDaemon(t)
+	check(t, g.a.Attach(t.Context(), source(a.path, idA), source(b.path, idB)))
+	a.print("refused")
+	g.seal(idA)
+	waitFor(t, "the uploader to be busy with it", func() bool { return p.attempts.Load() > 0 })
+	for i := range 3 {
+		b.print(numbers(i + 1)[i])
+		g.seal(idB)
+		waitFor(t, "the other container", func() bool { return len(g.archived(idB)) == i+1 })
+	}
+	if got := g.archived(idA); len(got) != 0 {
+		t.Fatalf("archived %q", got)
+	}
+	p.refuses.Store(false)
+	waitFor(t, "the container that had failed", func() bool { return len(g.archived(idA)) == 1 })
+	check(t, g.a.DetachAll(t.Context()))
+	g.flush()
+}
+
+// TestSuccessWakes: after an outage the first upload that succeeds lets those
+// try again that failed meanwhile, and so does a flush. One that failed while others
+// succeeded waits.
+func TestSuccessWakes(t *testing.T) {
+	g := newRig(t)
+	d := newDaemon(t)
+	check(t, g.a.Attach(t.Context(), source(d.path, idA), source(newDaemon(t).path, idB)))
+	streams := map[string]*stream{}
+	for _, s := range g.a.all() {
+		streams[s.id] = s
+	}
+	other := streams[idB]
+	later := time.Now().Add(time.Hour).UnixNano()
+	park := func(at time.Time) {
+		other.turnAt.Store(at.UnixNano())
+		other.resting.Store(int64(restMax))
+		other.uploadAt.Store(later)
+	}
+	upload := func() {
+		d.print("x")
+		n := len(g.archived(idA))
+		g.seal(idA)
+		waitFor(t, "an upload", func() bool { return len(g.archived(idA)) > n })
+	}
+	upload()
+	park(time.Now().Add(-time.Hour)) // others have succeeded since
+	upload()
+	if other.uploadAt.Load() != later {
+		t.Error("woken, although its trouble is its own")
+	}
+	park(time.Now()) // nobody has
+	upload()
+	waitFor(t, "it to be woken", func() bool { return other.uploadAt.Load() == 0 })
+	park(time.Now().Add(-time.Hour))
+	check(t, g.a.DetachAll(t.Context()))
+	g.flush()
+	if other.uploadAt.Load() != 0 {
+		t.Error("a flush does not wake")
+	}
+}
+
+// TestFlushOutlastsAnOutage: a flush that began while the bucket was away ends
+// once it is back.
+func TestFlushOutlastsAnOutage(t *testing.T) {
+	g := newRig(t)
+	g.stop()
+	p := &picky{Bucket: g.bucket, id: idA}
+	p.refuses.Store(true)
+	g.bucket = p
+	g.start()
+	d := newDaemon(t)
+	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+	d.print("kept")
+	check(t, g.a.Detach(t.Context(), d.path))
+	done := make(chan error, 1)
+	go func() {
+		_, err := g.a.Flush(t.Context(), false)
+		done <- err
+	}()
+	waitFor(t, "more than a turn's attempts", func() bool { return p.attempts.Load() > turnFailures })
+	p.refuses.Store(false)
+	select {
+	case err := <-done:
+		check(t, err)
+	case <-time.After(time.Minute):
+		t.Fatal("the flush does not end")
+	}
+	g.want(idA, []string{"kept"})
+}
+
+// seal ends a container's active segment and commits it, once there is one.
+func (g *rig) seal(id string) {
+	g.t.Helper()
+	for _, s := range g.a.all() {
+		if s.id == id {
+			waitFor(g.t, "entries to seal", func() bool { return s.log.Info().ActiveBytes > 0 })
+			s.log.Roll()
+		}
+	}
+}
