@@ -93,3 +93,43 @@ func timed(t *testing.T, c *counter, q readback.Query) (trips int, lines []strin
 	}
 	return int(time.Since(start) / c.delay), lines
 }
+
+// TestRangeRequests: a range of times opens no object outside of it, and lists
+// its own hours only.
+func TestRangeRequests(t *testing.T) {
+	const chunks, perHour = 10_000, 6
+	last := time.Date(2026, 11, 21, 12, 30, 0, 0, time.UTC)
+	at := func(i int) time.Time { return last.Add(-time.Duration(chunks-1-i) * time.Hour / perHour) }
+	a := newArchive(t, codec.Parquet)
+	for i := range chunks {
+		a.hollow = 12 <= i && i < chunks/2 || chunks/2+12 <= i && i < chunks-18
+		a.burst(at(i), 3)
+	}
+	for _, tc := range []struct {
+		name        string
+		first, last int // chunk that is wanted
+		q           readback.Query
+		lists       int
+	}{
+		{"the last three hours", chunks - 18, chunks - 1, readback.Query{Tail: -1, Since: at(chunks - 18)}, 1 + 4 + 12},
+		{"two hours a month ago", chunks / 2, chunks/2 + 11, readback.Query{Tail: -1, Since: at(chunks / 2), Until: at(chunks/2 + 12).Add(-time.Second)}, 1 + 3},
+		{"the beginning", 0, 11, readback.Query{Tail: -1, Until: at(12).Add(-time.Second)}, 1 + 24},
+		{"a tail that reaches beyond", chunks - 3, chunks - 1, readback.Query{Tail: 1000, Since: at(chunks - 3)}, 1 + 13 + 24},
+		{"a tail that ends before", chunks - 2, chunks - 1, readback.Query{Tail: 6, Since: at(0)}, 1 + 13},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := &counter{Bucket: a.open(), delay: tripTime}
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(last))
+				trips, got := timed(t, c, tc.q)
+				if want := a.lines[3*tc.first : 3*(tc.last+1)]; !slices.Equal(got, want) {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				t.Logf("%d round trips, %d requests, %d bytes", trips, c.requests, c.bytes)
+				if objects := tc.last - tc.first + 1; trips > maxTrips || c.requests > tc.lists+objects {
+					t.Errorf("more than %d round trips or %d listings and %d objects", maxTrips, tc.lists, objects)
+				}
+			})
+		})
+	}
+}

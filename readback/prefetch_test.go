@@ -1,0 +1,157 @@
+package readback_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback"
+)
+
+// tenMinutes archives n chunks of entries, ten minutes apart.
+func tenMinutes(a *archive, n, entries int) {
+	for i := range n {
+		a.burst(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i)*10*time.Minute), entries)
+	}
+}
+
+// TestPrefetch: a full read asks for the next objects while it reads, in order.
+func TestPrefetch(t *testing.T) {
+	const chunks = 120
+	for _, format := range codec.Formats() {
+		a := newArchive(t, format)
+		tenMinutes(a, chunks, 5)
+		c := &counter{Bucket: a.open(), delay: tripTime}
+		synctest.Test(t, func(t *testing.T) {
+			trips, got := timed(t, c, readback.Query{Tail: -1})
+			if !slices.Equal(got, a.lines) {
+				t.Errorf("got %d lines, want %d", len(got), len(a.lines))
+			}
+			t.Logf("%s: %d round trips, %d requests, up to %d at a time", format, trips, c.requests, c.most)
+			if trips > chunks/6 {
+				t.Errorf("%s: %d round trips for %d objects", format, trips, chunks)
+			}
+		})
+	}
+}
+
+// TestPrefetchIsBounded: what is fetched for a reader that takes nothing stays
+// within 32 MiB beside the object that it reads, and is dropped with it.
+func TestPrefetchIsBounded(t *testing.T) {
+	a := newArchive(t, codec.Parquet)
+	a.filler = 32 << 10
+	tenMinutes(a, 20, 100)
+	c := &counter{Bucket: a.open(), delay: tripTime}
+	synctest.Test(t, func(t *testing.T) {
+		r := readback.New(readback.Config{Bucket: c})
+		for _, err := range r.Entries(t.Context(), readback.Query{ContainerID: id, Tail: -1}) {
+			check(t, err)
+			time.Sleep(time.Minute) // all that is going to be fetched has been
+			c.mu.Lock()
+			got, flying := c.bytes, c.flying
+			c.mu.Unlock()
+			t.Logf("%d bytes were fetched", got)
+			if got < 16<<20 || got > 33<<20 || flying != 0 {
+				t.Errorf("%d bytes were fetched, %d are on their way", got, flying)
+			}
+			break
+		}
+		if c.flying != 0 {
+			t.Errorf("%d bodies are open", c.flying)
+		}
+	})
+}
+
+// TestPrefetchEndsWithItsReader: what hangs does not hold up a reader that goes.
+func TestPrefetchEndsWithItsReader(t *testing.T) {
+	a := newArchive(t, codec.Parquet)
+	tenMinutes(a, 30, 5)
+	h := &hanging{Bucket: a.open()}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		start := time.Now()
+		time.AfterFunc(time.Second, cancel)
+		r := readback.New(readback.Config{Bucket: h, Timeout: time.Hour})
+		n := 0
+		var last error
+		for _, err := range r.Entries(ctx, readback.Query{ContainerID: id, Tail: -1}) {
+			n++
+			last = err
+		}
+		if !errors.Is(last, context.Canceled) || n != 3*5+1 || time.Since(start) != time.Second {
+			t.Errorf("%d entries and errors, the last one %v, after %s", n, last, time.Since(start))
+		}
+	})
+}
+
+// hanging gives three objects, and lets whoever asks for more wait.
+type hanging struct {
+	bucket.Bucket
+}
+
+func (h *hanging) Get(ctx context.Context, key string, opts bucket.GetOptions) (bucket.Body, error) {
+	if m, err := chunk.ParseKey(key); err == nil && m.SegmentSeq > 3 {
+		<-ctx.Done()
+		return bucket.Body{}, ctx.Err()
+	}
+	return h.Bucket.Get(ctx, key, opts)
+}
+
+// BenchmarkRead reads 60 objects from a bucket that takes 30 ms for a request,
+// beside one request after the other.
+func BenchmarkRead(b *testing.B) {
+	const chunks, entries = 60, 1000
+	a := newArchive(b, codec.Parquet)
+	tenMinutes(a, chunks, entries)
+	c := &counter{Bucket: a.open(), delay: tripTime}
+	objects, err := chunk.List(b.Context(), c, id)
+	check(b, err)
+	var oneByOne, ahead time.Duration
+	for b.Loop() {
+		start := time.Now()
+		for _, o := range objects {
+			decodeAll(b, c, o)
+		}
+		oneByOne += time.Since(start)
+		start = time.Now()
+		n := 0
+		for _, err := range readback.New(readback.Config{Bucket: c}).Objects(b.Context(), id, false, objects) {
+			check(b, err)
+			n++
+		}
+		ahead += time.Since(start)
+		if n != chunks*entries {
+			b.Fatalf("%d entries", n)
+		}
+	}
+	b.ReportMetric(oneByOne.Seconds()/ahead.Seconds(), "times-as-fast")
+	b.ReportMetric(float64(b.N*chunks*entries)/ahead.Seconds(), "entries/s")
+}
+
+func decodeAll(b *testing.B, from bucket.Bucket, o chunk.Chunk) {
+	b.Helper()
+	body, err := from.Get(b.Context(), o.Key(), bucket.GetOptions{})
+	check(b, err)
+	defer body.Close()
+	raw := make([]byte, o.SizeBytes)
+	_, err = io.ReadFull(body, raw)
+	check(b, err)
+	d, err := codec.NewDecoder(o.Format, bytes.NewReader(raw), o.SizeBytes, codec.Range{Tail: codec.All})
+	check(b, err)
+	defer d.Close()
+	var e codec.Entry
+	for err = d.Next(&e); err == nil; err = d.Next(&e) {
+	}
+	if !errors.Is(err, io.EOF) {
+		b.Fatal(err)
+	}
+}
