@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/hex"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -200,4 +203,53 @@ func TestHead(t *testing.T) {
 			t.Errorf("%v: %v, %s", args, cmd.ProcessState, stderr.String())
 		}
 	}
+}
+
+// TestBucketGoesAway prints what it has got, says what is missing, and fails.
+func TestBucketGoesAway(t *testing.T) {
+	a := newArchive(t)
+	// More objects than are fetched ahead.
+	noise := rand.NewChaCha8([32]byte{})
+	var input strings.Builder
+	for input.Len() < 4<<20 {
+		b := make([]byte, 500)
+		_, _ = noise.Read(b)
+		input.WriteString(hex.EncodeToString(b) + "\n")
+	}
+	res := a.runWith(strings.NewReader(input.String()), "pipe", "--name", "web-1", "--roll-size", "64k")
+	if res.status != 0 {
+		t.Fatalf("pipe: %+v", res)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := a.command(t.Context(), "logs", "web-1")
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	out := bufio.NewReader(r)
+	first, err := out.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.server.Stop(t) // the command waits for its full pipe to be read
+	rest, err := io.ReadAll(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := first + string(rest)
+	_ = cmd.Wait()
+	if !strings.HasPrefix(input.String(), got) || len(got) == input.Len() || !strings.HasSuffix(got, "\n") {
+		t.Errorf("%d bytes of %d, and not the first", len(got), input.Len())
+	}
+	lines := strings.Count(input.String(), "\n") - strings.Count(got, "\n")
+	want := fmt.Sprintf("coldtail: cannot read %d archived entries between ", lines)
+	if status := cmd.ProcessState.ExitCode(); status != 1 || !strings.HasPrefix(stderr.String(), want) || strings.Count(stderr.String(), "\n") != 1 {
+		t.Errorf("status %d, stderr %q, want %q", status, stderr.String(), want)
+	}
+	t.Logf("%d bytes of %d, then %s", len(got), input.Len(), stderr.String())
 }
