@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -172,8 +173,8 @@ func (t *ddlTable) Host() string {
 // TLS tells whether the server speaks it.
 func (t *ddlTable) TLS() bool { return !strings.HasPrefix(t.Endpoint, "http://") }
 
-// BucketURL is the bucket over HTTP.
-func (t *ddlTable) BucketURL() string {
+// ObjectsURL is Location over HTTP.
+func (t *ddlTable) ObjectsURL() string {
 	endpoint := t.Endpoint
 	if endpoint == "" {
 		endpoint = "https://s3.amazonaws.com"
@@ -181,11 +182,12 @@ func (t *ddlTable) BucketURL() string {
 			endpoint = "https://s3." + t.Region + ".amazonaws.com"
 		}
 	}
+	path := (&url.URL{Path: "/" + t.Prefix}).EscapedPath()
 	if t.PathStyle {
-		return endpoint + "/" + t.Bucket
+		return endpoint + "/" + t.Bucket + path
 	}
 	scheme, host, _ := strings.Cut(endpoint, "://")
-	return scheme + "://" + t.Bucket + "." + host
+	return scheme + "://" + t.Bucket + "." + host + path
 }
 
 // Structure lists the columns and their types, as ClickHouse's table functions
