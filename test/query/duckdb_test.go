@@ -3,6 +3,7 @@
 package query
 
 import (
+	"bytes"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -157,5 +158,26 @@ func testNulls(t *testing.T, db *sql.DB) {
 	}
 	if ofDB == 0 || ofDB == rows || long == 0 {
 		t.Errorf("%d rows, %d without labels, %d long", rows, ofDB, long)
+	}
+}
+
+// TestWorstLine: a row as long as a join allows, of bytes that are six times as
+// long in JSON or are not UTF-8, is read from both formats.
+func TestWorstLine(t *testing.T) {
+	worst := bytes.Repeat([]byte("\x01\x01\x01\xff"), codec.JoinMaxBytes/4)
+	for _, f := range codec.Formats() {
+		t.Run(string(f), func(t *testing.T) {
+			dir := t.TempDir()
+			e := codec.Entry{Seq: 1, TimeNano: start.UnixNano(), Source: codec.Stdout, Line: worst}
+			storeHours(t, openFolder(t, dir), f, containers()[1].meta, partsOf(e))
+			db := openView(t, f, dir)
+			want(t, db, int64(1), "SELECT count(*) FROM logs")
+			if got := one[[]byte](t, db, "SELECT body_raw FROM logs"); !bytes.Equal(got, worst) {
+				t.Errorf("%d bytes, want %d", len(got), len(worst))
+			}
+			if got := one[string](t, db, "SELECT body FROM logs"); got != strings.ReplaceAll(string(worst), "\xff", "\uFFFD") {
+				t.Errorf("body of %d bytes", len(got))
+			}
+		})
 	}
 }
