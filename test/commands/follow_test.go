@@ -166,7 +166,7 @@ func TestInterrupt(t *testing.T) {
 		r := a.start(args...)
 		select {
 		case c := <-asked:
-			defer c.Close()
+			t.Cleanup(func() { _ = c.Close() })
 		case <-time.After(patience):
 			t.Fatalf("%v asks nothing: %s", args, r.stderr.String())
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -162,5 +163,25 @@ func TestLogs(t *testing.T) {
 	}
 	if strings.Contains(list, "\x1b") {
 		t.Errorf("ls prints control characters: %q", list)
+	}
+}
+
+// TestCompletion lets the shell read its script.
+func TestCompletion(t *testing.T) {
+	a := &archive{t: t}
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if got := a.ok("completion", shell); !strings.Contains(got, "coldtail") {
+			t.Errorf("%s: %q", shell, got)
+		}
+	}
+	// What the scripts ask.
+	cmd := a.command(t.Context(), "__complete", "logs", "--no-l")
+	if out, err := cmd.Output(); err != nil || !strings.HasPrefix(string(out), "--no-log-prefix\t") {
+		t.Errorf("completion of --no-l: %q, %v", out, err)
+	}
+	cmd = exec.Command("bash", "-n")
+	cmd.Stdin = strings.NewReader(a.ok("completion", "bash"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("bash: %v: %s", err, out)
 	}
 }
