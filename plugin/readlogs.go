@@ -183,7 +183,7 @@ func (f *frameWriter) write(b []byte) error {
 }
 
 // beatTime is how long a follower may hear nothing.
-const beatTime = 2 * time.Second
+const beatTime = time.Second
 
 // beat lets a follower of a silent container end when its client goes away. The
 // daemon's adapter looks for that only behind an entry, and so would stay until

@@ -301,13 +301,8 @@ type follower struct {
 // follow starts with the last line, which it reads.
 func follow(b *testing.B, id string) *follower {
 	b.Helper()
-	socket, ok := strings.CutPrefix(os.Getenv("DOCKER_HOST"), "unix://")
-	if !ok {
-		socket = "/var/run/docker.sock"
-	}
 	began := time.Now()
-	client := unixClient(socket)
-	resp, err := client.Get("http://engine/containers/" + id + "/logs?follow=1&stdout=1&timestamps=1&tail=1")
+	resp, err := unixClient(engineSocket()).Get("http://engine/containers/" + id + "/logs?follow=1&stdout=1&timestamps=1&tail=1")
 	if err != nil {
 		b.Fatal(err)
 	}
