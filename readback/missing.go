@@ -3,6 +3,7 @@ package readback
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -56,7 +57,11 @@ func why(err error) string {
 	if !errors.As(err, &be) {
 		return err.Error()
 	}
-	s := fmt.Sprintf("%s: %v", be.Op, be.Err)
+	cause := be.Err
+	if ue := (*url.Error)(nil); errors.As(cause, &ue) {
+		cause = ue.Err // which has the key too
+	}
+	s := fmt.Sprintf("%s: %v", be.Op, cause)
 	if silent := (*silentError)(nil); errors.As(err, &silent) {
 		s = fmt.Sprintf("%v: %s", silent, s)
 	}

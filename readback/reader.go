@@ -17,13 +17,14 @@ import (
 
 // Config says what a Reader reads from.
 type Config struct {
-	Bucket bucket.Bucket // repeated through bucket.Retry, for at most Timeout
+	Bucket bucket.Bucket // repeated through bucket.Retry
 	// Local tells what the spool holds of a container; nil reads the bucket alone.
 	Local func(containerID string) (*spool.Snapshot, error)
 	// LocalSince is when the spool was made: a container that is younger has no
 	// objects but those that the spool knows, and needs no listing.
 	LocalSince time.Time
-	// Timeout bounds each wait for the bucket; 20 s where zero.
+	// Timeout is how long the bucket may give nothing, however often it is
+	// asked; 10 s where zero.
 	Timeout time.Duration
 }
 
@@ -36,7 +37,7 @@ type Reader struct {
 // New returns a Reader.
 func New(cfg Config) *Reader {
 	if cfg.Timeout <= 0 {
-		cfg.Timeout = 20 * time.Second
+		cfg.Timeout = 10 * time.Second
 	}
 	return &Reader{cfg: cfg, bucket: bucket.Retry(cfg.Bucket, bucket.RetryConfig{})}
 }
