@@ -14,11 +14,12 @@ import (
 )
 
 // TestDaemonRestarted restarts a daemon without live-restore: it stops the
-// containers that write, and the plugin after them, and starts both again.
+// containers that write, and the plugin after them, and starts both again. A
+// killed one leaves them, and the next kills them before it starts them again.
 func TestDaemonRestarted(t *testing.T) {
 	e := startEngine(t)
 	p := privatePlugin(t, "coldtail:e2e-restarted", "COLDTAIL_BUCKET="+folderBucket)
-	ids := startEndless(t, p.name, "--restart", "always")
+	ids := startEndless(t, p.name, "--restart", "unless-stopped")
 	for range 2 {
 		time.Sleep(2 * time.Second) // of load
 		e.stop(t, syscall.SIGTERM)
@@ -28,9 +29,17 @@ func TestDaemonRestarted(t *testing.T) {
 		}
 	}
 	checkEndless(t, p, ids)
-	if left := p.fifos(t); len(left) > 0 {
-		t.Errorf("left: %v", left)
-	}
+	// The next daemon's killing them counts as stopping them.
+	told := startTold(t, p.name, "--restart", "always")
+	told.burst(t)
+	told.logged(t)
+	e.stop(t, syscall.SIGKILL)
+	e.start(t)
+	told.burst(t)
+	told.logged(t)
+	told.stop(t)
+	checkWrote(t, p, told.ids, told.wrote())
+	eventually(t, "no FIFO is left", func() bool { return len(p.fifos(t)) == 0 })
 }
 
 // TestLiveRestore restarts and kills a daemon with live-restore: the containers
@@ -58,7 +67,7 @@ func TestLiveRestore(t *testing.T) {
 		told.logged(t)
 		goesOn(t, busy)
 	}
-	told.end(t)
+	told.stop(t)
 	n := noted(t, busy)
 	checkWrote(t, p, told.ids, told.wrote())
 	checkBusy(t, p, busy, n, len(signals)) // checkWrote has archived it
@@ -73,29 +82,25 @@ type told struct {
 	bursts int
 }
 
-func startTold(t *testing.T, driver string) *told {
+// startTold starts them. A container that is started again goes on.
+func startTold(t *testing.T, driver string, opts ...string) *told {
 	t.Helper()
 	c := &told{dir: t.TempDir(), loads: []load{{width: 1, burst: 5000}, {width: 3000, burst: 100}, {width: 60000, burst: 5}}}
 	for _, l := range c.loads {
-		c.ids = append(c.ids, start(t, driver, []string{"-v", c.dir + ":/say:ro"}, fmt.Sprintf(
-			`i=0; b=1; while [ ! -e /say/end ]; do if [ ! -e /say/$b ]; then usleep 10000; continue; fi
-b=$((b+1)); j=0; while [ $j -lt %d ]; do i=$((i+1)); j=$((j+1)); printf '%%0%dd\n' $i; done; done`, l.burst, l.width)))
+		c.ids = append(c.ids, start(t, driver, append(opts, "-v", c.dir+":/say:ro"), fmt.Sprintf(
+			`i=0; b=1; [ ! -e /at ] || . /at; while :; do if [ ! -e /say/$b ]; then usleep 10000; continue; fi
+b=$((b+1)); j=0; while [ $j -lt %d ]; do i=$((i+1)); j=$((j+1)); printf '%%0%dd\n' $i; done; echo "i=$i b=$b" >/at; done`, l.burst, l.width)))
 	}
 	return c
 }
 
-// say makes a file that the containers look for.
-func (c *told) say(t *testing.T, name string) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(c.dir, name), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
+// burst lets the containers write.
 func (c *told) burst(t *testing.T) {
 	t.Helper()
 	c.bursts++
-	c.say(t, strconv.Itoa(c.bursts))
+	if err := os.WriteFile(filepath.Join(c.dir, strconv.Itoa(c.bursts)), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // wrote is what the containers write in all.
@@ -116,9 +121,10 @@ func (c *told) logged(t *testing.T) {
 	}
 }
 
-func (c *told) end(t *testing.T) {
+// stop stops the containers, which wait for the next burst.
+func (c *told) stop(t *testing.T) {
 	t.Helper()
-	c.say(t, "end")
+	docker(t, append([]string{"kill"}, c.ids...)...)
 	wait(t, c.ids...)
 }
 

@@ -3,18 +3,23 @@
 package e2e
 
 import (
-	"bytes"
-	"fmt"
+	"encoding/json"
 	"io"
 	"log"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+)
+
+const (
+	stateDir     = "/var/lib/coldtail" // inside of the plugin
+	addedSetting = "COLDTAIL_LOG_LEVEL"
 )
 
 // TestUpgraded upgrades the plugin as its users do, from a registry: first from
@@ -30,6 +35,10 @@ func TestUpgraded(t *testing.T) {
 	p.flush(t, "--evict")
 	spooled := runToEnd(t, p.name, nil, `seq 1 5000`)
 	p.upgrade(t, second, "second")
+	settings := docker(t, "plugin", "inspect", "--format", "{{.Settings.Env}}", p.name)
+	if !strings.Contains(settings, "COLDTAIL_BUCKET="+folderBucket) || strings.Contains(settings, addedSetting) {
+		t.Errorf("the settings were not kept as they were: %s", settings)
+	}
 	compare(t, ref, archived, everyView)
 	compare(t, ref, spooled, everyView)
 	docker(t, "start", ref, archived)
@@ -37,20 +46,24 @@ func TestUpgraded(t *testing.T) {
 	compare(t, ref, archived, everyView)
 
 	ids := startLoads(t, p.name)
-	for _, to := range []struct{ remote, version string }{{third, "third"}, {second, "second"}} {
-		time.Sleep(2 * time.Second) // of load
-		p.upgrade(t, to.remote, to.version)
-		goesOn(t, ids[0])
-	}
+	time.Sleep(2 * time.Second) // of load
+	p.upgrade(t, third, "third", addedSetting+"=debug")
+	goesOn(t, ids[0])
+	time.Sleep(2 * time.Second) // of load
+	p.upgrade(t, second, "second")
+	goesOn(t, ids[0])
 	wait(t, ids...)
 	checkLoads(t, p, ids)
 }
 
-// upgrade upgrades the plugin, which has to be disabled for it.
-func (p *plugin) upgrade(t *testing.T, remote, version string) {
+// upgrade upgrades the plugin and changes settings, for which it has to be disabled.
+func (p *plugin) upgrade(t *testing.T, remote, version string, set ...string) {
 	t.Helper()
 	docker(t, "plugin", "disable", "-f", p.name)
 	docker(t, "plugin", "upgrade", "--grant-all-permissions", "--skip-remote-check", p.name, remote)
+	for _, setting := range set {
+		docker(t, "plugin", "set", p.name, setting)
+	}
 	p.enable(t)
 	got, err := os.ReadFile(filepath.Join(p.rootfs(), "version"))
 	if err != nil || string(got) != version {
@@ -99,17 +112,24 @@ func (r *versions) push(t *testing.T, version string) (remote string) {
 }
 
 // formerLayout makes the propagated mount the state directory, without the FIFOs,
-// as it was at first.
+// as it was at first, and takes a setting away, so that the upgrade adds one.
 func formerLayout(rootfs string, config []byte) ([]byte, error) {
-	const now, then = `"propagatedMount": "/run/docker/logging"`, `"propagatedMount": "/var/lib/coldtail"`
-	if !bytes.Contains(config, []byte(now)) {
-		return nil, fmt.Errorf("config.json is without %s", now)
-	}
-	state := filepath.Join(rootfs, "var", "lib", "coldtail")
-	if err := os.Remove(state); err != nil {
+	var fields map[string]any
+	if err := json.Unmarshal(config, &fields); err != nil {
 		return nil, err
 	}
-	return bytes.Replace(config, []byte(now), []byte(then), 1), os.Mkdir(state, 0o700)
+	fields["propagatedMount"] = stateDir
+	fields["env"] = slices.DeleteFunc(fields["env"].([]any), func(e any) bool {
+		return e.(map[string]any)["name"] == addedSetting
+	})
+	state := filepath.Join(rootfs, stateDir)
+	if err := os.Remove(state); err != nil { // the link
+		return nil, err
+	}
+	if err := os.Mkdir(state, 0o700); err != nil {
+		return nil, err
+	}
+	return json.Marshal(fields)
 }
 
 // install installs a plugin from a registry, until the test ends.
