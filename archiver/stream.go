@@ -362,7 +362,7 @@ func sameHour(nano int64, t time.Time) bool {
 
 // account takes note of what a Fill brought.
 func (s *stream) account(r spool.Filled) {
-	s.failed.Store(false)
+	s.written()
 	s.entries += r.Entries
 	s.firstNano = r.ActiveFirstNano
 	m := s.a.metrics

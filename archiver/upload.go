@@ -84,7 +84,7 @@ func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
 			return fmt.Errorf("%w: %w", errTurn, err)
 		case local(err) && !s.unreadable(seg, err):
 			a.diskFailed(s, seg, err)
-			s.uploadAt.Store(a.cfg.Now().Add(parkTime).UnixNano())
+			s.rest(t)
 			return err
 		case local(err), errors.Is(err, errPoison), errors.Is(err, errMismatch), errors.As(err, &bad):
 			a.quarantine(s, seg, err)

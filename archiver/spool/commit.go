@@ -159,16 +159,23 @@ func (l *Log) remove(s *segment) error {
 	}
 	l.step("numbered", l.cfg.Dir)
 	l.mu.Lock()
-	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
+	i := slices.Index(l.segments, s)
+	l.segments = slices.Delete(l.segments, i, i+1)
 	l.mu.Unlock()
 	// The data first: a sidecar alone is nothing.
 	err := errors.Join(s.closeFiles(), os.Remove(s.name(s.state)))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		// It is still there, and what is local has to be in one piece.
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.segments = slices.Insert(l.segments, i, s)
+		return fmt.Errorf("remove segment: %w", err)
+	}
 	l.step("removed", s.name(s.state))
 	if s.header.Gap == nil {
-		err = errors.Join(err, os.Remove(s.path(extIndex)))
-	}
-	if err != nil {
-		return fmt.Errorf("remove segment: %w", err)
+		if err := os.Remove(s.path(extIndex)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove sidecar: %w", err)
+		}
 	}
 	return nil
 }

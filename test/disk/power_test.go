@@ -56,8 +56,8 @@ func powerLosses(t *testing.T, times int) {
 		for i, w := range writers {
 			floors[i] = w.committedLines()
 		}
-		check(t, pause.still(func() error { // the bucket loses nothing
-			return errors.Join(store.PowerLoss(filepath.Dir(after.state), r), os.CopyFS(after.folder, os.DirFS(g.folder)))
+		check(t, pause.still(func() error {
+			return powerLoss(store, g, after, r)
 		}))
 		for j, n := range after.afterLoss(writers, floors) {
 			lost += n
@@ -69,6 +69,12 @@ func powerLosses(t *testing.T, times int) {
 	}
 	t.Logf("%d power losses; %d lines were written in all, a loss took %d of a container at most, %d on average of both", times,
 		len(writers[0].lines())+len(writers[1].lines()), most, lost/times)
+}
+
+// powerLoss gives after what a power loss would leave of g at this moment. The
+// bucket loses nothing.
+func powerLoss(store *Store, g, after *rig, r *rand.Rand) error {
+	return errors.Join(store.PowerLoss(filepath.Dir(after.state), r), os.CopyFS(after.folder, os.DirFS(g.folder)))
 }
 
 // afterLoss starts on what a power loss left, and compares. It returns how many
@@ -179,6 +185,12 @@ func (w *writer) waitCommitted() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.committed = len(w.sent)
+}
+
+// waitFloor waits until more is committed than is now.
+func (w *writer) waitFloor() {
+	n := w.committedLines()
+	waitFor(w.c.g.t, "a commit", func() bool { return w.committedLines() > n })
 }
 
 func (w *writer) committedLines() int {
