@@ -42,33 +42,38 @@ func Inspect(f Format, r io.ReaderAt, sizeBytes int64) (Claims, error) {
 
 // inspectNDJSON reads the first row's container id.
 func inspectNDJSON(src source) (Claims, error) {
-	d := &ndjsonDecoder{src: src}
-	corrupt := &CorruptError{What: "ndjson member", Offset: 0, Err: errJSON}
-	if err := d.readHeader(); err != nil {
-		return Claims{}, err
-	}
-	b, err := d.window(d.list[0].span)
+	line, err := firstLine(src)
 	if err != nil {
 		return Claims{}, err
-	}
-	z, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		corrupt.Err = err
-		return Claims{}, corrupt
-	}
-	d.buf = bufio.NewReader(z)
-	line, err := d.readLine()
-	if err != nil {
-		corrupt.Err = err
-		return Claims{}, corrupt
 	}
 	var row struct {
 		ContainerID *string `json:"container_id"`
 	}
 	if json.Unmarshal(line, &row) != nil || row.ContainerID == nil {
-		return Claims{}, corrupt
+		return Claims{}, &CorruptError{What: "ndjson member", Offset: 0, Err: errJSON}
 	}
 	return Claims{ContainerID: *row.ContainerID}, nil
+}
+
+// firstLine returns the first row of NDJSON.
+func firstLine(src source) ([]byte, error) {
+	d := &ndjsonDecoder{src: src}
+	if err := d.readHeader(); err != nil {
+		return nil, err
+	}
+	b, err := d.window(d.list[0].span)
+	if err != nil {
+		return nil, err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err == nil {
+		d.buf = bufio.NewReader(z)
+		b, err = d.readLine()
+	}
+	if err != nil {
+		return nil, &CorruptError{What: "ndjson member", Offset: 0, Err: err}
+	}
+	return b, nil
 }
 
 func inspectParquet(src source) (Claims, error) {

@@ -77,6 +77,9 @@ func fuzzDecoder(f *testing.F, format Format) {
 		f.Add(b, int64(3), int64(0))
 	}
 	f.Fuzz(func(t *testing.T, b []byte, tail, from int64) {
+		if _, err := ReadMeta(format, bytes.NewReader(b), int64(len(b))); err != nil {
+			wantCorrupt(t, err)
+		}
 		dec, err := NewDecoder(format, bytes.NewReader(b), int64(len(b)), Range{Tail: tail, FromSeq: from})
 		if err != nil {
 			wantCorrupt(t, err)
