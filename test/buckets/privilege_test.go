@@ -1,0 +1,70 @@
+package buckets
+
+import (
+	"encoding/json"
+	"testing"
+
+	miniocredentials "github.com/minio/minio-go/v7/pkg/credentials" //nolint:depguard // limits credentials, which coldtail does not
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/test/parts"
+)
+
+// limited returns temporary credentials for some actions on keys below logs/.
+func limited(t *testing.T, m *parts.MinIO, actions ...string) func(string) string {
+	t.Helper()
+	policy, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []any{
+		map[string]any{"Effect": "Allow", "Action": actions, "Resource": []string{"arn:aws:s3:::*/logs/*"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds, err := miniocredentials.NewSTSAssumeRole(m.URL(), miniocredentials.STSAssumeRoleOptions{
+		AccessKey: parts.MinIOAccessKey, SecretKey: parts.MinIOSecretKey, Policy: string(policy), DurationSeconds: 3600,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := creds.GetWithContext(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	getenv := credentials(t, v.AccessKeyID, v.SecretAccessKey)
+	t.Setenv("AWS_SESSION_TOKEN", v.SessionToken)
+	return func(name string) string {
+		if name == "MINIO_SESSION_TOKEN" {
+			return v.SessionToken
+		}
+		return getenv(name)
+	}
+}
+
+// TestLeastPrivilege archives with the permissions of a writer that reads
+// nothing back, and with no other: no delete, no list, no bucket location.
+func TestLeastPrivilege(t *testing.T) {
+	server := parts.StartMinIO(t)
+	name := server.CreateBucket(t, newName())
+	for how, actions := range map[string][]string{
+		"put only":         {"s3:PutObject"},
+		"Terraform module": {"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:GetObject"},
+	} {
+		getenv := limited(t, server, actions...)
+		for kindName, url := range map[string]string{
+			"s3":    "s3://" + name + "/logs?endpoint=" + server.URL() + inParts,
+			"minio": "minio://" + server.Endpoint + "/" + name + "/logs?tls=false" + inParts,
+		} {
+			b := open(t, url, getenv)
+			for _, size := range sizes {
+				for _, fill := range []string{"x", "y"} { // the second time it is there already
+					if err := putSize(t, b, how+"/"+kindName, size, fill); err != nil {
+						t.Errorf("%s, %s, %d bytes: %v", how, kindName, size, err)
+					}
+				}
+			}
+			outside := open(t, "s3://"+name+"/other?endpoint="+server.URL(), getenv)
+			if err := putSize(t, outside, "k", 1, "x"); !bucket.Permanent(err) {
+				t.Errorf("%s: outside of the prefix: %v", how, err)
+			}
+		}
+	}
+}
