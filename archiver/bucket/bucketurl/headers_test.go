@@ -26,6 +26,8 @@ type capture struct {
 	mu       sync.Mutex
 	requests []*http.Request
 	forms    []url.Values // of the requests to STS
+	// refused, if set, answers what is refused.
+	refused func(http.ResponseWriter, *http.Request) bool
 }
 
 func newCapture(t *testing.T) *capture {
@@ -48,6 +50,9 @@ func (c *capture) answer(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests = append(c.requests, r)
+	if c.refused != nil && c.refused(w, r) {
+		return
+	}
 	switch q := r.URL.Query(); {
 	case r.Method == http.MethodPost && r.URL.Path == "/":
 		form, _ := url.ParseQuery(string(body))

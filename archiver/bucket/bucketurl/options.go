@@ -46,7 +46,7 @@ func Options() []Option {
 		{"path-style", both, "true or false", "true with an endpoint and for minio://", "put the bucket's name into the path instead of the host's name"},
 		{"tls", []string{schemeMinIO}, "true or false", "true", "speak HTTPS"},
 		{"ca-file", both, "a file's path", "none", "PEM certificates to trust beside the system's"},
-		{"credentials-file", both, "a file's path", "the SDK's own chain", "credentials in the form of ~/.aws/credentials, profile AWS_PROFILE or default; counts before all other sources and is read again every minute"},
+		{"credentials-file", both, "a file's path", "the SDK's own chain", "credentials in the form of ~/.aws/credentials, profile AWS_PROFILE or default; counts before all other sources and is read again every 20 s"},
 		{"role-arn", both, "an ARN such as arn:aws:iam::123456789012:role/name", "none", "role to assume with the credentials"},
 		{"role-external-id", both, "2 or more letters, digits and +=,.@:/-_", "none", "external id that the role's trust policy asks for"},
 		{"role-session-name", both, "2 to 64 letters, digits and +=,.@-_", "coldtail", "name of the role's session, as audit logs show it"},

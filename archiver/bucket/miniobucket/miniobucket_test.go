@@ -70,41 +70,6 @@ func TestPutHeaders(t *testing.T) {
 	}
 }
 
-func TestConditionalPut(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		status int
-		code   string
-		ok     bool
-		two    int // requests after two puts
-	}{
-		{"there already", 412, "PreconditionFailed", true, 2},
-		{"not implemented", 501, "NotImplemented", true, 3},
-		{"not understood", 400, "InvalidArgument", true, 3},
-		{"denied", 403, "AccessDenied", false, 2},
-		{"busy", 503, "SlowDown", false, 2},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			requests := 0
-			b := open(t, func(w http.ResponseWriter, r *http.Request) {
-				requests++
-				if r.Header.Get("If-None-Match") == "*" {
-					fail(w, c.status, c.code)
-				}
-			})
-			for range 2 {
-				err := b.Put(t.Context(), "k", strings.NewReader("x"), 1, bucket.PutOptions{IfAbsent: true})
-				if (err == nil) != c.ok {
-					t.Errorf("got %v", err)
-				}
-			}
-			if requests != c.two {
-				t.Errorf("%d requests, want %d", requests, c.two)
-			}
-		})
-	}
-}
-
 func TestErrorsAreClassed(t *testing.T) {
 	for _, c := range []struct {
 		status    int
@@ -158,14 +123,6 @@ func TestListingCutShort(t *testing.T) {
 	}
 	if n != 2 || !errors.Is(last, context.Canceled) {
 		t.Errorf("%d results, the last: %v", n, last)
-	}
-}
-
-func TestContentThatCannotBeRead(t *testing.T) {
-	b := open(t, func(w http.ResponseWriter, r *http.Request) {})
-	err := b.Put(t.Context(), "k", strings.NewReader("short"), 10, bucket.PutOptions{})
-	if !bucket.Permanent(err) || !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("got %v", err)
 	}
 }
 

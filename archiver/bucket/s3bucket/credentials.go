@@ -65,6 +65,9 @@ func (cfg *Config) assume(shared *aws.Config) aws.CredentialsProvider {
 	role := cfg.Role
 	client := sts.NewFromConfig(*shared, func(o *sts.Options) {
 		o.Region = cmp.Or(o.Region, defaultRegion)
+		if cfg.CredentialsFile != "" {
+			o.HTTPSignerV4 = &signer{}
+		}
 		switch {
 		case role.Endpoint != "":
 			o.BaseEndpoint = &role.Endpoint

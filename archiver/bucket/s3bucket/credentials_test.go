@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -45,6 +46,34 @@ func TestCredentialsFileIsReadAgain(t *testing.T) {
 		c, err := cache.Retrieve(t.Context())
 		if err != nil || c.AccessKeyID != want || !c.CanExpire || time.Until(c.Expires) > s3http.CredentialsAge {
 			t.Errorf("%s, expires %v, %v; want %s", c.AccessKeyID, c.Expires, err, want)
+		}
+	}
+}
+
+// TestMendedSecret keeps the access key and exchanges the secret. Another signer
+// would go on with what it derived from the first one.
+func TestMendedSecret(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys")
+	writeKeys(t, file, "AKIASAME")
+	b := open(t, Config{Region: "eu-west-1", Options: s3http.Options{CredentialsFile: file}})
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	sign := func(s interface {
+		SignHTTP(context.Context, aws.Credentials, *http.Request, string, string, string, time.Time, ...func(*v4.SignerOptions)) error
+	}, secret string) string {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "https://logs.example/a b", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := aws.Credentials{AccessKeyID: "AKIASAME", SecretAccessKey: secret}
+		if err := s.SignHTTP(t.Context(), c, r, "UNSIGNED-PAYLOAD", "s3", "eu-west-1", at, func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }); err != nil {
+			t.Fatal(err)
+		}
+		return r.Header.Get("Authorization")
+	}
+	ours := b.client.Options().HTTPSignerV4
+	for _, secret := range []string{"wrong", "right", "wrong"} {
+		if got, want := sign(ours, secret), sign(v4.NewSigner(), secret); got != want {
+			t.Errorf("%s: %s, want %s", secret, got, want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -99,6 +100,11 @@ func (cfg *Config) adapt(o *s3.Options, shared *aws.Config) {
 	// Checksums that are wanted are put into headers by s3http: over TLS the SDK
 	// would send them as trailers.
 	o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+	if cfg.CredentialsFile != "" {
+		o.HTTPSignerV4 = &signer{options: []func(*v4.SignerOptions){
+			func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }, // as S3's own
+		}}
+	}
 	if cfg.Endpoint != "" {
 		o.BaseEndpoint = &cfg.Endpoint
 	}

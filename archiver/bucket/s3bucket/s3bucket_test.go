@@ -143,57 +143,6 @@ func TestGoogleDoesNotGetAcceptEncodingSigned(t *testing.T) {
 	}
 }
 
-func TestConditionalPut(t *testing.T) {
-	put := func(b *Bucket) error {
-		return b.Put(t.Context(), "k", strings.NewReader("x"), 1, bucket.PutOptions{IfAbsent: true})
-	}
-	for _, c := range []struct {
-		name       string
-		status     int
-		code       string
-		ok         bool
-		first, two int // requests after one and after two puts
-	}{
-		{"there already", 412, "PreconditionFailed", true, 1, 2},
-		{"not implemented", 501, "NotImplemented", true, 2, 3},
-		{"not understood", 400, "InvalidArgument", true, 2, 3},
-		{"conflict", 409, "ConditionalRequestConflict", false, 1, 2},
-		{"denied", 403, "AccessDenied", false, 1, 2},
-		{"busy", 503, "SlowDown", false, 1, 2},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newStore(t, func(w http.ResponseWriter, r *http.Request) {
-				if r.Header.Get("If-None-Match") == "*" {
-					fail(w, c.status, c.code)
-				}
-			})
-			b := open(t, Config{Endpoint: s.URL, PathStyle: true})
-			if err := put(b); (err == nil) != c.ok {
-				t.Errorf("got %v", err)
-			}
-			if len(s.requests) != c.first {
-				t.Errorf("%d requests, want %d", len(s.requests), c.first)
-			}
-			_ = put(b)
-			if len(s.requests) != c.two {
-				t.Errorf("%d requests after the second put, want %d", len(s.requests), c.two)
-			}
-		})
-	}
-	t.Run("refused for another reason", func(t *testing.T) {
-		s := newStore(t, func(w http.ResponseWriter, r *http.Request) { fail(w, 400, "InvalidArgument") })
-		b := open(t, Config{Endpoint: s.URL, PathStyle: true})
-		for range 2 { // the condition is not given up for that
-			if err := put(b); !bucket.Permanent(err) {
-				t.Errorf("got %v", err)
-			}
-		}
-		if len(s.requests) != 4 || s.requests[2].Header.Get("If-None-Match") != "*" {
-			t.Errorf("%d requests", len(s.requests))
-		}
-	})
-}
-
 func TestErrorsAreClassed(t *testing.T) {
 	for _, c := range []struct {
 		status    int
@@ -238,26 +187,6 @@ func TestNoCredentialsIsPermanent(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-// TestContentThatCannotBeRead must not be taken for the network's fault, which
-// would be retried for ever.
-func TestContentThatCannotBeRead(t *testing.T) {
-	s := newStore(t, func(w http.ResponseWriter, r *http.Request) {})
-	b := open(t, Config{Endpoint: s.URL, PathStyle: true})
-	wantErr := errors.New("input/output error")
-	err := b.Put(t.Context(), "k", badDisk{wantErr}, 10, bucket.PutOptions{})
-	if !bucket.Permanent(err) || !errors.Is(err, wantErr) {
-		t.Errorf("got %v", err)
-	}
-	err = b.Put(t.Context(), "k", strings.NewReader("short"), 10, bucket.PutOptions{})
-	if !bucket.Permanent(err) || !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("got %v", err)
-	}
-}
-
-type badDisk struct{ err error }
-
-func (b badDisk) ReadAt([]byte, int64) (int, error) { return 0, b.err }
 
 // TestPartsAreAborted fails one part of a large object.
 func TestPartsAreAborted(t *testing.T) {

@@ -86,8 +86,7 @@ func TestAmazonGetsChecksums(t *testing.T) {
 // read the content, as VersityGW does: the answer is lost.
 func TestRefusedWhileSending(t *testing.T) {
 	for there, status := range map[bool]int{true: http.StatusOK, false: http.StatusNotFound} {
-		s := newStore(t, func(w http.ResponseWriter, r *http.Request) {})
-		s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodHead {
 				w.WriteHeader(status)
 				return
@@ -100,7 +99,8 @@ func TestRefusedWhileSending(t *testing.T) {
 			_, _ = io.WriteString(c, "HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n")
 			_ = c.(*net.TCPConn).SetLinger(0) // a reset, whatever is unread
 			_ = c.Close()
-		})
+		}))
+		t.Cleanup(s.Close)
 		content := bytes.Repeat([]byte("x"), 32<<20) // more than fits into buffers on the way
 		err := open(t, Config{Endpoint: s.URL, PathStyle: true}).
 			Put(t.Context(), "k", bytes.NewReader(content), int64(len(content)), bucket.PutOptions{IfAbsent: true})

@@ -30,7 +30,7 @@ type Options struct {
 
 // CredentialsAge is how old what was read out of a CredentialsFile may become,
 // so that keys can be exchanged while the process runs.
-const CredentialsAge = time.Minute
+const CredentialsAge = 20 * time.Second
 
 // Role is assumed with the credentials where it has an ARN.
 type Role struct {
