@@ -101,7 +101,7 @@ func (p *process) ask(method, socket, path, body string) string {
 func TestSecretsComeOutNowhere(t *testing.T) {
 	server := parts.StartMinIO(t)
 	server.CreateBucket(t, "logs")
-	binary := buildColdtail(t)
+	binary := parts.Coldtail(t)
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// As S3 does to a wrong signature.
 		w.WriteHeader(http.StatusForbidden)
@@ -217,15 +217,4 @@ func servePlugin(p *process, dir string) (archived bool) {
 	_ = cmd.Wait() // its status says nothing here
 	p.out.Write(log.Bytes())
 	return strings.Contains(metrics, "coldtail_uploads_total 1")
-}
-
-func buildColdtail(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "coldtail")
-	cmd := exec.Command("go", "build", "-o", binary, "./cmd/coldtail")
-	cmd.Dir = "../.."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v: %s", err, out)
-	}
-	return binary
 }

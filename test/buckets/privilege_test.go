@@ -1,10 +1,7 @@
 package buckets
 
 import (
-	"encoding/json"
 	"testing"
-
-	miniocredentials "github.com/minio/minio-go/v7/pkg/credentials" //nolint:depguard // limits credentials, which coldtail does not
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/test/parts"
@@ -13,22 +10,7 @@ import (
 // limited returns temporary credentials for some actions on keys below logs/.
 func limited(t *testing.T, m *parts.MinIO, actions ...string) func(string) string {
 	t.Helper()
-	policy, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []any{
-		map[string]any{"Effect": "Allow", "Action": actions, "Resource": []string{"arn:aws:s3:::*/logs/*"}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	creds, err := miniocredentials.NewSTSAssumeRole(m.URL(), miniocredentials.STSAssumeRoleOptions{
-		AccessKey: parts.MinIOAccessKey, SecretKey: parts.MinIOSecretKey, Policy: string(policy), DurationSeconds: 3600,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := creds.GetWithContext(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := m.Session(t, actions, "arn:aws:s3:::*/logs/*")
 	getenv := credentials(t, v.AccessKeyID, v.SecretAccessKey)
 	t.Setenv("AWS_SESSION_TOKEN", v.SessionToken)
 	return func(name string) string {

@@ -18,8 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7"                 //nolint:depguard // looks into the bucket from outside
-	"github.com/minio/minio-go/v7/pkg/credentials" //nolint:depguard // as above
+	"github.com/minio/minio-go/v7" //nolint:depguard // looks into the bucket from outside
 
 	"github.com/coldtail/coldtail/test/parts"
 )
@@ -49,18 +48,6 @@ func (r *report) want(t *testing.T, wants ...string) {
 			t.Errorf("%s: %s, want %s: %s", check, got, status, text)
 		}
 	}
-}
-
-// build builds the command once for a test.
-func build(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "coldtail")
-	cmd := exec.Command("go", "build", "-o", binary, "./cmd/coldtail")
-	cmd.Dir = "../.."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v: %s", err, out)
-	}
-	return binary
 }
 
 func run(t *testing.T, binary string, env []string, args ...string) *report {
@@ -131,7 +118,7 @@ func urls(endpoint, bucket string) map[string]string {
 var permissions = []string{"endpoint=ok", "tls=ok", "clock=ok", "put=ok", "range get=ok", "list=ok", "conditional put=ok", "clean-up=ok", "lifecycle=ok"}
 
 func TestHealthy(t *testing.T) {
-	server, binary := parts.StartMinIO(t), build(t)
+	server, binary := parts.StartMinIO(t), parts.Coldtail(t)
 	for name, versioned := range map[string]bool{"plain": false, "versioned": true} {
 		bucket := server.CreateBucket(t, name)
 		if versioned {
@@ -167,28 +154,13 @@ func TestHealthy(t *testing.T) {
 // session returns credentials that the policy's actions limit.
 func session(t *testing.T, m *parts.MinIO, actions ...string) []string {
 	t.Helper()
-	policy, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []any{
-		map[string]any{"Effect": "Allow", "Action": actions, "Resource": []string{"arn:aws:s3:::*"}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	creds, err := credentials.NewSTSAssumeRole(m.URL(), credentials.STSAssumeRoleOptions{
-		AccessKey: parts.MinIOAccessKey, SecretKey: parts.MinIOSecretKey, Policy: string(policy), DurationSeconds: 3600,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := creds.GetWithContext(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := m.Session(t, actions, "arn:aws:s3:::*")
 	return keys(v.AccessKeyID, v.SecretAccessKey, v.SessionToken)
 }
 
 // TestPermissions takes each permission away.
 func TestPermissions(t *testing.T) {
-	server, binary := parts.StartMinIO(t), build(t)
+	server, binary := parts.StartMinIO(t), parts.Coldtail(t)
 	for _, tc := range []struct {
 		name    string
 		actions []string
@@ -237,7 +209,7 @@ func noSecrets(t *testing.T, r *report, env []string) {
 
 // TestBroken provokes what people meet first.
 func TestBroken(t *testing.T) {
-	server, binary := parts.StartMinIO(t), build(t)
+	server, binary := parts.StartMinIO(t), parts.Coldtail(t)
 	bucket := server.CreateBucket(t, "logs")
 	for kind, url := range urls(server.Endpoint, bucket) {
 		t.Run(kind, func(t *testing.T) {
@@ -278,7 +250,7 @@ func TestBroken(t *testing.T) {
 
 // TestBucketChanged archives to one bucket and looks into another.
 func TestBucketChanged(t *testing.T) {
-	server, binary := parts.StartMinIO(t), build(t)
+	server, binary := parts.StartMinIO(t), parts.Coldtail(t)
 	state := t.TempDir()
 	old := urls(server.Endpoint, server.CreateBucket(t, "old"))["s3"]
 	archive(t, binary, state, old, rootKeys())
@@ -292,7 +264,7 @@ func TestBucketChanged(t *testing.T) {
 
 // TestClock puts another clock before the server.
 func TestClock(t *testing.T) {
-	server, binary := parts.StartMinIO(t), build(t)
+	server, binary := parts.StartMinIO(t), parts.Coldtail(t)
 	bucket := server.CreateBucket(t, "logs")
 	target, err := url.Parse(server.URL())
 	if err != nil {
@@ -327,7 +299,7 @@ func TestClock(t *testing.T) {
 
 // TestDefaultFolder leaves nothing where nothing was.
 func TestDefaultFolder(t *testing.T) {
-	binary := build(t)
+	binary := parts.Coldtail(t)
 	state := filepath.Join(t.TempDir(), "not", "yet")
 	r := run(t, binary, nil, "--state", state)
 	r.want(t, "bucket=warn", "put=ok", "range get=ok", "list=ok", "conditional put=ok", "clean-up=ok")

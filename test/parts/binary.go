@@ -1,6 +1,7 @@
 package parts
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,11 +13,11 @@ import (
 // goBinary builds a command of a public module once; later runs find it in
 // .cache/bin. Other test processes that want it meanwhile wait.
 func goBinary(name, pkg, version string) (string, error) {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		return "", fmt.Errorf("find the repository")
+	root, err := repository()
+	if err != nil {
+		return "", err
 	}
-	dir := filepath.Join(filepath.Dir(file), "..", "..", ".cache", "bin")
+	dir := filepath.Join(root, ".cache", "bin")
 	binary := filepath.Join(dir, name+"-"+version)
 	if _, err := os.Stat(binary); err == nil {
 		return binary, nil
@@ -44,6 +45,15 @@ func goBinary(name, pkg, version string) (string, error) {
 		return "", fmt.Errorf("build %s: %w: %s", name, err, out)
 	}
 	return binary, os.Rename(filepath.Join(tmp, name), binary)
+}
+
+// repository is the checkout that the test was built from.
+func repository() (string, error) {
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		return "", errors.New("find the repository")
+	}
+	return filepath.Join(filepath.Dir(file), "..", ".."), nil
 }
 
 // lock waits for an exclusive lock, which ends with the process.

@@ -4,7 +4,10 @@ package parts
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"testing"
+
+	"github.com/minio/minio-go/v7/pkg/credentials" //nolint:depguard // limits credentials, which coldtail does not
 )
 
 // minioVersion of the server, which is built from source: AGPL, so it is run
@@ -57,4 +60,27 @@ func StartMinIOWithTLS(t testing.TB, authority *Authority) *MinIO {
 	}}
 	m.run(t, MinIOAccessKey, MinIOSecretKey)
 	return m
+}
+
+// Session returns temporary credentials that may do the actions, such as
+// s3:PutObject, with what the resources name, such as arn:aws:s3:::bucket/*.
+func (m *MinIO) Session(t testing.TB, actions []string, resources ...string) credentials.Value {
+	t.Helper()
+	policy, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []any{
+		map[string]any{"Effect": "Allow", "Action": actions, "Resource": resources},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds, err := credentials.NewSTSAssumeRole(m.URL(), credentials.STSAssumeRoleOptions{
+		AccessKey: MinIOAccessKey, SecretKey: MinIOSecretKey, Policy: string(policy), DurationSeconds: 3600,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := creds.GetWithContext(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
