@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,9 +38,38 @@ const (
 // Key is the chunk's key. Numbers have a fixed width, so that lexical order is
 // sequence order within a partition.
 func (m Meta) Key() string {
-	return fmt.Sprintf("%s%s-%010d-%019d-%019d-%010d-%019d-%019d.%s",
-		HourPrefix(m.Format, m.ContainerID, m.Hour), m.SpoolID, m.SegmentSeq, m.FirstSeq, m.LastSeq,
-		m.Entries, max(0, m.MinNano), max(0, m.MaxNano), m.Format.Ext())
+	b := make([]byte, 0, 256)
+	b = appendPartition(b, m.Format, m.Hour)
+	b = append(b, m.ContainerID...)
+	b = append(b, '-')
+	b = append(b, m.SpoolID...)
+	b = appendDigits(b, m.SegmentSeq, shortLen)
+	b = appendDigits(b, m.FirstSeq, longLen)
+	b = appendDigits(b, m.LastSeq, longLen)
+	b = appendDigits(b, m.Entries, shortLen)
+	b = appendDigits(b, max(0, m.MinNano), longLen)
+	b = appendDigits(b, max(0, m.MaxNano), longLen)
+	b = append(b, '.')
+	return string(append(b, m.Format.Ext()...))
+}
+
+// appendDigits appends a dash and n, which is not negative, with zeros before it.
+func appendDigits(b []byte, n int64, digits int) []byte {
+	b = append(b, '-')
+	start := len(b)
+	b = strconv.AppendInt(b, n, 10)
+	missing := digits - (len(b) - start)
+	if missing <= 0 {
+		return b
+	}
+	const zeros = "0000000000000000000"
+	return slices.Insert(b, start, []byte(zeros[:missing])...)
+}
+
+// appendPartition appends what the keys of all chunks of an hour start with.
+func appendPartition(b []byte, f codec.Format, hour time.Time) []byte {
+	b = append(b, f...)
+	return hour.UTC().AppendFormat(b, "/dt=2006-01-02/hour=15/")
 }
 
 // FormatPrefix is what the keys of all chunks of a format start with.
@@ -57,17 +87,12 @@ func DayPrefix(f codec.Format, day time.Time) string {
 
 // PartitionPrefix is what the keys of all chunks of an hour start with.
 func PartitionPrefix(f codec.Format, hour time.Time) string {
-	return fmt.Sprintf("%shour=%02d/", DayPrefix(f, hour), hour.UTC().Hour())
+	return string(appendPartition(nil, f, hour))
 }
 
 // HourPrefix is what the keys of a container's chunks of an hour start with.
 func HourPrefix(f codec.Format, containerID string, hour time.Time) string {
 	return PartitionPrefix(f, hour) + containerID + "-"
-}
-
-// SegmentPrefix is what the keys of a segment's chunks of an hour start with.
-func SegmentPrefix(f codec.Format, containerID, spoolID string, segmentSeq int64, hour time.Time) string {
-	return fmt.Sprintf("%s%s-%010d-", HourPrefix(f, containerID, hour), spoolID, segmentSeq)
 }
 
 var errKey = errors.New("not a chunk's key")

@@ -39,9 +39,6 @@ func TestKeyIsAsReleased(t *testing.T) {
 	if got, want := sample.DayKey(), "index/day/"+cid+"/2026-01-02/parquet"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got := SegmentPrefix(codec.Parquet, cid, sid, 7, sample.Hour); !strings.HasPrefix(sampleKey, got) {
-		t.Errorf("segment prefix %s", got)
-	}
 	// An hour is UTC's, whatever the zone it comes in.
 	zoned := sample
 	zoned.Hour = sample.Hour.In(time.FixedZone("", -7*3600))

@@ -88,14 +88,13 @@ func Sort(chunks []Chunk) {
 		}
 	}
 	slices.SortFunc(chunks, func(a, b Chunk) int {
-		return cmp.Or(
-			cmp.Compare(smallest[a.SpoolID], smallest[b.SpoolID]),
-			cmp.Compare(a.SpoolID, b.SpoolID),
-			cmp.Compare(a.FirstSeq, b.FirstSeq),
-			cmp.Compare(a.MinNano, b.MinNano),
-			cmp.Compare(a.LastSeq, b.LastSeq),
-			a.Hour.Compare(b.Hour),
-		)
+		if a.SpoolID != b.SpoolID {
+			return cmp.Or(cmp.Compare(smallest[a.SpoolID], smallest[b.SpoolID]), cmp.Compare(a.SpoolID, b.SpoolID))
+		}
+		if a.FirstSeq != b.FirstSeq {
+			return cmp.Compare(a.FirstSeq, b.FirstSeq)
+		}
+		return cmp.Or(cmp.Compare(a.MinNano, b.MinNano), cmp.Compare(a.LastSeq, b.LastSeq), a.Hour.Compare(b.Hour))
 	})
 }
 
