@@ -23,15 +23,14 @@ import (
 const (
 	benchEntries = 500_000
 	// benchRounds is how often each source is read: they take turns, so that what
-	// else the machine does is everybody's.
+	// else the machine does is everybody's, and are compared round by round.
 	benchRounds = 7
 )
 
 // BenchmarkReadLogs reads a log through the daemon's adapter, which takes the
 // frames from the plugin's socket one by one: from the spool, from Parquet in a
 // folder, and, as the adapter's own limit, from a server that has nothing to do
-// but to write ready-made frames out of memory. The medians of the entries per
-// second are compared.
+// but to write ready-made frames out of memory. Entries per second are compared.
 func BenchmarkReadLogs(b *testing.B) {
 	for _, line := range []struct {
 		name string
@@ -41,9 +40,9 @@ func BenchmarkReadLogs(b *testing.B) {
 			d := newDaemon(b)
 			frames := makeFrames(line.text, codec.AppendFrame)
 			limit := d.reader(b, serveFrames(b, makeFrames(line.text, codec.AppendReadFrame)))
-			spool := startProcess(b)
-			ingest(b, spool, frames)
-			fromSpool := d.reader(b, spool)
+			spooled := startProcess(b)
+			ingest(b, spooled, frames)
+			fromSpool := d.reader(b, spooled)
 			archived := startProcess(b)
 			ingest(b, archived, frames)
 			archived.flush(b)
@@ -52,18 +51,16 @@ func BenchmarkReadLogs(b *testing.B) {
 			}
 			fromParquet := d.reader(b, archived)
 			for b.Loop() {
-				rates := map[string][]float64{}
+				var top, spool, parquet []float64
 				for range benchRounds {
-					for name, r := range map[string]logger.LogReader{"limit": limit, "spool": fromSpool, "parquet": fromParquet} {
-						began := time.Now()
-						count(b, r)
-						rates[name] = append(rates[name], benchEntries/time.Since(began).Seconds())
-					}
+					most := rate(b, limit)
+					top = append(top, most/1e6)
+					spool = append(spool, rate(b, fromSpool)/most)
+					parquet = append(parquet, rate(b, fromParquet)/most)
 				}
-				top := median(rates["limit"])
-				b.ReportMetric(top/1e6, "M-limit/s")
-				b.ReportMetric(median(rates["spool"])/top, "spool/limit")
-				b.ReportMetric(median(rates["parquet"])/top, "parquet/limit")
+				b.ReportMetric(median(top), "M-limit/s")
+				b.ReportMetric(median(spool), "spool/limit")
+				b.ReportMetric(median(parquet), "parquet/limit")
 			}
 		})
 	}
@@ -74,9 +71,11 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// count reads a whole log, which has to have all of its entries.
-func count(b *testing.B, r logger.LogReader) {
+// rate reads a whole log, which has to have all of its entries, and returns how
+// many of them came in a second.
+func rate(b *testing.B, r logger.LogReader) float64 {
 	b.Helper()
+	began := time.Now()
 	lw := r.ReadLogs(b.Context(), logger.ReadConfig{Tail: -1})
 	defer lw.ConsumerGone()
 	n := 0
@@ -91,6 +90,7 @@ func count(b *testing.B, r logger.LogReader) {
 	if n != benchEntries {
 		b.Fatalf("read %d entries, want %d", n, benchEntries)
 	}
+	return float64(n) / time.Since(began).Seconds()
 }
 
 // makeFrames returns the frames of a log.
