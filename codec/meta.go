@@ -44,11 +44,10 @@ func parquetMeta(src source) (m Meta, err error) {
 		return m, err
 	}
 	defer z.Close()
-	for i, to := range map[int]*string{
-		colServiceName: &m.ServiceName, colContainerID: &m.ContainerID, colContainerName: &m.ContainerName,
-		colImageName: &m.ImageName, colImageID: &m.ImageID, colHostName: &m.HostName, colTag: &m.Tag,
+	for i, to := range []*string{
+		&m.ServiceName, &m.ContainerID, &m.ContainerName, &m.ImageName, &m.ImageID, &m.HostName, &m.Tag,
 	} {
-		texts, err := f.firstTexts(z, i)
+		texts, err := f.firstTexts(z, colServiceName+i)
 		if err != nil {
 			return m, err
 		}
