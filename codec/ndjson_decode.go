@@ -191,6 +191,9 @@ func parseMember(h []byte, off, size int64) (member, bool) {
 
 // window returns a range through a read-ahead that goes to the file's end.
 func (d *ndjsonDecoder) window(s span) ([]byte, error) {
+	if b := d.src.find(s); b != nil {
+		return b, nil
+	}
 	if b := d.win.slice(s); b != nil {
 		return b, nil
 	}

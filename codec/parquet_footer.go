@@ -60,8 +60,10 @@ func (f *parquetFile) footer() ([]byte, int64, error) {
 		return nil, 0, &CorruptError{What: "parquet file", Offset: 0, Err: errMagic}
 	}
 	tail := span{max(0, f.size-footerReadBytes), f.size}
-	if err := f.hold(tail); err != nil {
-		return nil, 0, err
+	if f.find(tail) == nil {
+		if err := f.hold(tail); err != nil {
+			return nil, 0, err
+		}
 	}
 	b := f.find(span{f.size - int64(trailer), f.size})
 	if string(b[4:]) != parquetMagic {

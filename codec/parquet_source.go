@@ -37,6 +37,22 @@ func (r *region) slice(s span) []byte {
 	return r.b[s.off-r.off : s.end-r.off : s.end-r.off]
 }
 
+// Bytes is a chunk in memory. Decoders take parts of it as they are, where they
+// would copy what another io.ReaderAt reads.
+type Bytes []byte
+
+// ReadAt implements io.ReaderAt.
+func (b Bytes) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off >= int64(len(b)) {
+		return 0, io.EOF
+	}
+	n := copy(p, b[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
 // A source reads a file and holds regions of it that several columns share.
 type source struct {
 	r       io.ReaderAt
@@ -83,6 +99,10 @@ func (s *source) hold(ranges ...span) error {
 
 // find returns a range that is held, or nil.
 func (s *source) find(r span) []byte {
+	if b, ok := s.r.(Bytes); ok && s.size <= int64(len(b)) {
+		all := region{0, b[:s.size]}
+		return all.slice(r)
+	}
 	for i := range s.regions {
 		if b := s.regions[i].slice(r); b != nil {
 			return b

@@ -1,7 +1,6 @@
 package readback
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ type input struct {
 	done   bool
 	// next is where what was not read begins.
 	nextSeq, nextNano int64
+	meta              codec.Meta // where the query wants it
 }
 
 func (in *input) advance() error {
@@ -81,13 +81,20 @@ func (rd *reading) open(ctx context.Context, o object, from int64) (*input, erro
 		if _, err := r.ReadAt(b, 0); err != nil {
 			return fail(err)
 		}
-		r = bytes.NewReader(b)
+		r = codec.Bytes(b)
 	}
 	d, err := codec.NewDecoder(o.Format, r, o.SizeBytes, codec.Range{Tail: o.tail, FromSeq: from})
 	if err != nil {
 		return fail(err)
 	}
 	in.d = d
+	if rd.q.Described != nil {
+		// Damage there is none to the entries.
+		if in.meta, err = codec.ReadMeta(o.Format, r, o.SizeBytes); isBucket(err) {
+			in.close()
+			return fail(err)
+		}
+	}
 	if err := in.advance(); err != nil {
 		in.close()
 		return fail(err)
@@ -107,7 +114,7 @@ func (in *input) close() {
 // and holds at most about rangesBytes of them.
 const (
 	wholeBytes  = 8 << 20
-	rangesBytes = 16 << 20
+	rangesBytes = 20 << 20
 )
 
 func (o object) whole(from int64) bool {

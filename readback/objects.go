@@ -11,11 +11,11 @@ import (
 )
 
 // Objects reads all entries of some objects of one container, in order and with
-// the errors of Entries; for lazy see Query.Lazy. Who polls a bucket reads what
-// is new by it.
-func (r *Reader) Objects(ctx context.Context, containerID string, lazy bool, objects []chunk.Chunk) iter.Seq2[codec.Entry, error] {
+// the errors of Entries. Of q it heeds the container, Lazy and Described. Who
+// polls a bucket reads what is new by it.
+func (r *Reader) Objects(ctx context.Context, q Query, objects []chunk.Chunk) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
-		rd := &reading{r: r, q: Query{ContainerID: containerID, Lazy: lazy}, yield: yield, since: math.MinInt64, until: math.MaxInt64}
+		rd := &reading{r: r, q: q, yield: yield, since: math.MinInt64, until: math.MaxInt64}
 		rd.end(rd.remote(ctx, arrange(slices.Clone(objects), func(chunk.Meta) bool { return false }), 0))
 	}
 }

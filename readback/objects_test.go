@@ -43,7 +43,9 @@ func TestObjects(t *testing.T) {
 		r := readback.New(readback.Config{Bucket: b})
 		var got []string
 		told := 0
-		for e, err := range r.Objects(t.Context(), id, lazy, fresh) {
+		var metas []codec.Meta
+		q := readback.Query{ContainerID: id, Lazy: lazy, Described: func(m codec.Meta) { metas = append(metas, m) }}
+		for e, err := range r.Objects(t.Context(), q, fresh) {
 			check(t, err)
 			if e.Seq > 0 {
 				got = append(got, string(e.Line))
@@ -56,6 +58,9 @@ func TestObjects(t *testing.T) {
 			if want := g.time(2 * told); e.TimeNano != want {
 				t.Errorf("nothing before %d, want %d", e.TimeNano, want)
 			}
+		}
+		if len(metas) != 2 || metas[0].ContainerName != "n" || metas[1].ContainerID != id {
+			t.Errorf("described as %+v", metas)
 		}
 		if !slices.Equal(got, g.sent[2:]) || lazy && told != 2 || !lazy && told > 0 {
 			t.Errorf("lazy %v: got %q of %q, told %d times", lazy, got, g.sent, told)

@@ -61,6 +61,9 @@ type Query struct {
 	// before the objects of a segment are opened, an entry with Seq 0 tells in its
 	// TimeNano that none of theirs is earlier.
 	Lazy bool
+	// Described, unless nil, is told before the entries of each archived segment
+	// what its rows have in common.
+	Described func(codec.Meta)
 }
 
 // Entries reads in order. An entry's bytes are valid until the next one.

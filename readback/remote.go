@@ -166,6 +166,9 @@ func (rd *reading) group(ctx context.Context, p *prefetcher, g group) (err error
 		in, err := p.next(ctx)
 		ins = append(ins, in)
 		if err == nil {
+			if rd.q.Described != nil {
+				rd.q.Described(in.meta)
+			}
 			return o.tail, nil
 		}
 		return 0, rd.failed(ctx, in, err)
