@@ -124,7 +124,7 @@ func BenchmarkRead(b *testing.B) {
 		oneByOne += time.Since(start)
 		start = time.Now()
 		n := 0
-		for _, err := range readback.New(readback.Config{Bucket: c}).Objects(b.Context(), id, false, objects) {
+		for _, err := range readback.New(readback.Config{Bucket: c}).Objects(b.Context(), readback.Query{ContainerID: id}, objects) {
 			check(b, err)
 			n++
 		}

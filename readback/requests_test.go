@@ -22,25 +22,26 @@ const tripTime = 30 * time.Millisecond
 // TestTailRequests: the last ten entries of a container with 10,000 chunks and
 // without local state take few requests, however long ago they were written.
 func TestTailRequests(t *testing.T) {
-	const chunks, opened = 10_000, 30
+	const opened = 30
 	const year = 365 * 24 * time.Hour
 	for _, tc := range []struct {
 		name    string
+		chunks  int
 		every   time.Duration // between chunks
 		entries int           // of a chunk
 		hour    int           // of the last chunk
 	}{
-		{"ten weeks of six chunks an hour", 10 * time.Minute, 3, 0},
-		{"a year of a chunk an hour", time.Hour, 4, 0},
-		{"five years", 263 * time.Minute, 10, 9},
-		{"a week of a chunk a minute", time.Minute, 2, 20},
+		{"ten weeks of six chunks an hour", 10_000, 10 * time.Minute, 3, 0},
+		{"a year of a chunk an hour", 10_000, time.Hour, 4, 0},
+		{"a week of a chunk a minute", 10_000, time.Minute, 2, 20},
+		{"five years of a chunk a day", 1826, 24 * time.Hour, 10, 9},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			last := time.Date(2026, 11, 21, tc.hour, 30, 0, 0, time.UTC)
 			a := newArchive(t, codec.Parquet)
-			for i := range chunks {
-				a.hollow = i < chunks-opened
-				a.burst(last.Add(-time.Duration(chunks-1-i)*tc.every), tc.entries)
+			for i := range tc.chunks {
+				a.hollow = i < tc.chunks-opened
+				a.burst(last.Add(-time.Duration(tc.chunks-1-i)*tc.every), tc.entries)
 			}
 			for _, idle := range []time.Duration{time.Minute, year / 2, 3 * year} {
 				checkTail(t, a, last.Add(idle), 10)
