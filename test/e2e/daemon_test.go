@@ -48,13 +48,14 @@ func TestDaemonRestarted(t *testing.T) {
 // What dockerd has read from a container but not written to the plugin dies with
 // it: up to 1 MB of each stream, whatever the driver. So the containers whose
 // logs must be exact are told when to write, and dockerd ends after a burst is
-// logged; while it is away they write on. One more writes without a pause.
+// logged; while it is away they write on. One more writes without a pause, and
+// one with Docker's own driver beside it.
 func TestLiveRestore(t *testing.T) {
 	e := startEngine(t, "--live-restore")
 	p := privatePlugin(t, "coldtail:e2e-live", "COLDTAIL_BUCKET="+folderBucket)
 	told := startTold(t, p.name)
-	busy := create(t, p.name, nil, load{width: busyWidth, burst: 50}.endless())
-	docker(t, "start", busy)
+	busy := start(t, p.name, nil, load{width: busyWidth, burst: 50}.endless())
+	ref := start(t, "json-file", nil, load{width: busyWidth, burst: 50}.endless())
 	signals := []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL}
 	for _, signal := range signals {
 		told.burst(t)
@@ -68,9 +69,10 @@ func TestLiveRestore(t *testing.T) {
 		goesOn(t, busy)
 	}
 	told.stop(t)
-	n := noted(t, busy)
+	checkBusy(t, "json-file", ref, len(signals))
+	checkBusy(t, "coldtail", busy, len(signals))
 	checkWrote(t, p, told.ids, told.wrote())
-	checkBusy(t, p, busy, n, len(signals)) // checkWrote has archived it
+	same(t, "rows of the busy container", logs(t, busy).stdout, rows(t, p, busy)) // checkWrote has archived it
 	eventually(t, "no FIFO is left", func() bool { return len(p.fifos(t)) == 0 })
 }
 
@@ -131,15 +133,15 @@ func (c *told) stop(t *testing.T) {
 // busyWidth is the length of the lines of the container that never pauses.
 const busyWidth = 20
 
-// checkBusy judges the log of a container that wrote n lines while dockerd ended
-// several times. What dockerd held is missing, a hole for each end at most, and a
+// checkBusy stops a container that wrote while dockerd ended several times, and
+// judges its log. What dockerd held is missing, a hole for each end at most, and a
 // line may be cut on both sides of it; the rest is there once, in order.
-func checkBusy(t *testing.T, p *plugin, id string, n, ends int) {
+func checkBusy(t *testing.T, driver, id string, ends int) {
 	t.Helper()
 	const held = 2 << 20 // far more than dockerd holds of a stream, far less than was written
-	log := logs(t, id).stdout
+	n := noted(t, id)
 	last, holes, missing, cut := 0, 0, 0, 0
-	for line := range bytes.Lines(log) {
+	for line := range bytes.Lines(logs(t, id).stdout) {
 		if len(line) != busyWidth+1 {
 			cut++
 			continue
@@ -154,9 +156,8 @@ func checkBusy(t *testing.T, p *plugin, id string, n, ends int) {
 		}
 		last = i
 	}
-	t.Logf("of %d lines, %d are missing in %d holes, with %d lines cut, after %d ends of dockerd", n, missing, holes, cut, ends)
+	t.Logf("%s: of %d lines, %d are missing in %d holes, with %d lines cut, after %d ends of dockerd", driver, n, missing, holes, cut, ends)
 	if last != n || holes > ends || cut > 2*ends || missing*(busyWidth+1) > ends*held {
 		t.Errorf("that is more than dockerd held; the last is %d", last)
 	}
-	same(t, "rows of the busy container", log, rows(t, p, id))
 }
