@@ -14,6 +14,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
 )
 
 // findTimeout bounds each wait for the bucket while it is searched.
@@ -30,6 +31,7 @@ type target struct {
 	chunk.Name        // as its marker says; the id alone where it has none
 	label      string // of its lines among other containers'
 	days       []chunk.Day
+	meta       *codec.Meta // of the entry that was read last, where it is printed
 }
 
 // first is the start of its first day.

@@ -140,7 +140,8 @@ func (f *follower) poll(ctx context.Context) (news bool, err error) {
 			from = min(from, c.MinNano)
 			s.learn(c)
 		}
-		streams = append(streams, &stream{target: s.target, from: from, entries: f.r.reader.Objects(ctx, s.ContainerID, true, ready)})
+		q := readback.Query{ContainerID: s.ContainerID, Lazy: true, Described: f.r.described(s.target)}
+		streams = append(streams, &stream{target: s.target, from: from, entries: f.r.reader.Objects(ctx, q, ready)})
 		fresh[s] = ready
 	}
 	return news, f.r.merge(ctx, streams, f.emit, func(st *stream, err error) error {

@@ -11,6 +11,7 @@ import (
 type logLine struct {
 	codec.Entry            // of the first part; Line is the whole line
 	parts       []linePart // where it came in several
+	meta        *codec.Meta
 }
 
 type linePart struct {
@@ -49,10 +50,10 @@ func (j *joiner) add(t *target, e *codec.Entry) error {
 	}
 	if open == nil {
 		if e.Newline() {
-			j.out = logLine{Entry: *e}
+			j.out = logLine{Entry: *e, meta: t.meta}
 			return j.emit(t, &j.out)
 		}
-		open = &logLine{Entry: *e}
+		open = &logLine{Entry: *e, meta: t.meta}
 		open.Line = nil
 		j.open[key] = open
 	}

@@ -86,7 +86,7 @@ func (r *logsRun) print(ctx context.Context) error {
 func (r *logsRun) find(ctx context.Context) ([]*target, error) {
 	ctx, b, stop := guard(ctx, r.bucket, r.wait)
 	defer stop()
-	targets, err := r.who.find(ctx, b, !r.json)
+	targets, err := r.who.find(ctx, b, true)
 	if err != nil || len(targets) == 1 {
 		return targets, cause(ctx, err)
 	}
@@ -126,7 +126,7 @@ const eager = 4
 func (r *logsRun) streams(ctx context.Context, targets []*target, q readback.Query) (out []*stream) {
 	q.Lazy = len(targets) > eager
 	for _, t := range targets {
-		q.ContainerID = t.ContainerID
+		q.ContainerID, q.Described = t.ContainerID, r.described(t)
 		s := &stream{target: t, from: math.MinInt64, entries: r.unlessAway(r.reader.Entries(ctx, q))}
 		if len(t.days) > 0 {
 			s.from = t.first().UnixNano()
@@ -134,6 +134,15 @@ func (r *logsRun) streams(ctx context.Context, targets []*target, q readback.Que
 		out = append(out, s)
 	}
 	return out
+}
+
+// described returns what keeps account of what a container's rows have in
+// common, where that is printed.
+func (r *logsRun) described(t *target) func(codec.Meta) {
+	if !r.json {
+		return nil
+	}
+	return func(m codec.Meta) { t.meta = &m }
 }
 
 // unlessAway reads nothing more of a container once the bucket has given

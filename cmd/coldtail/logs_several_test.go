@@ -109,7 +109,7 @@ func TestLogsAsJSON(t *testing.T) {
 	s.say(container("web", "web-2", "north"), at(time.Hour, "b"))
 	res := s.logs("--json", "--service", "web")
 	head := func(nano int, seq int, rest string, name string, id string) string {
-		return fmt.Sprintf(`{"time":"%s","time_unix_nano":%d,"seq":%d,%s,"service_name":"web","container_id":"%s","container_name":"%s","host_name":"north"}`+"\n",
+		return fmt.Sprintf(`{"time":"%s","time_unix_nano":%d,"seq":%d,%s,"service_name":"web","container_id":"%s","container_name":"%s","image_name":"","image_id":"","host_name":"north"}`+"\n",
 			noon.Add(time.Duration(nano)).Format("2006-01-02T15:04:05.000000000Z"), noon.UnixNano()+int64(nano), seq, rest, id, name)
 	}
 	want := head(0, 1, `"stream":"stdout","body":"<a>"`, "web-1", n.ContainerID) +
