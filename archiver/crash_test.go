@@ -32,6 +32,7 @@ const (
 	envFIFOs  = "COLDTAIL_TEST_FIFOS"
 	envAway   = "COLDTAIL_TEST_AWAY" // not empty: the bucket is
 	envStep   = "COLDTAIL_TEST_STEP" // the step at which to be killed, and which time
+	envDrop   = "COLDTAIL_TEST_DROP" // not empty: a small spool, and what comes beyond it is dropped
 )
 
 // steps are those at which TestCrashPoints kills, in the order of a segment's life.
@@ -45,6 +46,9 @@ func crashSource(path string, i int) Source {
 	src.Options.RollBytes = 128 << 10
 	src.Options.CacheBytes = 256 << 10
 	src.Resume = true
+	if os.Getenv(envDrop) != "" {
+		src.Options.Overflow, src.Options.SpoolBytes = DropNew, 256<<10
+	}
 	return src
 }
 
