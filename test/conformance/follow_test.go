@@ -66,7 +66,7 @@ func TestFollowLeavesTheBucketAlone(t *testing.T) {
 	waitFor(t, "entries in the spool", func() bool { local, _ := p.where(t, info.ContainerID); return local == before })
 	p.flush(t)
 
-	lw := l.(logger.LogReader).ReadLogs(t.Context(), logger.ReadConfig{Tail: -1, Follow: true})
+	lw := printed(l.(logger.LogReader).ReadLogs(t.Context(), logger.ReadConfig{Tail: -1, Follow: true}))
 	defer lw.ConsumerGone()
 	next := func(want int) {
 		t.Helper()

@@ -124,7 +124,43 @@ func (l *placed) ReadLogs(ctx context.Context, cfg logger.ReadConfig) *logger.Lo
 	lw := l.reader.ReadLogs(ctx, cfg)
 	waitFor(l.t, "a follower's start", func() bool { return c.p.snapshots(c.info.ContainerID) > before })
 	c.follows.Store(true)
-	return lw
+	return printed(lw)
+}
+
+// printed passes on what docker logs prints: entries of stdout and stderr. A
+// follower gets others as well, where it heard nothing for a while.
+func printed(from *logger.LogWatcher) *logger.LogWatcher {
+	to := logger.NewLogWatcher()
+	go func() {
+		defer close(to.Msg)
+		defer from.ConsumerGone()
+		for {
+			select {
+			case err := <-from.Err:
+				to.Err <- err
+			case <-to.WatchConsumerGone():
+				return
+			case m, ok := <-from.Msg:
+				if !ok {
+					select {
+					case err := <-from.Err: // sent before the end
+						to.Err <- err
+					default:
+					}
+					return
+				}
+				if m.Source != codec.Stdout && m.Source != codec.Stderr {
+					continue
+				}
+				select {
+				case to.Msg <- m:
+				case <-to.WatchConsumerGone():
+					return
+				}
+			}
+		}
+	}()
+	return to
 }
 
 // settle waits until coldtail has at least n entries.
