@@ -3,11 +3,15 @@ package readback_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -137,4 +141,30 @@ func wildLife(a *archive, rnd *rand.Rand) (times []time.Time) {
 	}
 	catchUp()
 	return times
+}
+
+// TestClockOnceAhead: a clock that ran ahead for an hour leaves a day that looks
+// like the newest for long. When the markers were put tells otherwise.
+func TestClockOnceAhead(t *testing.T) {
+	a := newArchive(t, codec.Parquet)
+	start := time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
+	put := func(at time.Time, clock time.Time) {
+		a.burst(clock, 3)
+		marker := chunk.Day{ContainerID: id, Day: clock.Truncate(24 * time.Hour), Format: codec.Parquet}.Key()
+		check(t, os.Chtimes(filepath.Join(a.dir, filepath.FromSlash(marker)), at, at))
+	}
+	put(start, start)
+	put(start.AddDate(0, 0, 1), start.AddDate(1, 0, 0))
+	for day := range 10 {
+		at := start.AddDate(0, 0, 2+day)
+		put(at, at)
+	}
+	c := &counter{Bucket: a.open(), delay: tripTime}
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(start.AddDate(1, 1, 0)))
+		_, got := timed(t, c, readback.Query{Tail: 5})
+		if want := a.lines[len(a.lines)-5:]; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
 }

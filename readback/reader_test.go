@@ -209,6 +209,24 @@ func TestLocalReadNeedsNoBucket(t *testing.T) {
 	g.want(readback.Query{Tail: -1, Since: time.Now()}, nil)
 }
 
+// TestYoungReadListsNothing: what a spool archived it knows itself, for a whole
+// log, for a follower, and of an older container where a tail is in it.
+func TestYoungReadListsNothing(t *testing.T) {
+	g := newRig(t, codec.Parquet)
+	for range 3 {
+		g.print(10)
+		g.flush(true)
+	}
+	g.bucket.fail = func(op bucket.Op, key string) error {
+		if op == bucket.OpList {
+			t.Errorf("listed %q", key)
+		}
+		return nil
+	}
+	g.want(readback.Query{Tail: -1, Created: g.a.Created().Add(time.Second)}, g.sent)
+	g.want(readback.Query{Tail: 25, Created: g.a.Created().Add(-time.Hour)}, g.sent[5:])
+}
+
 func TestFollow(t *testing.T) {
 	g := newRig(t, codec.Parquet)
 	g.print(10)
