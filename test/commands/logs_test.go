@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +12,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/minio/minio-go/v7" //nolint:depguard // looks into the bucket from outside
 )
 
 // row is a line of `coldtail logs --json`.
@@ -183,5 +187,64 @@ func TestCompletion(t *testing.T) {
 	cmd.Stdin = strings.NewReader(a.ok("completion", "bash"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("bash: %v: %s", err, out)
+	}
+}
+
+// TestJSON compares `coldtail logs --json` with the archive's own rows.
+func TestJSON(t *testing.T) {
+	a := newArchive(t)
+	input := "one\n\xff\xfe\ttwo\n\"<&>\"\n" + strings.Repeat("long", 10_000) + "\nend"
+	for _, format := range []string{"ndjson", "parquet"} {
+		res := a.runWith(strings.NewReader(input), "pipe", "--name", format, "--service", "s", "--host", "h", "--format", format, "--label", "team=blue", "--label", "a=")
+		if res.status != 0 {
+			t.Fatalf("pipe: %+v", res)
+		}
+	}
+	var want []map[string]any
+	for _, key := range a.keys() {
+		if !strings.HasSuffix(key, ".json.gz") {
+			continue
+		}
+		o, err := a.server.Client().GetObject(t.Context(), "archive", key, minio.GetObjectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		z, err := gzip.NewReader(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, objects(t, z)...)
+	}
+	got := objects(t, strings.NewReader(a.ok("logs", "--json", "ndjson")))
+	if d := cmp.Diff(want, got); d != "" || len(got) != 5 {
+		t.Errorf("%d rows: %s", len(got), d)
+	}
+	// The same from Parquet, but for what is this container's own.
+	other := objects(t, strings.NewReader(a.ok("logs", "--json", "parquet")))
+	for _, rows := range [][]map[string]any{want, other} {
+		first := rows[0]["seq"].(float64)
+		for _, r := range rows {
+			for _, own := range []string{"time", "time_unix_nano", "container_id", "container_name"} {
+				delete(r, own)
+			}
+			r["seq"] = r["seq"].(float64) - first
+			delete(r, "parts") // of numbers too
+		}
+	}
+	if d := cmp.Diff(want, other); d != "" {
+		t.Errorf("from Parquet: %s", d)
+	}
+}
+
+func objects(t *testing.T, r io.Reader) (out []map[string]any) {
+	t.Helper()
+	for d := json.NewDecoder(r); ; {
+		var o map[string]any
+		if err := d.Decode(&o); err == io.EOF {
+			return out
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, o)
 	}
 }
