@@ -56,7 +56,7 @@ func Options() []Option {
 		{"sse-kms-key-id", both, "a key's id, ARN or alias", "the bucket's or the account's", "key for sse=aws:kms"},
 		{"sse-bucket-key", both, "true or false", "the bucket's", "use a bucket key with sse=aws:kms, which makes fewer requests to KMS"},
 		{"tags", both, "at most 10 key=value, separated by commas", "none", "tags of each object"},
-		{"request-checksum", both, "when-supported or when-required", "when-supported at Amazon, else when-required", "send a CRC32C with each upload, or only what the store insists on"},
+		{"request-checksum", both, "when-supported or when-required", "when-supported at Amazon, else when-required", "checksum of each upload: a CRC32C, or a Content-MD5, which every store knows"},
 		{"multipart-threshold", both, "a size from 5m to 5g", "64m", "size above which an object is sent in parts"},
 		{"concurrency", both, "a number from 1 to 64", "4", "parts of one object that are sent at once"},
 		{"object-lock-mode", both, "governance or compliance", "none", "retention mode of each object; needs object-lock-retention"},

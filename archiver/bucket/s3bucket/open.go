@@ -97,8 +97,8 @@ func (cfg *Config) adapt(o *s3.Options, shared *aws.Config) {
 	o.UsePathStyle = cfg.PathStyle
 	o.ContinueHeaderThresholdBytes = -1
 	o.DisableLogOutputChecksumValidationSkipped = true
-	// Checksums that are wanted are put into headers by s3http: over TLS the SDK
-	// would send them as trailers.
+	// Checksums are put into headers by s3http: over TLS the SDK would send them
+	// as trailers.
 	o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 	if cfg.CredentialsFile != "" {
 		o.HTTPSignerV4 = &signer{options: []func(*v4.SignerOptions){
@@ -133,13 +133,10 @@ func (cfg *Config) sums(shared *aws.Config, otherStore bool) s3http.SumKind {
 	case request == aws.RequestChecksumCalculationWhenRequired:
 		mode = s3http.WhenRequired
 	}
-	switch {
-	case mode == s3http.WhenSupported, mode == "" && !otherStore:
+	if mode == s3http.WhenSupported || mode == "" && !otherStore {
 		return s3http.SumCRC32C
-	case cfg.Retention.Mode != "":
-		return s3http.SumMD5 // which S3 requires, and every store knows
 	}
-	return s3http.SumNone
+	return s3http.SumMD5
 }
 
 // userChecksums is what the user's environment or profile says about checksums.

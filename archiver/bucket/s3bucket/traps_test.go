@@ -43,8 +43,8 @@ func TestNoTrailersOverTLS(t *testing.T) {
 		retention string
 		crc, md5  bool
 	}{
-		{"", "", false, false},
-		{s3http.WhenRequired, "", false, false},
+		{"", "", false, true},
+		{s3http.WhenRequired, "", false, true},
 		{s3http.WhenSupported, "", true, false},
 		{"", s3http.Compliance, false, true},
 		{s3http.WhenSupported, s3http.Compliance, true, false},

@@ -16,7 +16,7 @@ const (
 const HintRole = "the role cannot be assumed: check role-arn, its trust policy and role-external-id, and that the credentials allow sts:AssumeRole"
 
 const (
-	hintAccess = "the credentials lack a permission: writing needs s3:PutObject on the prefix, reading back s3:GetObject and s3:ListBucket"
+	hintAccess = "the credentials lack a permission: writing needs s3:PutObject on the prefix (with tags s3:PutObjectTagging, with object-lock s3:PutObjectRetention, with a KMS key kms:GenerateDataKey), reading back s3:GetObject and s3:ListBucket"
 	hintBucket = "create the bucket, or correct its name"
 	hintKeys   = "check the access key and the secret key"
 	hintRegion = "set region to the bucket's own"

@@ -17,8 +17,7 @@ type Options struct {
 	StorageClass string
 	Encryption   Encryption
 	Tags         []Tag
-	// Retention makes every Put conditional on that there is no such object,
-	// and sends a checksum, as stores insist on.
+	// Retention makes every Put conditional on that there is no such object.
 	Retention Retention
 
 	Checksums Checksums
@@ -74,10 +73,11 @@ func (r Retention) Until(now time.Time) time.Time {
 	return now.UTC().AddDate(r.Years, 0, r.Days).Truncate(time.Second)
 }
 
-// Checksums tells when uploads carry one in a header of their own.
+// Checksums tells which one uploads carry, always in a header of its own.
 type Checksums string
 
-// The same as the AWS SDK's AWS_REQUEST_CHECKSUM_CALCULATION, but never as
+// They are called as by the AWS SDK's AWS_REQUEST_CHECKSUM_CALCULATION: a CRC32C,
+// or a Content-MD5 where that is what the store is known to take. Never as
 // trailers, which many stores refuse.
 const (
 	WhenSupported Checksums = "when-supported"
