@@ -337,7 +337,9 @@ func (p *process) follow(id string) <-chan string {
 				if perr != nil {
 					break
 				}
-				out <- string(e.Line)
+				if e.Source == codec.Stdout || e.Source == codec.Stderr { // else it is a beat
+					out <- string(e.Line)
+				}
 				buf = buf[size:]
 			}
 			if err != nil {
