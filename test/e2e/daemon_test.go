@@ -4,10 +4,12 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -40,6 +42,29 @@ func TestDaemonRestarted(t *testing.T) {
 	told.stop(t)
 	checkWrote(t, p, told.ids, told.wrote())
 	eventually(t, "no FIFO is left", func() bool { return len(p.fifos(t)) == 0 })
+	checkDefaultDriver(t, e, p)
+}
+
+// checkDefaultDriver makes the plugin the daemon's default driver, with log-opts:
+// a daemon whose default driver is not there when it starts refuses to start.
+func checkDefaultDriver(t *testing.T, e *engine, p *plugin) {
+	t.Helper()
+	e.stop(t, syscall.SIGTERM)
+	config, err := json.Marshal(map[string]any{"log-driver": p.name, "log-opts": map[string]string{"roll-size": "1m", "tag": "{{.Name}}"}})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(e.dir, "daemon.json"), config, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.start(t)
+	id := docker(t, "run", "-d", "--network", "none", image(), "seq", "1", "1000")
+	wait(t, id)
+	if driver := docker(t, "inspect", "--format", "{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Config}}", id); !strings.HasPrefix(driver, p.name+" map[roll-size:1m tag:") {
+		t.Errorf("the container logs with %s", driver)
+	}
+	same(t, "docker logs with the default driver", sequence(1000), logs(t, id).stdout)
+	docker(t, "rm", id)
 }
 
 // TestLiveRestore restarts and kills a daemon with live-restore: the containers
