@@ -57,6 +57,7 @@ type stream struct {
 	torn      *fifo // whose frame is unfinished: nobody else is read meanwhile
 	firstNano int64 // arrival of the active segment's first entry
 	discards  discarder
+	again     bool      // reading failed: try again, whatever the FIFOs hold
 	failing   time.Time // since when writing fails; zero while it does not
 	entries   int64     // that were read
 	pace      pace
@@ -209,6 +210,7 @@ func (s *stream) readAll(p *poller) bool {
 			return true
 		}
 		moved, room, before := 0, true, s.entries
+		s.again = false
 		for _, f := range fifos {
 			if s.torn != nil && s.torn != f {
 				continue
@@ -220,7 +222,7 @@ func (s *stream) readAll(p *poller) bool {
 		switch {
 		case s.pace.note(s.entries-before, time.Now()) && room:
 			time.Sleep(napTime)
-		case moved == 0:
+		case moved == 0 && !s.again:
 			if err := s.await(p); err != nil {
 				return s.giveUp(err)
 			}
@@ -305,6 +307,7 @@ func (s *stream) drain(f *fifo) (moved int) {
 				s.a.cfg.OnEnd(f.path)
 			}
 		case err != nil:
+			s.again = true // the log may hold what it could not take, and the FIFO be empty
 			s.trouble(err)
 		case ending:
 			s.end(f)

@@ -130,6 +130,8 @@ type writer struct {
 	c    *container
 	stop chan struct{}
 	done chan struct{}
+	// first is the first entry's number.
+	first int64
 
 	mu        sync.Mutex
 	sent      []string
@@ -142,6 +144,8 @@ func startWriter(g *rig, i int) *writer {
 	r := rand.New(rand.NewPCG(uint64(i), 1))
 	go func() {
 		defer close(w.done)
+		w.burst(r)
+		w.waitCommitted()
 		for {
 			select {
 			case <-w.stop:
@@ -173,12 +177,17 @@ func (w *writer) burst(r *rand.Rand) {
 // waitCommitted waits for a commit that began after all that was written had
 // come in: of three that end, the third did.
 func (w *writer) waitCommitted() {
-	for !w.c.emptied() {
-		time.Sleep(time.Millisecond)
-	}
 	g := w.c.g
-	_, err := g.a.Snapshot(w.c.id) // waits for the reading that is under way
-	check(g.t, err)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		sn, err := g.a.Snapshot(w.c.id)
+		check(g.t, err)
+		if w.first == 0 && len(sn.Segments) > 0 {
+			w.first = sn.Segments[0].Header.FirstSeq
+		}
+		if w.first != 0 && sn.LastSeq-w.first+1 == int64(len(w.c.sent)) {
+			break
+		}
+	}
 	for n, end := g.commits(w.c.id), time.Now().Add(time.Minute); g.commits(w.c.id) < n+3 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
