@@ -114,6 +114,11 @@ func TestSecretsComeOutNowhere(t *testing.T) {
 		_, _ = io.WriteString(w, "<html>a proxy</html>")
 	}))
 	t.Cleanup(page.Close)
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_ = r.Header.Write(w)
+	}))
+	t.Cleanup(plain.Close)
 	for _, tc := range []struct {
 		name    string
 		server  string
@@ -127,6 +132,7 @@ func TestSecretsComeOutNowhere(t *testing.T) {
 		{"refused, in the environment", server.URL(), "", "", false, "check the access key"},
 		{"echoed", echo.URL, canaryProfile, "", false, "SignatureDoesNotMatch"},
 		{"a proxy's page", page.URL, "", "", false, "502"},
+		{"echoed by a proxy", plain.URL, canaryProfile, "", false, "403"},
 		{"nobody there", "http://127.0.0.1:1", canaryProfile, "", false, "refused"},
 		{"role", server.URL(), canaryProfile, "&role-arn=arn:aws:iam::1:role/r&role-external-id=ext", false, "the role cannot be assumed"},
 		{"no delimiter", server.URL(), "[default]\naws_secret_access_key " + canarySecret + "\n", "", false, "credentials-file"},

@@ -76,7 +76,7 @@ func run(t *testing.T, binary string, env []string, args ...string) *report {
 func keys(access, secret, session string) []string {
 	return []string{
 		"AWS_ACCESS_KEY_ID=" + access, "AWS_SECRET_ACCESS_KEY=" + secret, "AWS_SESSION_TOKEN=" + session,
-		"MINIO_ACCESS_KEY=" + access, "MINIO_SECRET_KEY=" + secret,
+		"MINIO_ACCESS_KEY=" + access, "MINIO_SECRET_KEY=" + secret, "MINIO_SESSION_TOKEN=" + session,
 	}
 }
 
@@ -195,6 +195,56 @@ func TestPermissions(t *testing.T) {
 				t.Errorf("left: %q", left)
 			}
 		})
+	}
+}
+
+// TestOptions gives the bucket's options by the environment, and checks what they
+// need: each run puts the probe as chunks are put.
+func TestOptions(t *testing.T) {
+	server, binary := parts.StartMinIO(t), parts.Coldtail(t)
+	if err := server.Client().MakeBucket(t.Context(), "locked", minio.MakeBucketOptions{ObjectLocking: true}); err != nil {
+		t.Fatal(err)
+	}
+	server.CreateBucket(t, "plain")
+	file := filepath.Join(t.TempDir(), "credentials")
+	content := "[default]\naws_access_key_id = " + parts.MinIOAccessKey + "\naws_secret_access_key = " + parts.MinIOSecretKey + "\n"
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	withFile := []string{"COLDTAIL_CREDENTIALS_FILE=" + file}
+	lock := []string{"COLDTAIL_OBJECT_LOCK_MODE=compliance", "COLDTAIL_OBJECT_LOCK_RETENTION=1d"}
+	for _, tc := range []struct {
+		name, bucket string
+		env          []string
+		want         []string
+		status       int
+	}{
+		{"credentials-file", "plain", withFile, permissions, 0},
+		{"no file", "plain", []string{"COLDTAIL_CREDENTIALS_FILE=/nonexistent"}, []string{"bucket=fail"}, 1},
+		{"tags and encryption", "plain", append(withFile, "COLDTAIL_TAGS=team=ops", "COLDTAIL_SSE=AES256"), permissions, 0},
+		{"lock", "locked", append(withFile, lock...), []string{"put=ok", "range get=ok", "list=ok", "conditional put=ok", "clean-up=ok"}, 0},
+		{"lock, again", "locked", append(withFile, lock...), []string{"put=ok", "conditional put=ok", "clean-up=ok"}, 0},
+		{"lock of a bucket without", "plain", append(withFile, lock...), []string{"put=fail"}, 1},
+		{"a folder's option", "plain", append(withFile, "COLDTAIL_MAX_SIZE=1g"), []string{"bucket=fail"}, 1},
+	} {
+		for kind, url := range map[string]string{
+			"s3": "s3://" + tc.bucket + "/p", "minio": "minio://" + server.Endpoint + "/" + tc.bucket + "/p?tls=false",
+		} {
+			t.Run(tc.name+", "+kind, func(t *testing.T) {
+				env := append([]string{"COLDTAIL_BUCKET=" + url, "COLDTAIL_REGION=" + parts.MinIORegion}, tc.env...)
+				if kind == "s3" {
+					env = append(env, "COLDTAIL_ENDPOINT="+server.URL())
+				}
+				r := run(t, binary, env, "--state", t.TempDir())
+				r.want(t, tc.want...)
+				if r.status != tc.status {
+					t.Errorf("status %d: %s", r.status, r.output)
+				}
+				if strings.Contains(r.output, parts.MinIOSecretKey) {
+					t.Errorf("the secret is in the output: %s", r.output)
+				}
+			})
+		}
 	}
 }
 

@@ -23,19 +23,22 @@ func wrap(ctx context.Context, op bucket.Op, key string, err error) error {
 // is the message alone, which may be a proxy's HTML.
 type answered struct{ minio.ErrorResponse }
 
-// messageMax bounds what a proxy's page takes of a log line.
+// messageMax bounds what a message takes of a log line.
 const messageMax = 200
 
 func (e answered) Error() string {
-	msg := e.ErrorResponse.Error()
-	if strings.HasPrefix(strings.TrimSpace(msg), "<") { // no S3 message
+	msg, code := e.ErrorResponse.Error(), e.Code
+	status := strconv.Itoa(e.StatusCode)
+	numbered := strings.HasPrefix(code, status)
+	if numbered || strings.HasPrefix(strings.TrimSpace(msg), "<") {
+		// minio-go found no code of S3's: the message is what a proxy said,
+		// which might repeat the request with its token.
 		msg = "not an answer of S3"
 	}
 	if len(msg) > messageMax {
 		msg = strings.ToValidUTF8(msg[:messageMax], "") + "..."
 	}
-	code := e.Code
-	if status := strconv.Itoa(e.StatusCode); e.StatusCode != 0 && !strings.HasPrefix(code, status) {
+	if e.StatusCode != 0 && !numbered {
 		code = status + " " + code
 	}
 	return code + ": " + msg
