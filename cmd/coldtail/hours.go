@@ -85,12 +85,7 @@ func (l *hourLister) whole(ctx context.Context, p partition, ids []string) (chun
 			return nil, false, err
 		}
 		if n++; n > pageKeys*(len(ids)-1) {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if l.large == nil {
-				l.large = map[partition]bool{}
-			}
-			l.large[p] = true
+			l.markLarge(p)
 			return nil, false, nil
 		}
 		if m, err := chunk.ParseKey(o.Key); err == nil && slices.Contains(ids, m.ContainerID) {
@@ -98,4 +93,13 @@ func (l *hourLister) whole(ctx context.Context, p partition, ids []string) (chun
 		}
 	}
 	return chunks, true, nil
+}
+
+func (l *hourLister) markLarge(p partition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.large == nil {
+		l.large = map[partition]bool{}
+	}
+	l.large[p] = true
 }

@@ -144,29 +144,44 @@ func TestObjectAway(t *testing.T) {
 	}
 }
 
-// TestInterrupt ends a command at once that waits for a server that is silent.
-func TestInterrupt(t *testing.T) {
+// silentServer accepts what asks for the bucket, tells asked unless that is nil,
+// and never answers. It returns the bucket's URL.
+func silentServer(t *testing.T, asked chan<- struct{}) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	asked := make(chan net.Conn, 100)
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			asked <- c // and never answers
+			defer c.Close() //nolint:gocritic // they stay open, and few come
+			if asked != nil {
+				asked <- struct{}{}
+			}
 		}
 	}()
-	a := &archive{t: t, home: t.TempDir(), url: "s3://silent?region=us-east-1&path-style=true&endpoint=http://" + l.Addr().String()}
+	return "s3://silent?region=us-east-1&path-style=true&endpoint=http://" + l.Addr().String()
+}
+
+// interruptAfter is interrupt, once the command has run for a while.
+func (r *running) interruptAfter(d time.Duration) int {
+	time.Sleep(d)
+	return r.interrupt()
+}
+
+// TestInterrupt ends a command at once that waits for a server that is silent.
+func TestInterrupt(t *testing.T) {
+	asked := make(chan struct{}, 100)
+	a := &archive{t: t, home: t.TempDir(), url: silentServer(t, asked)}
 	for _, args := range [][]string{{"logs", "web"}, {"logs", "-f", strings.Repeat("0", 64)}, {"ls"}} {
 		r := a.start(args...)
 		select {
-		case c := <-asked:
-			t.Cleanup(func() { _ = c.Close() })
+		case <-asked:
 		case <-time.After(patience):
 			t.Fatalf("%v asks nothing: %s", args, r.stderr.String())
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -76,5 +77,43 @@ func TestTerminal(t *testing.T) {
 	}
 	if got := a.ok(args...); got != plain {
 		t.Errorf("piped: %q", got)
+	}
+}
+
+// TestProgress says on a terminal what it waits for, and nowhere else.
+func TestProgress(t *testing.T) {
+	a := &archive{t: t, home: t.TempDir(), url: silentServer(t, nil)}
+	for _, args := range [][]string{{"ls"}, {"logs", "web"}} {
+		master, slave := terminal(t)
+		cmd := a.command(t.Context(), args...)
+		cmd.Env = append(cmd.Env, "TERM=xterm")
+		var stdout bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, slave
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		guard := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+		var shown []byte
+		for buf := make([]byte, 4096); !bytes.Contains(shown, []byte(", objects: 0")); {
+			n, err := master.Read(buf)
+			if err != nil {
+				t.Fatalf("%v shows %q: %v", args, shown, err)
+			}
+			if shown = append(shown, buf[:n]...); bytes.Contains(shown, []byte("coldtail:")) {
+				t.Fatalf("%v shows %q", args, shown)
+			}
+		}
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		guard.Stop()
+		_ = slave.Close()
+		if stdout.Len() > 0 {
+			t.Errorf("%v prints %q", args, stdout.String())
+		}
+	}
+	if r := a.start("ls"); r.interruptAfter(1500*time.Millisecond) == 0 || r.stderr.String() != "coldtail: interrupted\n" {
+		t.Errorf("not on a terminal: %q", r.stderr.String())
 	}
 }
