@@ -80,20 +80,27 @@ func fuzzDecoder(f *testing.F, format Format) {
 		if _, err := ReadMeta(format, bytes.NewReader(b), int64(len(b))); err != nil {
 			wantCorrupt(t, err)
 		}
-		dec, err := NewDecoder(format, bytes.NewReader(b), int64(len(b)), Range{Tail: tail, FromSeq: from})
-		if err != nil {
+		for _, r := range []io.ReaderAt{bytes.NewReader(b), Bytes(b)} {
+			fuzzEntries(t, format, r, int64(len(b)), Range{Tail: tail, FromSeq: from})
+		}
+	})
+}
+
+func fuzzEntries(t *testing.T, format Format, r io.ReaderAt, sizeBytes int64, rg Range) {
+	t.Helper()
+	dec, err := NewDecoder(format, r, sizeBytes, rg)
+	if err != nil {
+		wantCorrupt(t, err)
+		return
+	}
+	defer dec.Close()
+	var e Entry
+	for range 1 << 16 {
+		if err := dec.Next(&e); err == io.EOF {
+			return
+		} else if err != nil {
 			wantCorrupt(t, err)
 			return
 		}
-		defer dec.Close()
-		var e Entry
-		for range 1 << 16 {
-			if err := dec.Next(&e); err == io.EOF {
-				return
-			} else if err != nil {
-				wantCorrupt(t, err)
-				return
-			}
-		}
-	})
+	}
 }

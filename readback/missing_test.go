@@ -75,7 +75,6 @@ func TestMissing(t *testing.T) {
 	segment := func(seg int64) func(bucket.Op, string) bool {
 		return func(_ bucket.Op, key string) bool { return segmentOf(key) == seg }
 	}
-	join := func(parts ...[]string) []string { return slices.Concat(parts...) }
 	for _, tc := range []struct {
 		name     string
 		fail     func(bucket.Op, string) error
@@ -97,11 +96,11 @@ func TestMissing(t *testing.T) {
 				}
 				return nil
 			},
-			readback.Query{Tail: -1, Created: young}, join(g.sent[:10], g.sent[40:]), 30, at(10), at(39), "connection refused",
+			readback.Query{Tail: -1, Created: young}, slices.Concat(g.sent[:10], g.sent[40:]), 30, at(10), at(39), "connection refused",
 		},
 		{
 			"one object refused", refuses(segment(2)), readback.Query{Tail: -1, Created: young},
-			join(g.sent[:10], g.sent[20:]), 10, at(10), at(19), "get: access denied (ask for it)",
+			slices.Concat(g.sent[:10], g.sent[20:]), 10, at(10), at(19), "get: access denied (ask for it)",
 		},
 		{
 			"listings refused", refuses(func(op bucket.Op, _ string) bool { return op == bucket.OpList }), readback.Query{Tail: -1, Created: old},
