@@ -18,6 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback"
 )
 
 var (
@@ -236,7 +238,10 @@ func (g *crash) judge() (total int) {
 		want[i] = <-ch
 	}
 	check(t, a.DetachAll(t.Context()))
+	last.wantRead(want, "spool and archive", readback.Config{Bucket: b, Local: a.Snapshot, LocalSince: a.Created()})
 	last.flush()
+	last.wantRead(want, "spool and archive, all of it archived", readback.Config{Bucket: b, Local: a.Snapshot, LocalSince: a.Created()})
+	last.wantRead(want, "archive", readback.Config{Bucket: b})
 	for i, exp := range want {
 		got := last.archived(fmt.Sprintf("%064x", i))
 		total += len(exp)
@@ -248,6 +253,24 @@ func (g *crash) judge() (total int) {
 		t.Fatalf("%d bytes were passed over", lost)
 	}
 	return total
+}
+
+// wantRead compares what docker logs gives with what the containers wrote.
+func (g *rig) wantRead(want [][]string, from string, cfg readback.Config) {
+	g.t.Helper()
+	r := readback.New(cfg)
+	for i, exp := range want {
+		var got []string
+		for e, err := range r.Entries(g.t.Context(), readback.Query{ContainerID: fmt.Sprintf("%064x", i), Tail: codec.All}) {
+			check(g.t, err)
+			if e.Seq != 0 {
+				got = append(got, string(e.Line))
+			}
+		}
+		if !slices.Equal(got, exp) {
+			g.t.Fatalf("container %d: read %d lines from %s, want %d; they differ first at %d", i, len(got), from, len(exp), firstDifference(got, exp))
+		}
+	}
 }
 
 func firstDifference(a, b []string) int {
