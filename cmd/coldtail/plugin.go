@@ -37,7 +37,8 @@ func (a *app) pluginCommand() *cobra.Command {
 
 Every flag but --socket is also an environment variable, which is how a managed
 plugin is configured (docker plugin set). --log-opt roll-size=1m, for example,
-is COLDTAIL_OPT_ROLL_SIZE=1m.`,
+is COLDTAIL_OPT_ROLL_SIZE=1m. So is every parameter of the bucket's URL: region
+is COLDTAIL_REGION.`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.resolve(a, pluginState); err != nil {

@@ -198,6 +198,29 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// TestPrivateAuthority meets a certificate that the host does not trust.
+func TestPrivateAuthority(t *testing.T) {
+	authority := parts.NewAuthority(t)
+	server, binary := parts.StartMinIOWithTLS(t, authority), parts.Coldtail(t)
+	server.CreateBucket(t, "logs")
+	for kind, url := range map[string]string{
+		"s3": "s3://logs?region=us-east-1&endpoint=" + server.URL(), "minio": "minio://" + server.Endpoint + "/logs",
+	} {
+		r := run(t, binary, append(rootKeys(), "COLDTAIL_CA_FILE="+authority.File), "--bucket", url, "--state", t.TempDir())
+		r.want(t, permissions...)
+		if _, text := r.of("tls"); !strings.HasPrefix(text, "TLS 1.3, certificate valid until ") {
+			t.Errorf("%s: %s", kind, text)
+		}
+		for name, ca := range map[string]string{"none": "", "another": parts.NewAuthority(t).File} {
+			r := run(t, binary, append(rootKeys(), "COLDTAIL_CA_FILE="+ca), "--bucket", url, "--state", t.TempDir())
+			r.want(t, "endpoint=fail", "put=skip")
+			if _, text := r.of("endpoint"); r.status != 1 || !strings.Contains(text, "name its authority with ca-file") {
+				t.Errorf("%s, %s: status %d: %s", kind, name, r.status, text)
+			}
+		}
+	}
+}
+
 // TestOptions gives the bucket's options by the environment, and checks what they
 // need: each run puts the probe as chunks are put.
 func TestOptions(t *testing.T) {

@@ -4,10 +4,14 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/bucket/s3http"
 )
 
 // refuse makes the store refuse puts that the function tells.
@@ -83,6 +87,55 @@ func TestConditionalPut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestConcurrency holds the parts of an upload until as many as may be have come.
+func TestConcurrency(t *testing.T) {
+	const parallel, size = 3, 6 * s3http.PartBytes
+	c := newCapture(t)
+	for client, rawURL := range c.urls() {
+		var mu sync.Mutex
+		now, most := 0, 0
+		full := make(chan struct{})
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("partNumber") {
+				mu.Lock()
+				now++
+				if most = max(most, now); now == parallel && most == parallel {
+					select {
+					case <-full:
+					default:
+						close(full)
+					}
+				}
+				mu.Unlock()
+				select {
+				case <-full:
+				case <-time.After(time.Minute): // one at a time
+				}
+				_, _ = io.Copy(io.Discard, r.Body)
+				mu.Lock()
+				now--
+				mu.Unlock()
+			}
+			c.answer(w, r)
+		}))
+		b := openBucket(t, strings.ReplaceAll(rawURL, strings.TrimPrefix(c.URL, "http://"), strings.TrimPrefix(server.URL, "http://"))+"&concurrency=3", minioKeys)
+		if err := b.Put(t.Context(), "k", zeros{}, size, bucket.PutOptions{IfAbsent: true}); err != nil {
+			t.Error(err)
+		}
+		if most != parallel {
+			t.Errorf("%s: %d parts at once, want %d", client, most, parallel)
+		}
+		server.Close()
+	}
+}
+
+type zeros struct{}
+
+func (zeros) ReadAt(p []byte, _ int64) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 // TestContentThatCannotBeRead must not be taken for the network's fault, which
