@@ -84,6 +84,7 @@ func (f *follower) follow(ctx context.Context, interval time.Duration) error {
 	slower.InitialInterval, slower.MaxInterval = interval, maxSlower*interval
 	slower.RandomizationFactor = 0.1 // so that many followers spread
 	slower.Reset()
+	f.r.wait.stop()
 	until := f.r.query.Until
 	for until.IsZero() || f.now().Before(until) {
 		if err := f.r.out.flush(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -153,7 +154,7 @@ func (a *app) logs(ctx context.Context, c *logsConfig) error {
 	if err == nil && f != nil {
 		err = f.follow(ctx, c.interval)
 	}
-	if ferr := out.flush(); err == nil {
+	if ferr := errors.Join(out.finish(nil), out.flush()); err == nil {
 		err = ferr
 	}
 	switch {

@@ -69,11 +69,7 @@ func (r *logsRun) print(ctx context.Context) error {
 	}
 	streams := r.streams(ctx, due, r.query)
 	before := r.out.count
-	err = r.merge(ctx, streams, r.emit, r.complain)
-	if ferr := r.out.finish(nil); err == nil {
-		err = ferr
-	}
-	if err != nil {
+	if err := r.merge(ctx, streams, r.emit, r.complain); err != nil {
 		return err
 	}
 	if len(targets) == 1 && r.out.count == before && r.failures == 0 {

@@ -96,5 +96,8 @@ func (r *logsRun) printRange(kept []keptEntry) error {
 			return err
 		}
 	}
+	if r.sent != nil {
+		return nil // more may come
+	}
 	return r.out.finish(nil)
 }
