@@ -19,7 +19,7 @@ fi
 mapfile -t concurrent < <(go list ./... | grep -v '/codec$')
 # These kill processes, cut the power or damage every file, hundreds of times, or
 # measure memory: without the race detector, which makes them ten times slower.
-heavy='^(TestKilled|TestCrashPoints|TestMemoryBound|TestPowerLoss|TestAnyDamage|TestDamagedState|TestDamage|TestIngestDoesNotWaitForSync)$'
+heavy='^(TestKilled|TestCrashPoints|TestMemoryBound|TestPowerLoss|TestAnyDamage|TestEveryByteOfASidecar|TestKilledWhileDropping|TestDamagedState|TestDamage|TestIngestDoesNotWaitForSync)$'
 status=0
 heading "go test ${race[*]} ./..."
 go test "${race[@]}" -skip "$heavy" "${concurrent[@]}" || status=1
@@ -33,7 +33,7 @@ if [ ${#race[@]} -gt 0 ]; then
 	go test ./... || status=1
 else
 	note "skipped: the tests that query with DuckDB, as it is linked with cgo"
-	heading "go test ./buckets/... ./conformance/... ./doctor/... ./faults/... in test/, with MinIO"
-	CGO_ENABLED=0 go test ./buckets/... ./conformance/... ./doctor/... ./faults/... || status=1
+	heading "go test ./buckets/... ./conformance/... ./disk/... ./doctor/... ./faults/... ./memory/... in test/, with MinIO"
+	CGO_ENABLED=0 go test ./buckets/... ./conformance/... ./disk/... ./doctor/... ./faults/... ./memory/... || status=1
 fi
 exit "$status"
