@@ -25,10 +25,14 @@ type Want struct {
 	Complete string
 }
 
-// The listings of a tail, round by round: most tails are in the first hours, and
-// a newest day and the evening before it are within two rounds of 29 requests.
+// The listings of a tail, round by round. The first round has the newest hours,
+// fewer where there are also some of the future: another host's clock may be
+// wrong, by a time zone at most. With the second, the newest day and the evening
+// of the one before are covered.
 const (
 	firstHours  = 13
+	nowHours    = 8
+	maxAhead    = 12 * time.Hour
 	secondHours = 16
 
 	hourSeconds = 3600
@@ -107,8 +111,8 @@ func (f *finder) tail(ctx context.Context) error {
 	if setBack(f.days) {
 		return f.everything(ctx)
 	}
-	rest := f.newestFirst()
-	for n, next := firstHours, secondHours; len(rest) > 0; n, next = next, 2*next {
+	n, rest := f.newestFirst()
+	for next := secondHours; len(rest) > 0; n, next = next, 2*next {
 		now := rest[:min(n, len(rest))]
 		rest = rest[len(now):]
 		if err := f.list(ctx, now); err != nil {
@@ -129,18 +133,26 @@ func (f *finder) endsAfterSince(p partition) bool {
 	return f.w.Since.IsZero() || p.hour+hourSeconds > f.w.Since.Unix()
 }
 
-// newestFirst orders the partitions of the known days. Hours that have not
-// begun come behind the first round: only a wrong clock fills them.
-func (f *finder) newestFirst() []partition {
+// newestFirst orders the partitions of the known days, and says how many to list
+// in the first round.
+func (f *finder) newestFirst() (first int, ps []partition) {
 	all := partitions(f.days)
 	slices.SortStableFunc(all, func(a, b partition) int { return cmp.Compare(b.hour, a.hour) })
-	soon := time.Now().Add(time.Hour).Unix()
-	i := slices.IndexFunc(all, func(p partition) bool { return p.hour <= soon })
-	if i <= 0 {
-		return all
+	from := func(limit time.Time) int {
+		i := slices.IndexFunc(all, func(p partition) bool { return p.hour <= limit.Unix() })
+		if i < 0 {
+			return len(all)
+		}
+		return i
 	}
-	ahead, rest := slices.Clone(all[:i]), all[i:]
-	return slices.Insert(slices.Clone(rest), min(firstHours, len(rest)), ahead...)
+	now := time.Now()
+	ahead, past := from(now.Add(maxAhead)), from(now.Add(time.Hour))
+	first = firstHours
+	if past > ahead {
+		first = past - ahead + nowHours
+	}
+	// Hours that are further ahead come last.
+	return first, append(slices.Clone(all[ahead:]), all[:ahead]...)
 }
 
 // everything lists all that was not yet listed.
