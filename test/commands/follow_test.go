@@ -226,7 +226,7 @@ func TestBucketGoesAway(t *testing.T) {
 	// More objects than are fetched ahead.
 	noise := rand.NewChaCha8([32]byte{})
 	var input strings.Builder
-	for input.Len() < 4<<20 {
+	for input.Len() < 16<<20 {
 		b := make([]byte, 500)
 		_, _ = noise.Read(b)
 		input.WriteString(hex.EncodeToString(b) + "\n")
