@@ -4,7 +4,6 @@ import (
 	"crypto/md5" //nolint:gosec // what Content-MD5 is
 	"encoding/base64"
 	"fmt"
-	"hash"
 	"hash/crc32"
 	"io"
 )
@@ -28,7 +27,7 @@ type Sum struct {
 
 // sum reads content from its start, and leaves it there.
 func (k SumKind) sum(content *io.SectionReader) (Sum, error) {
-	var h hash.Hash = md5.New() //nolint:gosec // as above
+	h := md5.New() //nolint:gosec // as above
 	if k == SumCRC32C {
 		h = crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	}
