@@ -77,6 +77,7 @@ func (s *source) read(b []byte, off int64) error {
 func (s *source) hold(ranges ...span) error {
 	read := make([]region, len(ranges))
 	errs := make([]error, len(ranges))
+	panics := make([]any, len(ranges)) // of the reader, for who called
 	var wg sync.WaitGroup
 	for i, r := range ranges {
 		read[i] = region{r.off, make([]byte, r.size())}
@@ -84,10 +85,16 @@ func (s *source) hold(ranges ...span) error {
 			errs[i] = s.read(read[i].b, r.off)
 			break
 		}
-		wg.Go(func() { errs[i] = s.read(read[i].b, r.off) })
+		wg.Go(func() {
+			defer func() { panics[i] = recover() }()
+			errs[i] = s.read(read[i].b, r.off)
+		})
 	}
 	wg.Wait()
 	for i, r := range ranges {
+		if panics[i] != nil {
+			panic(panics[i])
+		}
 		if errs[i] != nil {
 			return errs[i]
 		}

@@ -2,6 +2,8 @@ package readback
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 )
@@ -34,6 +36,7 @@ type fetch struct {
 	done   chan struct{}
 	in     *input // see reading.open; when done is closed
 	err    error
+	panic  any // of a decoder, which is not to end the process
 }
 
 // prefetch begins to open the groups' objects. Close it.
@@ -62,6 +65,11 @@ func (p *prefetcher) start(ctx context.Context) {
 	p.open++
 	p.wg.Go(func() {
 		defer close(f.done)
+		defer func() {
+			if v := recover(); v != nil {
+				f.panic = fmt.Sprintf("%v, while fetching ahead: %s", v, debug.Stack())
+			}
+		}()
 		f.in, f.err = p.rd.open(ctx, f.object, p.from)
 	})
 }
@@ -74,6 +82,9 @@ func (p *prefetcher) next(ctx context.Context) (*input, error) {
 	f := p.started[0]
 	p.started = slices.Delete(p.started, 0, 1)
 	<-f.done // soon after the context ends
+	if f.panic != nil {
+		panic(f.panic) // for who contains those of the reader
+	}
 	return f.in, f.err
 }
 
@@ -90,6 +101,8 @@ func (p *prefetcher) close() {
 	p.cancel()
 	p.wg.Wait()
 	for _, f := range p.started {
-		f.in.close()
+		if f.in != nil {
+			f.in.close()
+		}
 	}
 }

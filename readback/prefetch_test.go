@@ -93,13 +93,41 @@ func TestPrefetchEndsWithItsReader(t *testing.T) {
 	})
 }
 
+// TestPanicsReachTheReader: what goes wrong while fetching ahead is no more than
+// a panic of the reading that asked for it.
+func TestPanicsReachTheReader(t *testing.T) {
+	a := newArchive(t, codec.Parquet)
+	tenMinutes(a, 5, 5)
+	r := readback.New(readback.Config{Bucket: &panicking{a.open()}})
+	n := 0
+	defer func() {
+		if v := recover(); v == nil || n != 3*5 {
+			t.Errorf("recovered %v after %d entries", v, n)
+		}
+	}()
+	for _, err := range r.Entries(t.Context(), readback.Query{ContainerID: id, Tail: -1}) {
+		check(t, err)
+		n++
+	}
+}
+
+// panicking gives three objects.
+type panicking struct{ bucket.Bucket }
+
+func (p *panicking) Get(ctx context.Context, key string, opts bucket.GetOptions) (bucket.Body, error) {
+	if segmentOf(key) > 3 {
+		panic("a bug")
+	}
+	return p.Bucket.Get(ctx, key, opts)
+}
+
 // hanging gives three objects, and lets whoever asks for more wait.
 type hanging struct {
 	bucket.Bucket
 }
 
 func (h *hanging) Get(ctx context.Context, key string, opts bucket.GetOptions) (bucket.Body, error) {
-	if m, err := chunk.ParseKey(key); err == nil && m.SegmentSeq > 3 {
+	if segmentOf(key) > 3 {
 		<-ctx.Done()
 		return bucket.Body{}, ctx.Err()
 	}

@@ -1,7 +1,6 @@
 package chunk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -138,19 +137,20 @@ func gapEntries(ctx context.Context, b bucket.Bucket, c Chunk) (int64, error) {
 	return gapIn(c.Format, raw), nil
 }
 
-func gapIn(format codec.Format, raw []byte) int64 {
-	d, err := codec.NewDecoder(format, bytes.NewReader(raw), int64(len(raw)), codec.Range{Tail: codec.All})
+func gapIn(format codec.Format, raw []byte) (n int64) {
+	n = 1 // also if it is damaged: whoever reads it says so
+	defer func() { _ = recover() }()
+	d, err := codec.NewDecoder(format, codec.Bytes(raw), int64(len(raw)), codec.Range{Tail: codec.All})
 	if err != nil {
-		return 1 // damaged: whoever reads it says so
+		return n
 	}
 	defer d.Close()
 	var e codec.Entry
 	if err := d.Next(&e); err != nil || e.Source != codec.GapSource {
-		return 1
+		return n
 	}
-	gap, err := codec.ParseGap(e.Line)
-	if err != nil {
-		return 1
+	if gap, err := codec.ParseGap(e.Line); err == nil {
+		n = gap.Entries
 	}
-	return gap.Entries
+	return n
 }
