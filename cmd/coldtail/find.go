@@ -18,7 +18,7 @@ import (
 )
 
 // findTimeout bounds each wait for the bucket while it is searched.
-const findTimeout = 20 * time.Second
+const findTimeout = 10 * time.Second
 
 // parallelFinds bounds the requests that search for containers at a time.
 const parallelFinds = 16

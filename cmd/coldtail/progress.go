@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -152,8 +153,13 @@ func cause(ctx context.Context, err error) error {
 	if err == nil || !errors.Is(context.Cause(ctx), errSilent) {
 		return err
 	}
-	if be := (*bucket.Error)(nil); errors.As(err, &be) {
-		return fmt.Errorf("search the archive: %w: %w", errSilent, be)
+	var be *bucket.Error
+	if !errors.As(err, &be) {
+		return fmt.Errorf("search the archive: %w", errSilent)
 	}
-	return fmt.Errorf("search the archive: %w", errSilent)
+	why := be.Err
+	if ue := (*url.Error)(nil); errors.As(why, &ue) {
+		why = ue.Err // without the request, which is long
+	}
+	return fmt.Errorf("search the archive: %w: %s: %w", errSilent, be.Op, why)
 }
