@@ -8,11 +8,16 @@ mock_provider "aws" {
     defaults = { account_id = "123456789012" }
   }
   mock_resource "aws_iam_policy" {
-    defaults = { arn = "arn:aws:iam::123456789012:policy/writer" }
+    defaults = { arn = "arn:aws:iam::123456789012:policy/another" }
   }
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::123456789012:role/writer" }
   }
+}
+
+override_resource {
+  target = aws_iam_policy.writer
+  values = { arn = "arn:aws:iam::123456789012:policy/writer" }
 }
 
 variables {

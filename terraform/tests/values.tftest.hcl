@@ -1,4 +1,4 @@
-# What the module refuses, and the URL that it hands on.
+# What the module refuses, and what it hands on.
 
 mock_provider "aws" {
   mock_data "aws_partition" {
@@ -7,6 +7,21 @@ mock_provider "aws" {
   mock_resource "aws_s3_bucket" {
     defaults = { id = "logs-bucket", arn = "arn:aws:s3:::logs-bucket", region = "eu-central-1" }
   }
+}
+
+override_resource {
+  target = aws_iam_policy.writer
+  values = { arn = "arn:aws:iam::123456789012:policy/writer" }
+}
+
+override_resource {
+  target = aws_iam_policy.reader
+  values = { arn = "arn:aws:iam::123456789012:policy/reader" }
+}
+
+override_resource {
+  target = aws_iam_policy.query
+  values = { arn = "arn:aws:iam::123456789012:policy/query" }
 }
 
 variables {
@@ -32,6 +47,15 @@ run "bucket_url_with_a_prefix" {
   assert {
     condition     = output.bucket_name == "logs-bucket" && output.bucket_arn == "arn:aws:s3:::logs-bucket"
     error_message = "the outputs name another bucket"
+  }
+}
+
+run "policies" {
+  assert {
+    condition = [output.writer_policy_arn, output.reader_policy_arn, output.query_policy_arn] == [
+      "arn:aws:iam::123456789012:policy/writer", "arn:aws:iam::123456789012:policy/reader", "arn:aws:iam::123456789012:policy/query",
+    ]
+    error_message = "an output is another policy's"
   }
 }
 
