@@ -149,65 +149,6 @@ func (l *Log) seal(s *segment) error {
 	return l.syncNames(s)
 }
 
-// remove unlinks a segment. Called with commitMu held.
-func (l *Log) remove(s *segment) error {
-	l.mu.Lock()
-	st := l.committedState(s)
-	l.mu.Unlock()
-	if err := st.write(l.cfg.Dir); err != nil {
-		return full(err)
-	}
-	l.step("numbered", l.cfg.Dir)
-	l.mu.Lock()
-	i := slices.Index(l.segments, s)
-	l.segments = slices.Delete(l.segments, i, i+1)
-	l.mu.Unlock()
-	// The data first: a sidecar alone is nothing.
-	err := errors.Join(s.closeFiles(), os.Remove(s.name(s.state)))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		// It is still there, and what is local has to be in one piece.
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.segments = slices.Insert(l.segments, i, s)
-		return fmt.Errorf("remove segment: %w", err)
-	}
-	l.step("removed", s.name(s.state))
-	if s.header.Gap == nil {
-		if err := os.Remove(s.path(extIndex)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("remove sidecar: %w", err)
-		}
-	}
-	return nil
-}
-
-// committedState is the stream state without what a power loss may take: numbers
-// that were given to entries that are gone would leave a hole. It does not
-// count the segment except, which has no entries or is archived. Called with mu
-// held.
-func (l *Log) committedState(except *segment) streamState {
-	st := l.stream
-	st.LastSeq = l.lastSeq()
-	for _, s := range l.segments {
-		if s == except || s.state != Active || s.committed == len(s.records) && s.committed > 0 && s.uncommitted() == 0 {
-			continue
-		}
-		st.LastSegment, st.LastSeq = s.header.SegmentSeq, s.header.FirstSeq-1
-		if s.committed == 0 {
-			st.LastSegment--
-			if s.header.Origin {
-				st.LastSeq = 0
-			}
-		}
-		for _, r := range s.records[:s.committed] {
-			if r.kind == kindBatch {
-				st.LastSeq = r.LastSeq()
-			}
-		}
-		return st
-	}
-	return st
-}
-
 // lastSeq is the number given last. Called with mu held.
 func (l *Log) lastSeq() int64 {
 	if l.active != nil {
@@ -258,35 +199,6 @@ func (l *Log) Archived(v *View, objs []Object) error {
 	return durable.SyncDir(l.cfg.Dir)
 }
 
-// Forget removes the local copy of an archived segment.
-func (l *Log) Forget(segmentSeq int64) error {
-	l.commitMu.Lock()
-	defer l.commitMu.Unlock()
-	s := l.find(segmentSeq)
-	if s == nil || s.state != Archived {
-		return fmt.Errorf("forget segment %d: it is not archived", segmentSeq)
-	}
-	return l.remove(s)
-}
-
-// Quarantine puts a sealed segment aside that cannot be archived, with its bytes kept.
-func (l *Log) Quarantine(segmentSeq int64) error {
-	l.commitMu.Lock()
-	defer l.commitMu.Unlock()
-	s := l.find(segmentSeq)
-	if s == nil || s.state == Active {
-		return fmt.Errorf("quarantine segment %d: it is not sealed", segmentSeq)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.committedState(nil).write(l.cfg.Dir); err != nil { // its numbers must not be given again
-		return full(err)
-	}
-	err := errors.Join(l.quarantine(filepath.Base(s.name(s.state))), l.quarantine(segmentName(segmentSeq, extIndex)))
-	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
-	return err
-}
-
 func (l *Log) find(segmentSeq int64) *segment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -296,34 +208,6 @@ func (l *Log) find(segmentSeq int64) *segment {
 		}
 	}
 	return nil
-}
-
-// Evict removes archived segments, the oldest first, until no more than
-// keepBytes of them are left, and returns how many bytes that freed.
-func (l *Log) Evict(keepBytes int64) (freedBytes int64, err error) {
-	l.commitMu.Lock()
-	defer l.commitMu.Unlock()
-	l.mu.Lock()
-	var cached []*segment
-	total := int64(0)
-	for _, s := range l.segments {
-		if s.state == Archived {
-			cached = append(cached, s)
-			total += s.written
-		}
-	}
-	l.mu.Unlock()
-	for _, s := range cached {
-		if total <= keepBytes {
-			break
-		}
-		if err := l.remove(s); err != nil {
-			return freedBytes, err
-		}
-		total -= s.written
-		freedBytes += s.written
-	}
-	return freedBytes, nil
 }
 
 // Close commits and closes the files. The log cannot be used afterwards, but
@@ -340,24 +224,4 @@ func (l *Log) Close() error {
 		err = errors.Join(err, s.closeFiles())
 	}
 	return err
-}
-
-// KeepCopy links a sealed segment into the quarantine, from where nothing removes it.
-func (l *Log) KeepCopy(segmentSeq int64) error {
-	l.commitMu.Lock()
-	defer l.commitMu.Unlock()
-	s := l.find(segmentSeq)
-	if s == nil {
-		return fmt.Errorf("keep segment %d: %w", segmentSeq, ErrGone)
-	}
-	dir := filepath.Join(l.cfg.Dir, quarantineDir)
-	if err := durable.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("keep segment: %w", err)
-	}
-	for from, to := range map[string]string{s.name(s.state): segmentName(segmentSeq, extSealed), s.path(extIndex): segmentName(segmentSeq, extIndex)} {
-		if err := os.Link(from, filepath.Join(dir, to)); err != nil && !errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("keep segment: %w", err)
-		}
-	}
-	return durable.SyncDir(dir)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,13 +186,6 @@ func (c *container) print(lines ...string) {
 		_, err := c.f.Write(codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte(l)}))
 		check(c.g.t, err)
 		c.sent = append(c.sent, l)
-	}
-}
-
-// burst prints lines of many lengths, some 4 KB.
-func (c *container) burst(r *rand.Rand) {
-	for range 1 + r.IntN(30) {
-		c.print(fmt.Sprintf("%d %s", len(c.sent), strings.Repeat("x", r.IntN(300))))
 	}
 }
 

@@ -43,11 +43,14 @@ func powerLosses(t *testing.T, times int) {
 	r := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
 	var writers []*writer
 	for i := range 2 {
-		w := startWriter(g, i)
-		writers = append(writers, w)
-		defer func() { <-w.done }()
-		defer close(w.stop)
+		writers = append(writers, startWriter(g, i))
 	}
+	defer func() {
+		for _, w := range writers {
+			close(w.stop)
+			<-w.done
+		}
+	}()
 	lost, most := 0, 0
 	for i := range times {
 		time.Sleep(time.Duration(r.IntN(40)) * time.Millisecond)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -196,14 +197,14 @@ func count(t *testing.T, r io.Reader, f func(int, *codec.Entry)) (entries, lineB
 	br := bufio.NewReaderSize(r, 1<<20)
 	for {
 		var prefix [4]byte
-		if _, err := io.ReadFull(br, prefix[:]); err == io.EOF {
+		_, err := io.ReadFull(br, prefix[:])
+		if errors.Is(err, io.EOF) {
 			return entries, lineBytes
-		} else {
-			check(t, err)
 		}
+		check(t, err)
 		b := make([]byte, 4+binary.BigEndian.Uint32(prefix[:]))
 		copy(b, prefix[:])
-		_, err := io.ReadFull(br, b[4:])
+		_, err = io.ReadFull(br, b[4:])
 		check(t, err)
 		var e codec.Entry
 		_, err = codec.ParseFrame(b, &e)
@@ -223,10 +224,13 @@ func TestFollowersThatNeverRead(t *testing.T) {
 	const followers, size, line = 50, 100_000_000, 1000
 	var bodies []io.ReadCloser
 	for range followers {
-		body := p.read(true)
-		defer body.Close()
-		bodies = append(bodies, body)
+		bodies = append(bodies, p.read(true))
 	}
+	t.Cleanup(func() {
+		for _, b := range bodies {
+			_ = b.Close() // its server has been killed
+		}
+	})
 	var frames []byte
 	written := 0
 	for i := 0; written < size; i++ {

@@ -1,0 +1,137 @@
+package spool
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"slices"
+
+	"github.com/coldtail/coldtail/codec"
+)
+
+// Header is what a segment is born with and never changes: all that is needed
+// to encode it without the daemon.
+type Header struct {
+	ContainerID string `json:"container_id"`
+	SpoolID     string `json:"spool_id"`
+	SegmentSeq  int64  `json:"segment_seq"`
+	FirstSeq    int64  `json:"first_seq"`
+	// Origin marks the first segment of a container's history in this spool.
+	Origin      bool  `json:"origin"`
+	CreatedNano int64 `json:"created_unix_nano"`
+	Frozen
+	// Gap is set where the segment stands for entries that were dropped.
+	Gap *Gap `json:"gap,omitempty"`
+}
+
+// Frozen is the part of a header that comes from the container's configuration.
+type Frozen struct {
+	Format codec.Format `json:"format"`
+	Meta   codec.Meta   `json:"meta"`
+}
+
+// appendHeader appends the header, and once more in records: whatever byte is
+// damaged, one of the two is whole.
+func appendHeader(dst []byte, h *Header) ([]byte, error) {
+	js, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("encode segment header: %w", err)
+	}
+	start := len(dst)
+	dst = append(dst, sidecarMagic...)
+	dst = binary.LittleEndian.AppendUint32(dst, sidecarVersion)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(js)))
+	dst = append(dst, js...)
+	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	return appendCopy(dst, slices.Clone(dst[start:])), nil
+}
+
+// appendCopy appends the records that hold a header: kind, where in the header
+// the piece belongs, the piece, checksum.
+func appendCopy(dst, header []byte) []byte {
+	for at := 0; at < len(header); at += pieceBytes {
+		start := len(dst)
+		dst = binary.LittleEndian.AppendUint32(dst, kindHeader)
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(at))
+		var piece [pieceBytes]byte
+		copy(piece[:], header[at:])
+		dst = append(dst, piece[:]...)
+		dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	}
+	return dst
+}
+
+func parseHeader(b []byte) (int, Header, error) {
+	var h Header
+	if len(b) < prefixLen+4 || string(b[:4]) != sidecarMagic {
+		return 0, h, errHeader
+	}
+	if v := binary.LittleEndian.Uint32(b[4:]); v != sidecarVersion {
+		return 0, h, fmt.Errorf("segment version %d: this coldtail reads version %d", v, sidecarVersion)
+	}
+	n := int(binary.LittleEndian.Uint32(b[8:]))
+	if n > maxHeaderBytes || n > len(b)-prefixLen-4 {
+		return 0, h, errHeader
+	}
+	end := prefixLen + n
+	if crc32.Checksum(b[:end], castagnoli) != binary.LittleEndian.Uint32(b[end:]) {
+		return 0, h, fmt.Errorf("%w: checksum mismatch", errHeader)
+	}
+	if err := json.Unmarshal(b[prefixLen:end], &h); err != nil {
+		return 0, h, fmt.Errorf("%w: %w", errHeader, err)
+	}
+	if !plausible(h.FirstSeq) || !plausible(h.SegmentSeq) || h.Gap != nil && !plausible(h.Gap.Entries) {
+		return 0, h, errHeader
+	}
+	return end + 4, h, nil
+}
+
+// plausible bounds numbers, so that sums of them do not overflow.
+func plausible(n int64) bool { return n > 0 && n < 1<<61 }
+
+// findCopy looks for the header's second copy, wherever it starts. It returns
+// where it ends.
+func findCopy(b []byte) (end int, h Header, err error) {
+	for start := 0; start+recordLen <= len(b); start++ {
+		if binary.LittleEndian.Uint64(b[start:]) != kindHeader { // and at 0
+			continue
+		}
+		var block []byte
+		at := start
+		for ; at+recordLen <= len(b); at += recordLen {
+			r, ok := parseRecord(b[at:])
+			if !ok || r.kind != kindHeader || int(r.CRC) != len(block) {
+				break
+			}
+			block = append(block, b[at+8:at+8+pieceBytes]...)
+		}
+		if _, h, err := parseHeader(block); err == nil {
+			return at, h, nil
+		}
+	}
+	return 0, h, errHeader
+}
+
+// hasRecords tells whether any batch was ever written to a sidecar whose header
+// cannot be read.
+func hasRecords(path string) (bool, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read sidecar: %w", err)
+	}
+	for at := range max(0, len(b)-recordLen+1) {
+		if k := binary.LittleEndian.Uint32(b[at:]); k != kindBatch && k != kindSkip {
+			continue
+		}
+		if _, ok := parseRecord(b[at:]); ok {
+			return true, nil
+		}
+	}
+	return false, nil
+}
