@@ -39,7 +39,9 @@ func BenchmarkMillion(b *testing.B) {
 			for i := range drivers {
 				// Each driver follows another one each time.
 				driver := drivers[(i+round)%len(drivers)]
+				before := use(b, shared.pid(b)).cpu
 				run, logs := million(b, driver)
+				times["cpu "+driver] = append(times["cpu "+driver], use(b, shared.pid(b)).cpu-before)
 				times["run "+driver] = append(times["run "+driver], run.Seconds())
 				times["logs "+driver] = append(times["logs "+driver], logs.Seconds())
 			}
@@ -59,6 +61,7 @@ func BenchmarkMillion(b *testing.B) {
 		}
 		return median(ratios)
 	}
+	b.ReportMetric(median(times["cpu "+shared.name]), "s-cpu") // of the plugin, for both
 	b.ReportMetric(ratio("run ", null), "run/null")
 	b.ReportMetric(ratio("run ", "json-file"), "run/json-file")
 	b.ReportMetric(ratio("logs ", null), "logs/ready-made")
