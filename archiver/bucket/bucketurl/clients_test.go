@@ -23,7 +23,9 @@ func (c *capture) refuse(status int, code string, which func(*http.Request) bool
 			return false
 		}
 		w.WriteHeader(status)
-		_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>because</Message></Error>")
+		if code != "" {
+			_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>because</Message></Error>")
+		}
 		return true
 	}
 }
@@ -43,6 +45,7 @@ func TestConditionalPut(t *testing.T) {
 		retained bool
 	}{
 		{"there already", 412, "PreconditionFailed", true, 2, false},
+		{"ignored", 200, "", true, 2, false},
 		{"not implemented", 501, "NotImplemented", true, 3, false},
 		{"not understood", 400, "InvalidArgument", true, 3, false},
 		{"conflict", 409, "ConditionalRequestConflict", false, 2, false},
