@@ -76,6 +76,9 @@ func (a *Archiver) roomSoon() {
 
 // enforce holds a stream to its own quota. It runs after commits: it syncs.
 func (a *Archiver) enforce(s *stream) {
+	// Commits of one stream may come together: two would drop more than they have to.
+	s.drops.Lock()
+	defer s.drops.Unlock()
 	policy, most := s.quota()
 	for {
 		over := s.log.Info().PendingBytes > most
@@ -87,7 +90,7 @@ func (a *Archiver) enforce(s *stream) {
 			s.setOver(&s.over, false)
 			return
 		}
-		dropped, err := a.dropOldest(s, reasonQuota)
+		dropped, err := a.dropNext(s, reasonQuota)
 		// Where the disk does not let the oldest go, what comes is dropped.
 		s.setOver(&s.over, err != nil)
 		if !dropped {
@@ -173,6 +176,13 @@ func (s *stream) quota() (Overflow, int64) {
 // dropOldest replaces the stream's oldest segment that is not archived by a
 // gap. It reports whether it did; the error is the disk's.
 func (a *Archiver) dropOldest(s *stream, reason string) (dropped bool, err error) {
+	s.drops.Lock()
+	defer s.drops.Unlock()
+	return a.dropNext(s, reason)
+}
+
+// dropNext is dropOldest for who holds s.drops.
+func (a *Archiver) dropNext(s *stream, reason string) (dropped bool, err error) {
 	seg, ok := s.log.OldestPending()
 	if !ok {
 		// All of it is in the active segment.
@@ -189,6 +199,9 @@ func (a *Archiver) dropOldest(s *stream, reason string) (dropped bool, err error
 		err = a.drop(s, seg, gap)
 	}
 	if err != nil {
+		if now, ok := s.log.OldestPending(); !ok || now != seg {
+			return true, nil // it was archived meanwhile, which makes room too
+		}
 		if !s.stuck.Swap(true) {
 			a.cfg.Logger.Error("cannot drop entries to make room", "container", s.id, "segment", seg, "err", err)
 		}

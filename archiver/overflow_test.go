@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -153,6 +154,36 @@ func TestTotalQuota(t *testing.T) {
 	got, dropped := split(t, g.archived(idA))
 	if dropped == 0 || int64(len(got))+dropped != int64(len(many)) {
 		t.Fatalf("%d lines and %d dropped of %d", len(got), dropped, len(many))
+	}
+}
+
+// TestDropsTogether has many goroutines hold one quota, as commits of a stream
+// that come together do: no more is dropped than has to be, and that two want to
+// drop one segment is no reason to drop what comes.
+func TestDropsTogether(t *testing.T) {
+	g, _, src, d := fullRig(t, DropOld)
+	src.Options.SpoolBytes, src.Options.RollBytes = 1<<30, 64<<10
+	check(t, g.a.Attach(t.Context(), src))
+	d.print(numbers(100_000)...)
+	check(t, g.a.Detach(t.Context(), d.path))
+	s := g.a.all()[0]
+	check(t, s.log.Commit())
+	const atMost = 320 << 10 // of one segment: a full pipe is moved at once
+	for most := s.log.Info().PendingBytes - 1; most > 1<<20; most -= 384 << 10 {
+		s.mu.Lock()
+		s.opts.SpoolBytes = most
+		s.mu.Unlock()
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() { g.a.enforce(s) })
+		}
+		wg.Wait()
+		if left := s.log.Info().PendingBytes; left > most || left < most-atMost {
+			t.Fatalf("%d bytes are left of at most %d", left, most)
+		}
+		if s.over.Load() || s.stuck.Load() {
+			t.Fatal("what comes would be dropped")
+		}
 	}
 }
 

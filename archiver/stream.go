@@ -46,6 +46,7 @@ type stream struct {
 	over, overTotal atomic.Bool
 	dropping        atomic.Bool  // entries were dropped, and that was logged
 	dropped         atomic.Int64 // entries
+	drops           sync.Mutex   // who drops segments
 
 	mu      sync.Mutex
 	opts    Options
