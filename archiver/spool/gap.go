@@ -105,7 +105,6 @@ func (l *Log) AppendGap(g Gap) error {
 	}
 	h := l.nextHeader()
 	h.Gap = &g
-	l.dropping.Gap = nil
 	l.mu.Unlock()
 	return l.appendGap(h)
 }
@@ -122,6 +121,7 @@ func (l *Log) appendGap(h Header) error {
 	defer l.mu.Unlock()
 	l.stream = streamState{LastSeq: s.lastSeq, LastSegment: h.SegmentSeq}
 	l.segments = append(l.segments, s)
+	l.dropping.Gap = nil // this was it
 	l.wake()
 	return nil
 }
