@@ -23,8 +23,9 @@ type following struct {
 	out, stderr bytes.Buffer
 }
 
-// follow reads what there is, as of now, and begins to follow.
-func (s *shelf) follow(now time.Time, args string) *following {
+// follow reads what there is, as of now, and begins to follow. What between
+// archives comes after the first listing, and before the reading.
+func (s *shelf) follow(now time.Time, args string, between ...func()) *following {
 	s.t.Helper()
 	x := &following{shelf: s, bucket: &counted{Bucket: s.bucket}, now: now}
 	a := &app{stdout: &x.out, stderr: &x.stderr}
@@ -53,6 +54,13 @@ func (s *shelf) follow(now time.Time, args string) *following {
 	s.check(err)
 	r := &logsRun{who: &c.who, query: q, out: out, stderr: &x.stderr, bucket: x.bucket, retrying: x.bucket, reader: readback.New(readback.Config{Bucket: x.bucket})}
 	x.f = newFollower(r, func() time.Time { return x.now })
+	r.found = func(ctx context.Context, targets []*target) error {
+		err := x.f.start(ctx, targets)
+		for _, archive := range between {
+			archive()
+		}
+		return err
+	}
 	s.check(r.print(s.t.Context()))
 	s.check(out.flush())
 	return x
@@ -103,6 +111,21 @@ func TestFollow(t *testing.T) {
 			got = x.poll(fullInterval)
 		}
 		x.want(got, line)
+	}
+}
+
+// TestFollowOnce prints once what was archived while the first reading began.
+func TestFollowOnce(t *testing.T) {
+	for _, args := range []string{"web-1", "web-1 tail=1", "service=web"} {
+		s := newShelf(t)
+		n := container("web", "web-1", "north")
+		s.say(n, at(0, "1"))
+		x := s.follow(noon.Add(time.Minute), args, func() { s.say(n, at(1, "2"), at(2, "3")) })
+		if got := x.printed(); !strings.HasSuffix(got, "3") {
+			t.Errorf("%s: printed %q", args, got)
+		}
+		x.want(x.poll(time.Second), "")
+		x.want(x.poll(fullInterval), "")
 	}
 }
 
