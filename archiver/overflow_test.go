@@ -113,7 +113,7 @@ func TestDropNew(t *testing.T) {
 func TestBlock(t *testing.T) {
 	g, away, src, d := fullRig(t, Block)
 	check(t, g.a.Attach(t.Context(), src))
-	lines := numbers(60_000)
+	lines := numbers(200_000) // far more than is spooled until the quota is looked at
 	var written atomic.Bool
 	done := make(chan struct{})
 	go func() {
