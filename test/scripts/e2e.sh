@@ -9,6 +9,6 @@ image=coldtail-e2e-busybox:latest
 "$root/test/scripts/busybox-image.sh" "$image"
 cd "$root/test"
 status=0
-COLDTAIL_E2E_IMAGE=$image go test -tags e2e -count 1 -timeout 20m "$@" ./e2e/... || status=$?
+COLDTAIL_E2E_IMAGE=$image go test -tags e2e -count 1 -timeout 45m "$@" ./e2e/... || status=$?
 docker rmi -f "$image" >/dev/null 2>&1 || true
 exit "$status"
