@@ -62,7 +62,7 @@ func (k keys) setenv(t *testing.T) {
 func (k keys) open(t *testing.T, rawURL string) bucket.Bucket {
 	t.Helper()
 	getenv := func(name string) string {
-		return map[string]string{"MINIO_ACCESS_KEY": k.access, "MINIO_SECRET_KEY": k.secret}[name]
+		return map[string]string{"MINIO_ACCESS_KEY": k.access, "MINIO_SECRET_KEY": k.secret, "MINIO_SESSION_TOKEN": k.token}[name]
 	}
 	b, err := bucketurl.Open(context.Background(), rawURL, getenv, slog.New(slog.DiscardHandler))
 	check(t, err)

@@ -13,7 +13,6 @@ import (
 // misconfiguration is a setting that the store refuses.
 type misconfiguration struct {
 	name       string
-	only       string // the kind that can be set so; empty: both
 	keys       func(t *testing.T, endpoint, region string) keys
 	region     string // empty: the right one
 	says, hint string
@@ -28,8 +27,7 @@ func misconfigurations() []misconfiguration {
 				return keys{access: parts.MinIOAccessKey, secret: "another-secret-key"}
 			},
 		},
-		// Keys with fewer rights come with a session token, which minio:// does not take.
-		{name: "access denied", only: "s3", keys: restricted, says: "AccessDenied", hint: "the credentials lack a permission"},
+		{name: "access denied", keys: restricted, says: "AccessDenied", hint: "the credentials lack a permission"},
 	}
 }
 

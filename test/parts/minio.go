@@ -36,7 +36,7 @@ func StartMinIO(t testing.TB) *MinIO { return StartMinIOWithTLS(t, nil) }
 // that is nil, without TLS.
 func StartMinIOWithTLS(t testing.TB, authority *Authority) *MinIO {
 	t.Helper()
-	binary, err := goBinary("minio", "github.com/minio/minio", minioVersion)
+	binary, err := minioBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +61,14 @@ func StartMinIOWithTLS(t testing.TB, authority *Authority) *MinIO {
 	m.run(t, MinIOAccessKey, MinIOSecretKey)
 	return m
 }
+
+func minioBinary() (string, error) {
+	return goBinary("minio", "github.com/minio/minio", minioVersion)
+}
+
+// SetRegion makes it a server of another region than MinIORegion from its next
+// start.
+func (m *MinIO) SetRegion(region string) { m.env = append(m.env, "MINIO_SITE_REGION="+region) }
 
 // Session returns temporary credentials that may do the actions, such as
 // s3:PutObject, with what the resources name, such as arn:aws:s3:::bucket/*.

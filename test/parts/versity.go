@@ -22,7 +22,7 @@ type VersityGW struct {
 // the authority or, if that is nil, without TLS; it ends with the test.
 func StartVersityGW(t testing.TB, authority *Authority) *VersityGW {
 	t.Helper()
-	binary, err := goBinary("versitygw", "github.com/versity/versitygw/cmd/versitygw", versityVersion)
+	binary, err := versityBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,4 +43,8 @@ func StartVersityGW(t testing.TB, authority *Authority) *VersityGW {
 	}
 	v.run(t, VersityAccessKey, VersitySecretKey)
 	return v
+}
+
+func versityBinary() (string, error) {
+	return goBinary("versitygw", "github.com/versity/versitygw/cmd/versitygw", versityVersion)
 }

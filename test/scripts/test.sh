@@ -5,6 +5,11 @@ set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+# The servers of test/ take minutes to build, once: the product's tests run meanwhile.
+cd "$root/test"
+go test -count 1 ./parts >/dev/null &
+servers=$!
+
 cd "$root"
 compiler=$(go env CC)
 race=()
@@ -28,6 +33,7 @@ go test ./codec/... || status=1
 go test -run "$heavy" ./archiver/... ./readback/... || status=1
 
 cd "$root/test"
+wait "$servers" || note "the servers of the tests could not be built: see ./parts below"
 if [ ${#race[@]} -gt 0 ]; then
 	heading "go test ./... in test/, with MinIO and DuckDB"
 	go test ./... || status=1
