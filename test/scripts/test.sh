@@ -18,6 +18,9 @@ if have "${compiler%% *}" && [ "$(go env CGO_ENABLED)" = 1 ]; then
 else
 	note "skipped: the race detector, as there is no C compiler ($compiler)"
 fi
+# go test names no skipped test unless it names all that pass.
+is_root || note "skipped: the tests that fill a disk, as only root can mount one"
+[ -w /dev/fuse ] || note "skipped: the tests of power losses and failing disks in ./disk, as /dev/fuse cannot be used"
 
 # codec starts no goroutine: the race detector would find nothing there, and
 # would make its property tests take minutes.
