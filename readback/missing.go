@@ -22,7 +22,10 @@ type MissingError struct {
 	FromSeq, ToSeq int64
 	// Entries is how many are missing; zero where that is not known.
 	Entries int64
-	Err     error // the first cause
+	// Away tells that the bucket was given up, as opposed to one that refused
+	// some objects and gave the others.
+	Away bool
+	Err  error // the first cause
 }
 
 func (e *MissingError) Error() string {
@@ -113,6 +116,7 @@ func (rd *reading) tellMissing() error {
 	if m == nil {
 		return nil
 	}
+	m.Away = rd.away
 	rd.missing, rd.away = nil, false
 	return rd.report(m)
 }

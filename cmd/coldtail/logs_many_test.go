@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -77,5 +80,49 @@ func TestLogsOfManyAway(t *testing.T) {
 	}
 	if got := stderr.String(); strings.Count(got, "\n") != 1 || !strings.HasPrefix(got, "coldtail: web-00: cannot read 1 archived entry") {
 		t.Errorf("stderr %q", got)
+	}
+}
+
+// refusing does not give the objects of one container, such as those in cold
+// storage.
+type refusing struct {
+	bucket.Bucket
+	id string
+}
+
+func (r *refusing) Get(ctx context.Context, key string, opts bucket.GetOptions) (bucket.Body, error) {
+	if strings.Contains(key, r.id) {
+		return bucket.Body{}, &bucket.Error{Op: bucket.OpGet, Key: key, Permanent: true, Err: errors.New("in cold storage")}
+	}
+	return r.Bucket.Get(ctx, key, opts)
+}
+
+// TestLogsOfManyRefused prints the other containers where one's objects are
+// refused, however many these are.
+func TestLogsOfManyRefused(t *testing.T) {
+	for _, containers := range []int{eager, 2 * eager} {
+		s := newShelf(t)
+		want := ""
+		for i := range containers {
+			s.say(container("web", fmt.Sprint("web-", i), "north"), at(time.Duration(i)*48*time.Hour, "x"))
+			if i > 0 {
+				want += fmt.Sprintf("web-%d  | x\n", i)
+			}
+		}
+		var stdout, stderr bytes.Buffer
+		a := &app{stdout: &stdout, stderr: &stderr}
+		c := logsConfig{who: who{services: []string{"web"}}}
+		to, err := a.newLogOutput(&c, false, nil)
+		s.check(err)
+		b := &refusing{s.bucket, container("web", "web-0", "north").ContainerID}
+		r := &logsRun{who: &c.who, query: readback.Query{Tail: -1}, out: to, stderr: &stderr, bucket: s.bucket, reader: readback.New(readback.Config{Bucket: b})}
+		s.check(r.print(t.Context()))
+		s.check(to.flush())
+		if stdout.String() != want {
+			t.Errorf("%d containers: got %q, want %q", containers, stdout.String(), want)
+		}
+		if got := stderr.String(); strings.Count(got, "\n") != 1 || !strings.HasPrefix(got, "coldtail: web-0: cannot read 1 archived entry") || !errors.Is(r.lost(), errReported) {
+			t.Errorf("%d containers: stderr %q, then %v", containers, got, r.lost())
+		}
 	}
 }

@@ -184,7 +184,8 @@ func (r *logsRun) complain(s *stream, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
-	if missing := (*readback.MissingError)(nil); errors.As(err, &missing) {
+	// What is refused may be of this container alone.
+	if missing := (*readback.MissingError)(nil); errors.As(err, &missing) && missing.Away {
 		r.away.Store(true)
 	}
 	if r.failures++; r.failures > maxComplaints || errors.Is(err, errAway) {
