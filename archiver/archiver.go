@@ -103,8 +103,9 @@ func (a *Archiver) stream(containerID string) (*stream, error) {
 }
 
 // Attach starts to read the sources' FIFOs, each opened once: attaching a path
-// again does nothing. After a restart, give all sources at once, oldest first.
-// It needs the local disk only. What could be attached is, whatever it returns.
+// again does nothing. After a restart, give all sources at once, oldest first,
+// and before Run: that gives up frames which no attached FIFO goes on with. It
+// needs the local disk only. What could be attached is, whatever it returns.
 func (a *Archiver) Attach(ctx context.Context, srcs ...Source) error {
 	var errs []error
 	byContainer := map[string][]Source{}

@@ -70,9 +70,9 @@ func startProcess(t testing.TB, state string, cfg DriverConfig, problem error) *
 	runCtx, stopRunning := context.WithCancel(context.Background())
 	served, ran := make(chan error, 1), make(chan error, 1)
 	go func() { served <- p.handler.Serve(serveCtx, l) }()
-	go func() { ran <- a.Run(runCtx) }()
 	reader := readback.New(readback.Config{Bucket: b, Local: a.Snapshot, LocalSince: a.Created()})
 	p.driver.Open(runCtx, Parts{Archiver: a, Reader: reader, Registry: p.reg, Problem: problem})
+	go func() { ran <- a.Run(runCtx) }()
 	stopped := false
 	p.stop = func() {
 		if stopped {

@@ -139,19 +139,13 @@ func (p *pluginProcess) run(ctx context.Context) error {
 		}
 		return a.Run(ctx) // closes it
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		if err := a.Run(gctx); err != nil || ctx.Err() == nil {
-			return fmt.Errorf("archive: %w", errors.Join(err, context.Cause(gctx)))
-		}
-		return nil
-	})
-	g.Go(func() error {
-		reader := readback.New(readback.Config{Bucket: b, Local: a.Snapshot, LocalSince: a.Created()})
-		p.driver.Open(gctx, plugin.Parts{Archiver: a, Reader: reader, Registry: registry, Problem: problem})
-		return nil
-	})
-	return g.Wait()
+	reader := readback.New(readback.Config{Bucket: b, Local: a.Snapshot, LocalSince: a.Created()})
+	// Before Run, which gives up a frame that no attached FIFO goes on with.
+	p.driver.Open(ctx, plugin.Parts{Archiver: a, Reader: reader, Registry: registry, Problem: problem})
+	if err := a.Run(ctx); err != nil || ctx.Err() == nil {
+		return fmt.Errorf("archive: %w", errors.Join(err, context.Cause(ctx)))
+	}
+	return nil
 }
 
 // openBucket opens the archive, or what stands in for one that is configured

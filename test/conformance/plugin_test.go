@@ -64,9 +64,9 @@ func startProcess(t testing.TB) *process {
 	running, stopRunning := context.WithCancel(context.Background())
 	served, ran := make(chan error, 1), make(chan error, 1)
 	go func() { served <- handler.Serve(serving, l) }()
-	go func() { ran <- a.Run(running) }()
 	reader := readback.New(readback.Config{Bucket: &countedBucket{b, &p.requests}, Local: p.snapshot, LocalSince: a.Created()})
 	driver.Open(running, plugin.Parts{Archiver: a, Reader: reader, Registry: registry})
+	go func() { ran <- a.Run(running) }()
 	t.Cleanup(func() {
 		stopServing()
 		check(t, <-served)

@@ -90,9 +90,9 @@ func startProcess(t *testing.T, state string, b bucket.Bucket, j *journal) *proc
 	runCtx, stopRunning := context.WithCancel(context.Background())
 	served, ran := make(chan error, 1), make(chan error, 1)
 	go func() { served <- handler.Serve(serveCtx, l) }()
-	go func() { ran <- a.Run(runCtx) }()
 	reader := readback.New(readback.Config{Bucket: b, Local: a.Snapshot, LocalSince: a.Created()})
 	driver.Open(runCtx, plugin.Parts{Archiver: a, Reader: reader, Registry: registry})
+	go func() { ran <- a.Run(runCtx) }()
 	p.end = sync.OnceFunc(func() {
 		stopServing()
 		if err := <-served; err != nil {
