@@ -82,6 +82,9 @@ func TestErrorsAreClassed(t *testing.T) {
 		{403, "SignatureDoesNotMatch", true, "403 SignatureDoesNotMatch: because"},
 		{503, "SlowDown", false, "503 SlowDown: because"},
 		{500, "InternalError", false, "500 InternalError: because"},
+		{409, "ConditionalRequestConflict", false, "409 ConditionalRequestConflict: because"},
+		{409, "OperationAborted", false, "409 OperationAborted: because"},
+		{409, "ExistingObjectIsDirectory", false, "409 ExistingObjectIsDirectory: because"}, // VersityGW's, where a folder goes away
 		{429, "", false, "429 Too Many Requests: not an answer of S3"},
 		{502, "", false, "502 Bad Gateway: not an answer of S3"},
 	} {
@@ -95,7 +98,7 @@ func TestErrorsAreClassed(t *testing.T) {
 			}
 			fail(w, c.status, c.code)
 		})
-		err := b.Put(t.Context(), "some/key", strings.NewReader("x"), 1, bucket.PutOptions{})
+		err := b.Put(t.Context(), "some/key", strings.NewReader("x"), 1, bucket.PutOptions{IfAbsent: true})
 		if err == nil || bucket.Permanent(err) != c.permanent || !strings.HasPrefix(err.Error(), `put "some/key": `+c.says) {
 			t.Errorf("%d %s: %v", c.status, c.code, err)
 		}

@@ -160,11 +160,14 @@ func TestErrorsAreClassed(t *testing.T) {
 		{503, "SlowDown", false, ""},
 		{500, "InternalError", false, ""},
 		{429, "TooManyRequests", false, ""},
+		{409, "ConditionalRequestConflict", false, ""},
+		{409, "OperationAborted", false, ""},
+		{409, "ExistingObjectIsDirectory", false, ""}, // VersityGW's, where a folder goes away
 	} {
 		s := newStore(t, func(w http.ResponseWriter, r *http.Request) { fail(w, c.status, c.code) })
 		b := open(t, Config{Endpoint: s.URL, PathStyle: true})
-		err := b.Put(t.Context(), "some/key", strings.NewReader("x"), 1, bucket.PutOptions{})
-		if bucket.Permanent(err) != c.permanent || !strings.Contains(bucket.Hint(err), c.hint) || !strings.HasPrefix(err.Error(), `put "some/key": `) {
+		err := b.Put(t.Context(), "some/key", strings.NewReader("x"), 1, bucket.PutOptions{IfAbsent: true})
+		if err == nil || bucket.Permanent(err) != c.permanent || !strings.Contains(bucket.Hint(err), c.hint) || !strings.HasPrefix(err.Error(), `put "some/key": `) {
 			t.Errorf("%d %s: %v", c.status, c.code, err)
 		}
 		if len(s.requests) != 1 {

@@ -47,6 +47,8 @@ func TestClassify(t *testing.T) {
 		{"InternalError", 500, false, false},
 		{"InternalError", 200, false, false}, // S3 may fail after it has said 200
 		{"ConditionalRequestConflict", 409, false, false},
+		{"OperationAborted", 409, false, false},
+		{"ExistingObjectIsDirectory", 409, false, false},
 		{"", 0, false, false},
 	} {
 		permanent, hint := Classify(c.code, c.status, errors.New("x"))
