@@ -3,6 +3,7 @@ package filebucket
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
@@ -163,6 +166,30 @@ func TestDeletePrunesFolders(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(b.cfg.Dir, "a")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFoldersComeAndGo: the deletion of a folder's last object takes the folder
+// away while others put into it.
+func TestFoldersComeAndGo(t *testing.T) {
+	b := open(t, Config{Dir: t.TempDir()})
+	g, ctx := errgroup.WithContext(t.Context())
+	for i := range 16 {
+		g.Go(func() error {
+			key := fmt.Sprintf("all/%d/key", i)
+			for range 30 {
+				if err := errors.Join(b.Put(ctx, key, strings.NewReader("x"), 1, bucket.PutOptions{}), b.Delete(ctx, key)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(b.cfg.Dir, "all")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("empty folder: %v", err)
 	}
 }
 
