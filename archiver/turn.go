@@ -55,6 +55,14 @@ func (s *stream) rest(t *turn) {
 	s.uploadAt.Store(s.a.cfg.Now().Add(d/2 + rand.N(d/2)).UnixNano())
 }
 
+// rests tells whether the container has to wait. Longer than parkTime it never
+// does: if it seems so, the clock was set back, as it is where the store refuses
+// requests because of it.
+func (s *stream) rests() bool {
+	left := time.Duration(s.uploadAt.Load() - s.a.cfg.Now().UnixNano())
+	return left > 0 && left <= max(parkTime, restMax)
+}
+
 // rested forgets that the container has to wait.
 func (s *stream) rested() {
 	s.resting.Store(0)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/chunk"
 )
 
 // picky is a bucket in which the objects of one container cannot be put now.
@@ -68,7 +69,7 @@ func TestSuccessWakes(t *testing.T) {
 		streams[s.id] = s
 	}
 	other := streams[idB]
-	later := time.Now().Add(time.Hour).UnixNano()
+	later := time.Now().Add(parkTime).UnixNano()
 	park := func(at time.Time) {
 		other.turnAt.Store(at.UnixNano())
 		other.resting.Store(int64(restMax))
@@ -78,7 +79,8 @@ func TestSuccessWakes(t *testing.T) {
 		d.print("x")
 		n := len(g.archived(idA))
 		g.seal(idA)
-		waitFor(t, "an upload", func() bool { return len(g.archived(idA)) > n })
+		// All of it, with who is woken: then the container can be uploaded again.
+		waitFor(t, "an upload", func() bool { return len(g.archived(idA)) > n && len(streams[idA].upload) == 0 })
 	}
 	upload()
 	park(time.Now().Add(-time.Hour)) // others have succeeded since
@@ -124,6 +126,40 @@ func TestFlushOutlastsAnOutage(t *testing.T) {
 		t.Fatal("the flush does not end")
 	}
 	g.want(idA, []string{"kept"})
+}
+
+// TestClockSetBack: a clock that is ahead makes the store refuse. Once it is
+// right, uploads go on, and do not rest until it shows that time again.
+func TestClockSetBack(t *testing.T) {
+	for name, err := range map[string]*bucket.Error{
+		"refused": {Op: bucket.OpPut, Permanent: true, Err: errors.New("denied")},
+		"failing": {Op: bucket.OpPut, Err: errors.New("the clock is wrong")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t)
+			away := &awayBucket{Bucket: g.bucket}
+			away.set(err)
+			g.stop()
+			var ahead atomic.Int64
+			ahead.Store(int64(24 * time.Hour))
+			g.cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+			g.bucket = away
+			g.start()
+			d := newDaemon(t)
+			check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+			d.print("kept")
+			g.seal(idA)
+			s := g.a.all()[0]
+			waitFor(t, "the container to rest", func() bool { return s.uploadAt.Load() > 0 })
+			away.set(nil)
+			ahead.Store(0)
+			waitFor(t, "an upload", func() bool {
+				chunks, err := chunk.List(t.Context(), g.bucket, idA)
+				return err == nil && len(chunks) == 1
+			})
+			check(t, g.a.DetachAll(t.Context()))
+		})
+	}
 }
 
 // seal ends a container's active segment and commits it, once there is one.

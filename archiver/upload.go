@@ -24,7 +24,7 @@ const parkTime = 30 * time.Second
 // uploadSoon hands a stream with sealed segments to the uploaders. Where their
 // queue is full, the next commit does.
 func (a *Archiver) uploadSoon(s *stream) {
-	if len(s.upload) > 0 || a.cfg.Now().UnixNano() < s.uploadAt.Load() || len(s.log.Pending()) == 0 {
+	if len(s.upload) > 0 || s.rests() || len(s.log.Pending()) == 0 {
 		return
 	}
 	select {
