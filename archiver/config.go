@@ -12,6 +12,12 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
+// DefaultCacheBytes and DefaultSpoolBytes are Config's defaults.
+const (
+	DefaultCacheBytes = 4 << 30
+	DefaultSpoolBytes = 16 << 30
+)
+
 // Config is what an Archiver needs to know. Zero values of the lower part mean
 // the defaults.
 type Config struct {
@@ -43,9 +49,9 @@ func (c *Config) setDefaults() error {
 	c.CommitInterval = orDefault(c.CommitInterval, 500*time.Millisecond)
 	c.CommitBytes = orDefault(c.CommitBytes, 1<<20)
 	c.ShutdownTimeout = orDefault(c.ShutdownTimeout, 8*time.Second)
-	c.CacheBytes = orDefault(c.CacheBytes, 4<<30)
+	c.CacheBytes = orDefault(c.CacheBytes, DefaultCacheBytes)
 	c.CacheAge = orDefault(c.CacheAge, 7*24*time.Hour)
-	c.SpoolBytes = orDefault(c.SpoolBytes, 16<<30)
+	c.SpoolBytes = orDefault(c.SpoolBytes, DefaultSpoolBytes)
 	if c.OnEnd == nil {
 		c.OnEnd = func(string) {}
 	}

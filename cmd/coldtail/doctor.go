@@ -48,6 +48,7 @@ deletes it again.`,
 	c.addBucket(cmd)
 	c.addState(cmd, pluginState)
 	c.addLogOpts(cmd)
+	c.addSizes(cmd)
 	cmd.Flags().StringVar(&d.pluginName, "plugin", "", "`name` of the managed plugin whose settings are checked (default: the engine's only one)")
 	cmd.Flags().BoolVar(&d.slow, "slow", false, "also follow a running container's log for 35 s, which shows whether Docker cuts it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,23 +11,16 @@ import (
 	"slices"
 	"time"
 
-	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
 
+	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket/probe"
 	"github.com/coldtail/coldtail/plugin"
 )
 
-const (
-	// The cache of archived segments alone may take 4 GiB.
-	freeWarns = 5 << 30
-	freeFails = 256 << 20
-	// A container's segment, its sidecar and a temporary file.
-	inodesFail = 1000
-	// fsyncWarns is what leaves a few containers the 500 ms of a group commit,
-	// which syncs twice.
-	fsyncWarns = 100 * time.Millisecond
-)
+// fsyncWarns is what leaves a few containers the 500 ms of a group commit, which
+// syncs twice.
+const fsyncWarns = 100 * time.Millisecond
 
 const remedyRoot = "run doctor as root, as whom the plugin runs"
 
@@ -51,7 +45,10 @@ func (d *doctor) checkState(ctx context.Context) {
 	} else {
 		d.check(ctx, "state", func(context.Context) probe.Result { return placed(f.dir, want, f.err) })
 	}
-	d.check(ctx, "disk space", func(context.Context) probe.Result { return space(f.dir, f.err) })
+	spool, cache, err := d.c.sizes(d.app)
+	spool, cache = cmp.Or(spool, archiver.DefaultSpoolBytes), cmp.Or(cache, archiver.DefaultCacheBytes)
+	d.reportAs("sizes", judgeSizes(spool, cache, err))
+	d.check(ctx, "disk space", func(ctx context.Context) probe.Result { return space(ctx, f.dir, want, f.err, spool+cache) })
 	d.check(ctx, "fsync", func(ctx context.Context) probe.Result { return syncSpeed(ctx, f.dir, f.err) })
 }
 
@@ -93,27 +90,6 @@ func placed(dir, want string, err error) probe.Result {
 		return passing("%s, which is made at the first start", want)
 	}
 	return passing("%s", want)
-}
-
-func space(dir string, err error) probe.Result {
-	if err != nil {
-		return skipping("", "there is no state directory to look at")
-	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return failing("", "ask for the file system of %s: %v", dir, err)
-	}
-	free := int64(st.Bavail) * st.Bsize
-	detail := fmt.Sprintf("%s free of %s", units.BytesSize(float64(free)), units.BytesSize(float64(int64(st.Blocks)*st.Bsize)))
-	switch {
-	case st.Files > 0 && st.Ffree < inodesFail:
-		return failing("remove files", "%d inodes left", st.Ffree)
-	case free < freeFails:
-		return failing("make room: the spool is full soon when the bucket is away", "%s", detail)
-	case free < freeWarns:
-		return warning("make room: the spool and the local cache share it", "%s", detail)
-	}
-	return passing("%s", detail)
 }
 
 // syncSpeed times what a group commit does. The file has no name once it is
