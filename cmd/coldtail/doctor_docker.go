@@ -77,12 +77,14 @@ const (
 	followFor     = clientTimeout + 5*time.Second
 )
 
+// remedyTimeout names the containers too: the engine keeps a container's
+// connection to the plugin, with its timeout, until the container is started again.
 func (d *doctor) remedyTimeout() string {
 	name := "coldtail:dev"
 	if d.managed != nil {
 		name = d.managed.Name
 	}
-	return fmt.Sprintf("docker plugin disable -f %s && docker plugin enable --timeout 0 %s", name, name)
+	return fmt.Sprintf("docker plugin disable -f %s && docker plugin enable --timeout 0 %s, then restart the containers that log with it", name, name)
 }
 
 // clientTimeout says what can be known without waiting. The engine keeps the
