@@ -36,6 +36,7 @@ type Archiver struct {
 	ingests sync.WaitGroup
 	commits chan *stream
 	uploads chan *stream
+	encodes chan struct{} // one place for each chunk in the making: it is in memory
 	full    chan struct{} // the disk has no room
 	// recovered is closed once Run has looked through the state directory.
 	recovered chan struct{}
@@ -62,6 +63,7 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		pipes:     newPipeBudget(),
 		commits:   make(chan *stream, 1024),
 		uploads:   make(chan *stream, 1024),
+		encodes:   make(chan struct{}, cfg.Workers),
 		full:      make(chan struct{}, 1),
 		recovered: make(chan struct{}),
 		streams:   map[string]*stream{},

@@ -118,7 +118,10 @@ func each(v *spool.View, f func(*codec.Entry) error) (corrupt []error, err error
 // encode makes a segment's chunks, one an hour, and calls put with each, in the
 // order of their hours. What is damaged is passed over; with retry, what the
 // disk does not give now is an error instead.
-func (a *Archiver) encode(v *spool.View, retry bool, put func(*encoded) error) (corrupt []error, err error) {
+func (a *Archiver) encode(ctx context.Context, v *spool.View, retry bool, put func(*encoded) error) (corrupt []error, err error) {
+	if ctx.Err() != nil { // not only put takes time
+		return nil, context.Cause(ctx)
+	}
 	byHour, corrupt, err := hours(v)
 	if err == nil && retry {
 		err = notRead(corrupt)
@@ -128,7 +131,7 @@ func (a *Archiver) encode(v *spool.View, retry bool, put func(*encoded) error) (
 	}
 	for _, h := range slices.SortedFunc(maps.Keys(byHour), time.Time.Compare) {
 		err := func() error {
-			enc, err := a.encodeHour(v, h, retry, byHour[h])
+			enc, err := a.encodeHour(ctx, v, h, retry, byHour[h])
 			if err != nil {
 				return err
 			}
@@ -152,7 +155,15 @@ func notRead(errs []error) error {
 	return nil
 }
 
-func (a *Archiver) encodeHour(v *spool.View, hour time.Time, retry bool, want *summary) (*encoded, error) {
+// encodeHour makes a chunk. As many are in memory at once as there are uploaders,
+// also while a flush serves more containers.
+func (a *Archiver) encodeHour(ctx context.Context, v *spool.View, hour time.Time, retry bool, want *summary) (*encoded, error) {
+	select {
+	case a.encodes <- struct{}{}:
+		defer func() { <-a.encodes }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	f, err := a.tempFile()
 	if err != nil {
 		return nil, err

@@ -1,12 +1,15 @@
 package archiver
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,6 +101,42 @@ func TestPipeBudget(t *testing.T) {
 	check(t, g.a.DetachAll(t.Context()))
 	if left := g.a.pipes.left.Load(); left != budget {
 		t.Fatalf("%d of %d bytes came back", left, budget)
+	}
+}
+
+// TestFlushEncodesFewAtOnce: a flush serves many containers at once, but no more
+// chunks are in memory than there are uploaders, and none is made once its time is over.
+func TestFlushEncodesFewAtOnce(t *testing.T) {
+	g := newRig(t)
+	g.stop()
+	var encoded atomic.Int64
+	g.cfg.Hook = func(step, _ string) {
+		if step == "encoded" {
+			encoded.Add(1)
+		}
+	}
+	g.start()
+	const containers = 20
+	for i := range containers {
+		d := newDaemon(t)
+		check(t, g.a.Attach(t.Context(), source(d.path, fmt.Sprintf("%064x", i))))
+		d.print("kept")
+		check(t, g.a.Detach(t.Context(), d.path))
+	}
+	for range cap(g.a.encodes) {
+		g.a.encodes <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if res, err := g.a.Flush(ctx, false); !errors.Is(err, context.DeadlineExceeded) || res.Pending != containers || encoded.Load() != 0 {
+		t.Fatalf("flush: %+v, %v; %d chunks were made", res, err, encoded.Load())
+	}
+	for range cap(g.a.encodes) {
+		<-g.a.encodes
+	}
+	g.flush()
+	if encoded.Load() != containers {
+		t.Errorf("%d chunks were made", encoded.Load())
 	}
 }
 

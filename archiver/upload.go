@@ -170,7 +170,7 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 	cancelled := len(objs) > 0
 	// Damage is passed over; what only could not be read now is tried again.
 	retry := s.badSeg != seg || s.badReads+1 < maxReads
-	corrupt, err := a.encode(v, retry, func(c *encoded) error {
+	corrupt, err := a.encode(ctx, v, retry, func(c *encoded) error {
 		a.cfg.Hook("encoded", c.meta.Key())
 		if err := a.put(ctx, t, c, v.Header.Meta); err != nil {
 			return err
