@@ -3,8 +3,8 @@ variable "bucket_name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.bucket_name))
-    error_message = "bucket_name must be 3 to 63 lower-case letters, digits, dots and hyphens, as S3 requires."
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.bucket_name)) && !strcontains(var.bucket_name, "..")
+    error_message = "bucket_name must be 3 to 63 lower-case letters, digits, hyphens and single dots, as S3 requires."
   }
 }
 
@@ -27,6 +27,11 @@ variable "prefix" {
   validation {
     condition     = can(regex("^([A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*)?$", var.prefix))
     error_message = "prefix must be letters, digits and _ . = - in parts divided by single slashes, without one at either end."
+  }
+
+  validation {
+    condition     = alltrue([for part in split("/", var.prefix) : !contains([".", ".."], part)])
+    error_message = "prefix must not contain the parts . and .., which coldtail refuses."
   }
 }
 

@@ -87,6 +87,18 @@ run "bad_values" {
   ]
 }
 
+# COLDTAIL_BUCKET with these would be refused.
+run "names_that_coldtail_refuses" {
+  command = plan
+
+  variables {
+    bucket_name = "logs..bucket"
+    prefix      = "prod/../a"
+  }
+
+  expect_failures = [var.bucket_name, var.prefix]
+}
+
 run "any_service_account" {
   command = plan
 
