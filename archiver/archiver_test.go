@@ -571,35 +571,3 @@ func TestClockSteps(t *testing.T) {
 		t.Fatalf("got %q, want %q", got, lines)
 	}
 }
-
-// TestIngestDoesNotWaitForSync: with every sync hanging, 200 containers write
-// far more than their pipes hold, and stop.
-func TestIngestDoesNotWaitForSync(t *testing.T) {
-	g := newRig(t)
-	g.stop()
-	hang := make(chan struct{})
-	g.cfg.Hook = func(step, _ string) {
-		if step == "data" {
-			<-hang
-		}
-	}
-	g.start()
-	lines := numbers(5000) // 200 KB
-	var wg sync.WaitGroup
-	for i := range 200 {
-		d := newDaemon(t)
-		check(t, g.a.Attach(t.Context(), source(d.path, fmt.Sprintf("%064x", i))))
-		wg.Go(func() {
-			d.print(lines...)
-			if err := g.a.Detach(t.Context(), d.path); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	close(hang)
-	g.flush()
-	for i := range 200 {
-		g.want(fmt.Sprintf("%064x", i), lines)
-	}
-}

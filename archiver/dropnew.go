@@ -14,18 +14,17 @@ import (
 // commit makes durable what it counted.
 const gapInterval = 10 * time.Second
 
-// probeInterval is how often a broken disk is tried with a gap.
-const probeInterval = time.Second
-
 // discarder reads a FIFO's entries and only counts them. It belongs to the
 // ingest goroutine.
 type discarder struct {
 	gap    codec.Gap
 	noted  int64 // entries of the gap that were counted
 	since  time.Time
-	tried  time.Time // to write the gap
 	reason string
 	rest   []byte // of an unfinished frame
+	// probing is set while a gap waits to be written that tells whether a broken
+	// disk works again.
+	probing bool
 }
 
 // take counts the whole frames among what was read.
@@ -58,6 +57,10 @@ func (d *discarder) take(b []byte, now time.Time) (lost int64) {
 // held applies the overflow policy where the spool is over its quota. It
 // reports whether it did: then the FIFO must not be filled from now.
 func (s *stream) held(f *fifo, ending bool) (held bool, moved int) {
+	if s.discards.probing && !s.log.Reserved() {
+		s.discards.probing = false
+		s.written()
+	}
 	over := s.isOver()
 	if !over && s.discards.gap.Entries == 0 && len(s.discards.rest) == 0 {
 		return false, 0
@@ -121,10 +124,10 @@ func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
 		d.noted = d.gap.Entries
 		s.log.Dropping(d.gap)
 	}
-	if len(d.rest) == 0 && d.gap.Entries > 0 && (!over || ending || ended || d.due(s.a.cfg.Now(), s.broken.Load())) {
-		s.writeGap()
+	if len(d.rest) == 0 && d.gap.Entries > 0 && (!over || ending || ended || s.gapDue()) {
+		s.appendGap()
 	}
-	if d.gap.Entries == 0 && len(d.rest) == 0 {
+	if d.gap.Entries == 0 && len(d.rest) == 0 && !s.log.Reserved() {
 		s.broken.Store(false) // the next entry tells
 	}
 	switch {
@@ -133,27 +136,25 @@ func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
 		if !ending {
 			s.a.cfg.OnEnd(f.path)
 		}
-	case ending && (d.gap.Entries == 0 || s.broken.Load()): // the log has the gap
+	case ending && d.gap.Entries == 0:
 		s.end(f)
 	}
 	return true, moved
 }
 
-// due tells whether it is time to write the gap.
-func (d *discarder) due(now time.Time, broken bool) bool {
-	if broken {
-		return now.Sub(d.tried) >= probeInterval
-	}
-	return now.Sub(d.since) > gapInterval
+// gapDue tells whether it is time for the gap to get its row. Where the disk is
+// broken that is at once: writing it tells whether the disk works again. There is
+// no second one before the first is written, however long that takes.
+func (s *stream) gapDue() bool {
+	return !s.log.Reserved() && (s.broken.Load() || s.a.cfg.Now().Sub(s.discards.since) > gapInterval)
 }
 
-func (s *stream) writeGap() {
+// appendGap gives the gap to the log, whose next commit writes it.
+func (s *stream) appendGap() {
 	d := &s.discards
-	d.tried = s.a.cfg.Now()
 	if err := s.log.AppendGap(spool.Gap{Gap: d.gap}); err != nil {
 		s.trouble(err)
 		return
 	}
-	s.written()
-	d.gap, d.noted = codec.Gap{}, 0
+	d.gap, d.noted, d.probing = codec.Gap{}, 0, s.broken.Load()
 }

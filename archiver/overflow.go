@@ -101,13 +101,8 @@ func (a *Archiver) enforce(s *stream) {
 
 // setOver changes one of the stream's two flags; its ingest has to know.
 func (s *stream) setOver(flag *atomic.Bool, over bool) {
-	if flag.Swap(over) == over {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.poll != nil {
-		_ = s.poll.wake() // fails only if the ingest has ended
+	if flag.Swap(over) != over {
+		s.wake()
 	}
 }
 

@@ -92,7 +92,9 @@ func TestDropNew(t *testing.T) {
 	g, away, src, d := fullRig(t, DropNew)
 	check(t, g.a.Attach(t.Context(), src))
 	lines := numbers(60_000)
-	d.print(lines...)
+	d.print(lines[:30_000]...)
+	waitFor(t, "the spool to be full", func() bool { return g.a.all()[0].isOver() })
+	d.print(lines[30_000:]...)
 	g.comeBack(away)
 	waitFor(t, "room", func() bool { return !g.a.all()[0].isOver() })
 	more := []string{"after one", "after two"}

@@ -118,7 +118,12 @@ func (a *Archiver) commitLoop() {
 // commit makes a stream durable and hands what that sealed to the uploaders.
 func (a *Archiver) commit(s *stream) {
 	start := time.Now()
-	if err := s.log.Commit(); err != nil {
+	gaps := s.log.Reserved()
+	err := s.log.Commit()
+	if gaps && !s.log.Reserved() {
+		s.wake() // what was dropped since gets its gap
+	}
+	if err != nil {
 		a.metrics.spoolErrors.Inc()
 		if !s.unsynced.Swap(true) {
 			a.cfg.Logger.Error("cannot make the spool durable: a power loss would take what comes now", "container", s.id, "err", err)

@@ -174,6 +174,15 @@ func (s *stream) has(path string) bool {
 	return slices.ContainsFunc(s.fifos, func(f *fifo) bool { return f.path == path })
 }
 
+// wake lets the ingest look again, where one runs.
+func (s *stream) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.poll != nil {
+		_ = s.poll.wake() // fails only if the poller is closed: then the ingest has ended
+	}
+}
+
 // stop ends the ingest without draining: what is in the FIFOs stays there for
 // the next start.
 func (s *stream) stop() {

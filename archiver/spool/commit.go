@@ -25,15 +25,18 @@ func (l *Log) Commit() error {
 	}
 	l.forgetTail(len(todo) > 0)
 	l.mu.Unlock()
-	errs := []error{l.commitDropping()}
+	var errs []error
 	for _, s := range todo {
 		err := l.commit(s)
 		if err == nil && l.sealable(s) {
 			err = l.seal(s)
 		}
 		errs = append(errs, err)
+		if err != nil && s.header.Gap != nil && !s.named {
+			break // that a segment has records tells that the gaps before it are there
+		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, l.commitDropping())...)
 }
 
 // sealable tells whether a segment was closed and all its records are written.
@@ -60,6 +63,13 @@ func (l *Log) forgetTail(busy bool) {
 // commit syncs one segment. Called with commitMu held.
 func (l *Log) commit(s *segment) error {
 	l.mu.Lock()
+	if slices.Contains(l.reserved, s) {
+		l.mu.Unlock()
+		if err := l.writeReserved(s); err != nil {
+			return err
+		}
+		l.mu.Lock()
+	}
 	s.open = false // what comes now belongs to the next record
 	recs := slices.Clone(s.records[s.committed:])
 	l.mu.Unlock()

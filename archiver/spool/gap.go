@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/coldtail/coldtail/archiver/durable"
 	"github.com/coldtail/coldtail/codec"
@@ -88,42 +89,29 @@ func (l *Log) OldestPending() (segmentSeq int64, ok bool) {
 }
 
 // AppendGap adds a gap after the last entry, for entries that never came in. An
-// unfinished frame must not be there.
+// unfinished frame must not be there. It does not wait for the disk: the next
+// commit writes the gap, and until then only memory has it, or the header of the
+// segment that follows.
 func (l *Log) AppendGap(g Gap) error {
-	l.commitMu.Lock()
-	defer l.commitMu.Unlock()
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.rollDue = true
 	l.rollIfDue()
 	if l.active != nil {
-		l.mu.Unlock()
 		return errors.New("append gap: a frame is unfinished")
-	}
-	if err := l.ensureDir(); err != nil {
-		l.mu.Unlock()
-		return full(err)
 	}
 	h := l.nextHeader()
 	h.Gap = &g
-	l.mu.Unlock()
-	return l.appendGap(h)
+	l.appendGap(h)
+	return nil
 }
 
-// appendGap is AppendGap for a header. Called with commitMu held.
-func (l *Log) appendGap(h Header) error {
-	err := writeHeader(filepath.Join(l.cfg.Dir, segmentName(h.SegmentSeq, extGap)), &h)
-	if err != nil && !errors.Is(err, durable.ErrUnsynced) {
-		return err
-	}
-	// It is there, if not durable yet: the next commit syncs its name again.
-	s := &segment{dir: l.cfg.Dir, header: h, state: Sealed, rolled: true, synced: err == nil, named: err == nil, lastSeq: h.FirstSeq + h.Gap.Entries - 1}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stream = streamState{LastSeq: s.lastSeq, LastSegment: h.SegmentSeq}
-	l.segments = append(l.segments, s)
+// appendGap is AppendGap for a header. Called with mu held.
+func (l *Log) appendGap(h Header) {
+	l.reserve(h)
+	l.stream = streamState{LastSeq: h.FirstSeq + h.Gap.Entries - 1, LastSegment: h.SegmentSeq}
 	l.dropping.Gap = nil // this was it
 	l.wake()
-	return nil
 }
 
 // Dropping says what the gap is that AppendGap will write, so far. Commit makes
@@ -135,11 +123,12 @@ func (l *Log) Dropping(g codec.Gap) {
 	l.dropping.Gap = &Gap{Gap: g}
 }
 
-// commitDropping writes the gap that grows. Called with commitMu held.
+// commitDropping writes the gap that grows, unless one before it could not be
+// written: of that the file may still tell. Called with commitMu held.
 func (l *Log) commitDropping() error {
 	l.mu.Lock()
 	h := l.dropping
-	if h.Gap == nil {
+	if h.Gap == nil || len(l.reserved) > 0 {
 		l.mu.Unlock()
 		return nil
 	}
@@ -162,30 +151,35 @@ func (l *Log) commitDropping() error {
 }
 
 // adoptDropping makes a gap of what an earlier process had dropped when it was
-// killed, unless it had done so itself.
+// killed, unless it had done so itself. It then writes all gaps that were
+// reserved: where that fails, the next commit does, or the next start.
 func (l *Log) adoptDropping(d *damage) error {
 	path := filepath.Join(l.cfg.Dir, DroppingFile)
 	sc, err := openSidecar(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil
 	case err != nil:
-		return l.setAside(d, err, DroppingFile)
-	}
-	if h := sc.header; h.Gap != nil && h.SegmentSeq > l.stream.LastSegment {
+		if err := l.setAside(d, err, DroppingFile); err != nil {
+			return err
+		}
+	case sc.header.Gap != nil && sc.header.SegmentSeq > l.stream.LastSegment:
 		if s := l.active; s != nil && s.torn() { // its rest was dropped
 			l.lost += s.written - s.end
 			s.skip(s.written - s.end)
 		}
 		l.rollDue = true
 		l.rollIfDue()
-		next := l.nextHeader()
+		h, next := sc.header, l.nextHeader()
 		h.FirstSeq, h.Origin, h.SegmentSeq = next.FirstSeq, next.Origin, next.SegmentSeq
-		if err := l.appendGap(h); err != nil {
-			return err
+		l.appendGap(h)
+	}
+	for _, s := range slices.Clone(l.reserved) {
+		if err := l.writeReserved(s); err != nil {
+			l.cfg.Logger.Error("cannot write yet what was dropped before the restart", "container", l.cfg.ContainerID, "err", err)
+			return nil
 		}
 	}
-	if err := os.Remove(path); err != nil {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("forget a gap that grew: %w", err)
 	}
 	return nil

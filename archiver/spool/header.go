@@ -25,6 +25,18 @@ type Header struct {
 	Frozen
 	// Gap is set where the segment stands for entries that were dropped.
 	Gap *Gap `json:"gap,omitempty"`
+	// Reserved are the gaps before this segment that had no file of their own
+	// when it was made.
+	Reserved []Reservation `json:"reserved,omitempty"`
+}
+
+// Reservation is a gap that has its numbers, but no file yet.
+type Reservation struct {
+	SegmentSeq  int64 `json:"segment_seq"`
+	FirstSeq    int64 `json:"first_seq"`
+	Origin      bool  `json:"origin"`
+	CreatedNano int64 `json:"created_unix_nano"`
+	Gap         Gap   `json:"gap"`
 }
 
 // Frozen is the part of a header that comes from the container's configuration.
@@ -85,6 +97,11 @@ func parseHeader(b []byte) (int, Header, error) {
 	}
 	if !plausible(h.FirstSeq) || !plausible(h.SegmentSeq) || h.Gap != nil && !plausible(h.Gap.Entries) {
 		return 0, h, errHeader
+	}
+	for _, r := range h.Reserved {
+		if !plausible(r.FirstSeq) || !plausible(r.SegmentSeq) || !plausible(r.Gap.Entries) {
+			return 0, h, errHeader
+		}
 	}
 	return end + 4, h, nil
 }

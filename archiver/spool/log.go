@@ -55,10 +55,11 @@ type Log struct {
 	endings  int           // how often live went back to 0
 	rollDue  bool
 	noSplice bool
-	copied   []byte // without splice: read from the FIFO, but not written yet
-	dropping Header // of the gap that grows, where its Gap is new
-	unread   int    // bytes that were moved into the active segment, but not read back yet
-	idle     int    // commits in a row that found nothing
+	copied   []byte     // without splice: read from the FIFO, but not written yet
+	dropping Header     // of the gap that grows, where its Gap is new
+	reserved []*segment // the gaps of which there is no file yet, oldest first
+	unread   int        // bytes that were moved into the active segment, but not read back yet
+	idle     int        // commits in a row that found nothing
 	made     bool
 	closed   bool
 	lost     int64 // bytes that were no frames
@@ -83,7 +84,9 @@ func Open(cfg Config) (l *Log, quarantined int, err error) {
 		}
 		return nil, 0, fmt.Errorf("open spool: %w", err)
 	}
+	stream := l.stream // as it is on the disk
 	l.arrange()
+	l.adoptReserved(stream)
 	err = l.settle(d)
 	if err == nil {
 		err = l.adoptDropping(&d)
@@ -116,11 +119,13 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 		if err == nil && s.header.ContainerID != l.cfg.ContainerID {
 			err = &codec.CorruptError{What: "segment " + de.Name(), Err: errors.New("it is another container's")}
 		}
-		if err != nil && state == Active && !l.cfg.Trust {
-			// A power loss may leave half of a segment that was being made.
+		if state == Active && !l.cfg.Trust && (err != nil || s.committed == 0) {
+			// A power loss may leave half of a segment that was being made, or the
+			// header of one whose predecessors are gone.
 			if dropped, derr := l.dropUncommitted(s); derr != nil {
 				return derr
 			} else if dropped {
+				l.lost += lost
 				continue
 			}
 		}
@@ -146,7 +151,8 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 }
 
 // dropUncommitted removes an active segment to which no record was ever written:
-// none of its entries was committed, and their numbers are free.
+// none of its entries was committed, and their numbers are free, as are those of
+// the gaps that it reserves.
 func (l *Log) dropUncommitted(s *segment) (dropped bool, err error) {
 	if has, err := hasRecords(s.path(extIndex)); err != nil || has {
 		return false, err
@@ -196,17 +202,22 @@ func (l *Log) arrange() {
 	}
 }
 
+// quarantine moves a file; syncQuarantine makes that durable.
 func (l *Log) quarantine(name string) error {
 	dir := filepath.Join(l.cfg.Dir, quarantineDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("quarantine %s: %w", name, err)
 	}
 	to := filepath.Join(dir, fmt.Sprintf("%d-%s", l.cfg.Now().UnixNano(), name))
-	err := durable.Rename(filepath.Join(l.cfg.Dir, name), to)
+	err := os.Rename(filepath.Join(l.cfg.Dir, name), to)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("quarantine %s: %w", name, err)
 	}
 	return nil
+}
+
+func (l *Log) syncQuarantine() error {
+	return errors.Join(durable.SyncDir(filepath.Join(l.cfg.Dir, quarantineDir)), durable.SyncDir(l.cfg.Dir))
 }
 
 // step tells the hook.
@@ -252,6 +263,7 @@ func (l *Log) ensureActive() error {
 		return err
 	}
 	h := l.nextHeader()
+	h.Reserved = l.reservations()
 	s, err := createSegment(l.cfg.Dir, h)
 	if err != nil {
 		return err

@@ -49,6 +49,13 @@ func (l *Log) committedState(except *segment) streamState {
 	st := l.stream
 	st.LastSeq = l.lastSeq()
 	for _, s := range l.segments {
+		if slices.Contains(l.reserved, s) {
+			st.LastSegment, st.LastSeq = s.header.SegmentSeq-1, s.header.FirstSeq-1
+			if s.header.Origin {
+				st.LastSeq = 0
+			}
+			return st
+		}
 		if s == except || s.state != Active || s.committed == len(s.records) && s.committed > 0 && s.uncommitted() == 0 {
 			continue
 		}
@@ -89,13 +96,16 @@ func (l *Log) Quarantine(segmentSeq int64) error {
 		return fmt.Errorf("quarantine segment %d: it is not sealed", segmentSeq)
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.committedState(nil).write(l.cfg.Dir); err != nil { // its numbers must not be given again
+	st := l.committedState(nil)
+	l.mu.Unlock()
+	if err := st.write(l.cfg.Dir); err != nil { // its numbers must not be given again
 		return full(err)
 	}
+	l.mu.Lock()
 	err := errors.Join(l.quarantine(filepath.Base(s.name(s.state))), l.quarantine(segmentName(segmentSeq, extIndex)))
 	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
-	return err
+	l.mu.Unlock()
+	return errors.Join(err, l.syncQuarantine())
 }
 
 // KeepCopy links a sealed segment into the quarantine, from where nothing removes it.

@@ -56,7 +56,7 @@ func (l *Log) setAside(d *damage, cause error, names ...string) error {
 			return err
 		}
 	}
-	return nil
+	return l.syncQuarantine()
 }
 
 // settle makes the log go on behind what was lost.
