@@ -1,0 +1,250 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/coldtail/coldtail/codec"
+)
+
+// Cursor reads a log's batches in order. It is used by one goroutine.
+type Cursor struct {
+	sn   *Snapshot
+	view *View
+	i    int
+	off  int64
+	seq  int64
+	buf  []byte
+	held *tail
+}
+
+// Cursor starts at the batch that holds entry fromSeq, or at the first later
+// one. Entries before fromSeq may come first in that batch.
+func (sn *Snapshot) Cursor(fromSeq int64) *Cursor {
+	c := &Cursor{sn: sn, seq: fromSeq}
+	c.i = slices.IndexFunc(sn.Segments, func(v *View) bool { return v.LastSeq >= fromSeq })
+	if c.i < 0 {
+		c.i = max(0, len(sn.Segments)-1)
+	}
+	return c
+}
+
+// Next returns the next batch: io.EOF after what the snapshot held or, when
+// following, once the last FIFO was detached and everything was read. When
+// following, it waits for more entries; idle, if not nil, is called before it
+// does, and its error ends the wait. ErrGone tells that the entries from Seq on must be read from the bucket.
+func (c *Cursor) Next(ctx context.Context, follow bool, idle func() error) (Batch, error) {
+	c.release()
+	for {
+		if !follow && c.seq > c.sn.LastSeq {
+			return Batch{}, io.EOF
+		}
+		if c.view == nil {
+			if err := c.advance(ctx, follow, idle); err != nil {
+				return Batch{}, c.pass(err)
+			}
+		}
+		p, err := c.view.next(c.off)
+		if err != nil {
+			return Batch{}, c.pass(err)
+		}
+		if p.ok {
+			return c.read(p)
+		}
+		if p.rolled {
+			c.leave()
+			continue
+		}
+		if !follow {
+			return Batch{}, io.EOF
+		}
+		if err := c.wait(ctx, idle); err != nil {
+			return Batch{}, err
+		}
+	}
+}
+
+// pass leaves a segment whose sidecar turned out to be damaged: the next call
+// goes on behind it.
+func (c *Cursor) pass(err error) error {
+	var bad *codec.CorruptError
+	if c.view != nil && errors.As(err, &bad) {
+		c.seq = max(c.seq, c.view.LastSeq+1)
+		c.leave()
+	}
+	return err
+}
+
+// Seq is the number of the entry that the next batch starts with.
+func (c *Cursor) Seq() int64 { return c.seq }
+
+// read gives the piece from memory or from the file.
+func (c *Cursor) read(p piece) (Batch, error) {
+	b := Batch{FirstSeq: c.seq, ArrivalNano: p.ArrivalNano}
+	if p.whole {
+		b.FirstSeq = p.FirstSeq
+	}
+	if p.mem != nil {
+		c.held, b.Frames = p.tail, p.mem
+	} else {
+		buf, err := c.load(p)
+		if err != nil {
+			return Batch{}, c.corrupt(p, err)
+		}
+		c.buf, b.Frames = buf, buf
+	}
+	c.off = p.end()
+	c.seq = p.FirstSeq + p.Entries
+	return b, nil
+}
+
+// load reads a piece from the file.
+func (c *Cursor) load(p piece) ([]byte, error) {
+	c.sn.log.step("read", c.view.data.Name())
+	fi, err := c.view.data.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if p.whole {
+		return readRecord(c.view.data, fi.Size(), p.Record, c.buf)
+	}
+	return readPiece(c.view.data, fi.Size(), p.Record, c.buf)
+}
+
+func (c *Cursor) corrupt(p piece, err error) error {
+	what := fmt.Sprintf("segment %d of container %s", c.view.Header.SegmentSeq, c.view.Header.ContainerID)
+	// The next call goes on behind it.
+	c.off, c.seq = p.end(), p.FirstSeq+p.Entries
+	return &codec.CorruptError{What: what, Offset: p.Offset, Err: err}
+}
+
+// advance goes to the next view: of the snapshot first, then of the log.
+func (c *Cursor) advance(ctx context.Context, follow bool, idle func() error) error {
+	if c.i < len(c.sn.Segments) {
+		return c.enter(c.sn.Segments[c.i])
+	}
+	for follow {
+		l := c.sn.log
+		l.mu.Lock()
+		i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.lastSeq >= c.seq || s == l.active })
+		gone := i < 0 && l.hasFrom(c.seq) || i >= 0 && c.missed(l.segments[i])
+		var v *View
+		if i >= 0 {
+			v = l.view(l.segments[i])
+		}
+		l.mu.Unlock()
+		if gone {
+			return fmt.Errorf("read on from entry %d: %w", c.seq, ErrGone)
+		}
+		if v != nil {
+			return c.enter(v)
+		}
+		if err := c.wait(ctx, idle); err != nil {
+			return err
+		}
+	}
+	return io.EOF
+}
+
+// missed tells that entries between the cursor and s are gone. Before the first
+// entry of all there were none.
+func (c *Cursor) missed(s *segment) bool {
+	return s.header.FirstSeq > c.seq && c.seq > 0 && c.sn.LastSeq > 0 && !s.header.Origin
+}
+
+// enter places the cursor at the batch of v that holds entry c.seq.
+func (c *Cursor) enter(v *View) error {
+	if err := v.open(); err != nil {
+		c.seq = max(c.seq, v.Header.FirstSeq)
+		return err
+	}
+	c.view, c.off = v, 0
+	for off := int64(0); c.seq > v.Header.FirstSeq; {
+		p, err := v.next(off)
+		if err != nil {
+			return err
+		}
+		if p.tail != nil {
+			c.held = p.tail
+			c.release()
+		}
+		if !p.ok {
+			break
+		}
+		if p.LastSeq() >= c.seq {
+			c.off = p.Offset
+			return nil
+		}
+		off = p.end()
+		c.off = off
+	}
+	c.seq = max(c.seq, v.Header.FirstSeq)
+	return nil
+}
+
+func (c *Cursor) leave() {
+	_ = c.view.Close() // only read from
+	c.view = nil
+	c.i++
+}
+
+// wait blocks until there may be more to read. It returns io.EOF once nothing
+// will come.
+func (c *Cursor) wait(ctx context.Context, idle func() error) error {
+	l := c.sn.log
+	l.mu.Lock()
+	if !l.hasFrom(c.seq) && idle != nil {
+		l.mu.Unlock()
+		if err := idle(); err != nil {
+			return err
+		}
+		l.mu.Lock()
+	}
+	if l.hasFrom(c.seq) {
+		l.mu.Unlock()
+		return nil
+	}
+	if l.live == 0 || l.endings != c.sn.ending || l.closed {
+		l.mu.Unlock()
+		return io.EOF
+	}
+	if l.notify == nil {
+		l.notify = make(chan struct{})
+	}
+	ch := l.notify
+	l.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-ch:
+		return nil
+	}
+}
+
+// hasFrom tells whether entry seq is there. Called with mu held.
+func (l *Log) hasFrom(seq int64) bool {
+	last := l.lastSeq()
+	return last > 0 && last >= seq
+}
+
+func (c *Cursor) release() {
+	if c.held == nil {
+		return
+	}
+	c.sn.log.mu.Lock()
+	c.held.refs--
+	c.sn.log.mu.Unlock()
+	c.held = nil
+}
+
+// Close ends the reading and releases the file that was being read.
+func (c *Cursor) Close() error {
+	c.release()
+	if c.view == nil {
+		return nil
+	}
+	return c.view.Close()
+}

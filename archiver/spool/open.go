@@ -1,0 +1,168 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+
+	"github.com/coldtail/coldtail/archiver/durable"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// Open recovers the log in cfg.Dir, which need not exist. Files that cannot be
+// read are moved to the quarantine; quarantined counts them.
+func Open(cfg Config) (l *Log, quarantined int, err error) {
+	l = &Log{cfg: cfg}
+	names, err := os.ReadDir(cfg.Dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return l, 0, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("open spool: %w", err)
+	}
+	l.made = true
+	var d damage
+	if err := l.loadAll(names, &d); err != nil {
+		for _, s := range l.segments {
+			err = errors.Join(err, s.closeFiles())
+		}
+		return nil, 0, fmt.Errorf("open spool: %w", err)
+	}
+	stream := l.stream // as it is on the disk
+	l.arrange()
+	l.adoptReserved(stream)
+	err = l.settle(d)
+	if err == nil {
+		err = l.adoptDropping(&d)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("open spool: %w", err), l.Close())
+	}
+	return l, d.files, nil
+}
+
+// loadAll loads what the directory holds and puts aside what cannot be read.
+func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
+	if l.stream, err = readStream(l.cfg.Dir); err != nil {
+		if d.stream, err = true, l.setAside(d, err, streamFile); err != nil {
+			return err
+		}
+	}
+	gaps := map[int64]bool{}
+	for _, de := range names {
+		if seq, _, gap, ok := parseSegmentName(de.Name()); ok && gap {
+			gaps[seq] = true
+		}
+	}
+	for _, de := range names {
+		seq, state, gap, ok := parseSegmentName(de.Name())
+		if !ok || gaps[seq] && !gap {
+			continue // a gap replaces the segment of its number
+		}
+		s, lost, err := load(l.cfg, seq, state, gap)
+		if err == nil && s.header.ContainerID != l.cfg.ContainerID {
+			err = &codec.CorruptError{What: "segment " + de.Name(), Err: errors.New("it is another container's")}
+		}
+		if state == Active && !l.cfg.Trust && (err != nil || s.committed == 0) {
+			// A power loss may leave half of a segment that was being made, or the
+			// header of one whose predecessors are gone.
+			if dropped, derr := l.dropUncommitted(s); derr != nil {
+				return derr
+			} else if dropped {
+				l.lost += lost
+				continue
+			}
+		}
+		if err != nil {
+			d.segments = append(d.segments, lostSegment{seq, state})
+			aside := []string{de.Name(), segmentName(seq, extIndex)}
+			if gap {
+				aside = aside[:1]
+			}
+			if err := errors.Join(s.closeFiles(), l.setAside(d, err, aside...)); err != nil {
+				return err
+			}
+			continue
+		}
+		if s.mended {
+			d.files++
+			l.cfg.Logger.Error("repaired the damaged sidecar of a segment", "container", l.cfg.ContainerID, "segment", seq, "lost_bytes", lost)
+		}
+		l.lost += lost
+		l.segments = append(l.segments, s)
+	}
+	return nil
+}
+
+// dropUncommitted removes an active segment to which no record was ever written:
+// none of its entries was committed, and their numbers are free, as are those of
+// the gaps that it reserves.
+func (l *Log) dropUncommitted(s *segment) (dropped bool, err error) {
+	if has, err := hasRecords(s.path(extIndex)); err != nil || has {
+		return false, err
+	}
+	if fi, err := os.Stat(s.path(extActive)); err == nil {
+		l.lost += fi.Size()
+	}
+	err = errors.Join(s.closeFiles(), os.Remove(s.path(extActive)))
+	if rerr := os.Remove(s.path(extIndex)); !errors.Is(rerr, os.ErrNotExist) {
+		err = errors.Join(err, rerr)
+	}
+	if err != nil {
+		return false, fmt.Errorf("remove an uncommitted segment: %w", err)
+	}
+	return true, durable.SyncDir(l.cfg.Dir)
+}
+
+func load(cfg Config, seq int64, state State, gap bool) (s *segment, lost int64, err error) {
+	if gap {
+		s, err = loadGap(cfg.Dir, seq, state)
+		return s, 0, err
+	}
+	return loadSegment(cfg.Dir, seq, state, cfg.Trust)
+}
+
+// arrange orders the segments found and picks the one that takes more entries:
+// the last, where it is still active.
+func (l *Log) arrange() {
+	slices.SortFunc(l.segments, func(a, b *segment) int { return int(a.header.SegmentSeq - b.header.SegmentSeq) })
+	for i, s := range l.segments {
+		if i > 0 && reflect.DeepEqual(s.header.Frozen, l.segments[i-1].header.Frozen) {
+			s.header.Frozen = l.segments[i-1].header.Frozen // one copy for hundreds of segments
+		}
+		l.stream.LastSeq = max(l.stream.LastSeq, s.lastSeq)
+		l.stream.LastSegment = max(l.stream.LastSegment, s.header.SegmentSeq)
+		switch {
+		case s.state != Active:
+			s.rolled = true
+		case i < len(l.segments)-1:
+			s.rolled = true // a crash came between rolling and sealing
+		case s.damaged:
+			s.rolled = true // archiving it reports what is lost
+		default:
+			l.active = s
+			l.frozen = s.header.Frozen
+		}
+	}
+}
+
+// quarantine moves a file; syncQuarantine makes that durable.
+func (l *Log) quarantine(name string) error {
+	dir := filepath.Join(l.cfg.Dir, quarantineDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("quarantine %s: %w", name, err)
+	}
+	to := filepath.Join(dir, fmt.Sprintf("%d-%s", l.cfg.Now().UnixNano(), name))
+	err := os.Rename(filepath.Join(l.cfg.Dir, name), to)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("quarantine %s: %w", name, err)
+	}
+	return nil
+}
+
+func (l *Log) syncQuarantine() error {
+	return errors.Join(durable.SyncDir(filepath.Join(l.cfg.Dir, quarantineDir)), durable.SyncDir(l.cfg.Dir))
+}
