@@ -1,0 +1,33 @@
+package s3bucket
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"testing"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+)
+
+// TestResponseChecksums: other stores are not asked for checksums of what they
+// send, unless the user wants that.
+func TestResponseChecksums(t *testing.T) {
+	for wanted, mode := range map[string]string{"": "", "when_required": "", "when_supported": "ENABLED"} {
+		s := newStore(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", strconv.Itoa(len("content")))
+			_, _ = io.WriteString(w, "content")
+		})
+		t.Setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", wanted)
+		body, err := open(t, Config{Endpoint: s.URL, PathStyle: true}).Get(t.Context(), "k", bucket.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(body); err != nil || string(got) != "content" {
+			t.Errorf("%q: %q, %v", wanted, got, err)
+		}
+		_ = body.Close()
+		if got := s.requests[0].Header.Get("X-Amz-Checksum-Mode"); got != mode {
+			t.Errorf("%q: checksum mode %q, want %q", wanted, got, mode)
+		}
+	}
+}
