@@ -70,6 +70,33 @@ func TestPrefetchIsBounded(t *testing.T) {
 	})
 }
 
+// TestPrefetchOpensFew: of small objects, too, no more than 16 are open at a time,
+// as each has more in memory than its bytes.
+func TestPrefetchOpensFew(t *testing.T) {
+	a := newArchive(t, codec.Parquet)
+	tenMinutes(a, 40, 5)
+	c := &counter{Bucket: a.open(), delay: tripTime}
+	objects, err := chunk.List(t.Context(), a.open(), id)
+	check(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		r := readback.New(readback.Config{Bucket: c})
+		n := 0
+		for _, err := range r.Objects(t.Context(), readback.Query{ContainerID: id}, objects) {
+			check(t, err)
+			if n++; n%5 != 1 {
+				continue // not the first of its object
+			}
+			time.Sleep(time.Minute) // all that is going to be fetched has been
+			c.mu.Lock()
+			got := c.requests
+			c.mu.Unlock()
+			if want := min(n/5+16, len(objects)); got != want {
+				t.Errorf("%d objects were fetched at entry %d, want %d", got, n, want)
+			}
+		}
+	})
+}
+
 // TestPrefetchEndsWithItsReader: what hangs does not hold up a reader that goes.
 func TestPrefetchEndsWithItsReader(t *testing.T) {
 	a := newArchive(t, codec.Parquet)
