@@ -88,7 +88,7 @@ type ddlTable struct {
 	Location  string
 	Bucket    string // "" for a folder
 	Prefix    string // of the keys in the bucket, with a slash at its end, or ""
-	Region    string // "" where the URL does not say it
+	Region    string // "" where nothing says it
 	Endpoint  string // the server's URL; "" for Amazon's
 	PathStyle bool
 }
@@ -121,11 +121,12 @@ func (c *ddlConfig) ddlTable(e *ddlEngine, getenv func(string) string) (*ddlTabl
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	return t, t.locate(e, u)
+	return t, t.locate(e, u, getenv)
 }
 
-// locate fills in where the objects are.
-func (t *ddlTable) locate(e *ddlEngine, u *bucketurl.URL) error {
+// locate fills in where the objects are. What the URL leaves to the AWS SDK's
+// environment is told too: engines do not look there, or not at all of it.
+func (t *ddlTable) locate(e *ddlEngine, u *bucketurl.URL, getenv func(string) string) error {
 	if u.Prefix != "" {
 		t.Prefix = u.Prefix + "/"
 	}
@@ -138,11 +139,12 @@ func (t *ddlTable) locate(e *ddlEngine, u *bucketurl.URL) error {
 		t.Prefix = filepath.Join(u.File.Dir, string(t.Format)) + "/"
 		t.Location = e.folder + t.Prefix
 	case u.S3 != nil:
-		t.Bucket, t.Region, t.Endpoint = u.S3.Bucket, u.S3.Region, u.S3.Endpoint
+		t.Bucket, t.Region = u.S3.Bucket, first(u.S3.Region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION"))
+		t.Endpoint = strings.TrimRight(first(u.S3.Endpoint, getenv("AWS_ENDPOINT_URL_S3"), getenv("AWS_ENDPOINT_URL")), "/")
 		// The certificate of Amazon's hosts has no names with more dots.
-		t.PathStyle = u.S3.PathStyle || t.Endpoint == "" && strings.Contains(t.Bucket, ".")
+		t.PathStyle = u.S3.PathStyle || t.Endpoint != "" && !u.S3.HostStyle || t.Endpoint == "" && strings.Contains(t.Bucket, ".")
 	default:
-		t.Bucket, t.Region, t.PathStyle = u.MinIO.Bucket, u.MinIO.Region, true
+		t.Bucket, t.Region, t.PathStyle = u.MinIO.Bucket, u.MinIO.Region, !u.MinIO.HostStyle
 		t.Endpoint = "http://" + u.MinIO.Endpoint
 		if u.MinIO.TLS {
 			t.Endpoint = "https://" + u.MinIO.Endpoint

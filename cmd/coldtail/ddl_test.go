@@ -187,3 +187,25 @@ func TestDDLBucketFromEnvironment(t *testing.T) {
 		t.Errorf("%+v", res)
 	}
 }
+
+// TestDDLOfSDKsEnvironment: where coldtail writes to a store that the AWS SDK's
+// variables name, engines read from it.
+func TestDDLOfSDKsEnvironment(t *testing.T) {
+	for bucket, want := range map[string]string{
+		"s3://my-logs/a":                  "'http://store.example:9000/my-logs/a/parquet/",
+		"s3://my-logs/a?path-style=false": "'http://my-logs.store.example:9000/a/parquet/",
+		"s3://my-logs?endpoint=https://h": "'https://h/my-logs/parquet/",
+	} {
+		h := newHome(t)
+		h.env = append(h.env, "AWS_ENDPOINT_URL_S3=http://store.example:9000/", "AWS_REGION=eu-west-3")
+		if res := h.run(nil, "ddl", "clickhouse", "--bucket", bucket); !strings.Contains(res.stdout, want) {
+			t.Errorf("%s: %+v", bucket, res)
+		}
+		if res := h.run(nil, "ddl", "athena", "--bucket", bucket); res.status != exitUsage || !strings.Contains(res.stderr, "Amazon's S3 only") {
+			t.Errorf("%s: %+v", bucket, res)
+		}
+		if res := h.run(nil, "ddl", "duckdb", "--bucket", bucket); !strings.Contains(res.stdout, "REGION 'eu-west-3'") || strings.Contains(res.stdout, "9000/") {
+			t.Errorf("%s: %+v", bucket, res)
+		}
+	}
+}

@@ -139,8 +139,7 @@ func parseS3(u *url.URL, p *params) (*URL, error) {
 		return nil, err
 	}
 	cfg := &s3bucket.Config{Bucket: u.Host, Region: p.matching("region", isRegion), Endpoint: p.endpoint("endpoint"), Options: storeOptions(p)}
-	// Most stores other than Amazon's have no host name for each bucket.
-	cfg.PathStyle = p.boolean("path-style", cfg.Endpoint != "")
+	cfg.PathStyle, cfg.HostStyle = p.boolean("path-style", cfg.Endpoint != ""), !p.boolean("path-style", true)
 	return &URL{S3: cfg, Prefix: prefix}, nil
 }
 

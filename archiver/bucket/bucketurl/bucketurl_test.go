@@ -41,7 +41,7 @@ func TestParse(t *testing.T) {
 		"s3://logs/team/a/?region=eu-central-1": {Prefix: "team/a", S3: &s3bucket.Config{Bucket: "logs", Region: "eu-central-1", Options: plain()}},
 		"s3://logs?endpoint=https://h:9000":     {S3: &s3bucket.Config{Bucket: "logs", Endpoint: "https://h:9000", PathStyle: true, Options: plain()}},
 		"s3://logs?endpoint=http%3A%2F%2Fh&path-style=false&ca-file=/ca.pem": {
-			S3: &s3bucket.Config{Bucket: "logs", Endpoint: "http://h", Options: plain(ca)}},
+			S3: &s3bucket.Config{Bucket: "logs", Endpoint: "http://h", HostStyle: true, Options: plain(ca)}},
 		"s3://logs?path-style=true":              {S3: &s3bucket.Config{Bucket: "logs", PathStyle: true, Options: plain()}},
 		"minio://h:9000/logs":                    {MinIO: &miniobucket.Config{Endpoint: "h:9000", Bucket: "logs", TLS: true, Options: plain()}},
 		"minio://[::1]:9000/logs/a/b/?tls=false": {Prefix: "a/b", MinIO: &miniobucket.Config{Endpoint: "[::1]:9000", Bucket: "logs", Options: plain()}},

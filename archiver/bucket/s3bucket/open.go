@@ -28,8 +28,10 @@ type Config struct {
 	Region string
 	// Endpoint is the URL of a store other than Amazon's.
 	Endpoint string
-	// PathStyle puts the bucket's name into the path instead of the host's name.
-	PathStyle bool
+	// PathStyle puts the bucket's name into the path instead of the host's name,
+	// which is the default where there is an endpoint, also of the SDK's environment
+	// or profile: most stores have no host name for each bucket. HostStyle does not.
+	PathStyle, HostStyle bool
 	s3http.Options
 }
 
@@ -111,6 +113,7 @@ func (cfg *Config) adapt(o *s3.Options, shared *aws.Config) {
 	if o.BaseEndpoint == nil { // neither from AWS_ENDPOINT_URL
 		return
 	}
+	o.UsePathStyle = !cfg.HostStyle
 	if o.Region == "" {
 		o.Region = defaultRegion
 	}

@@ -31,3 +31,14 @@ func TestResponseChecksums(t *testing.T) {
 		}
 	}
 }
+
+// TestPathStyleOfSDKsEndpoint: an endpoint of the SDK's environment is one as
+// much as the URL's.
+func TestPathStyleOfSDKsEndpoint(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL_S3", "http://store.example:9000")
+	for hostStyle, want := range map[bool]bool{false: true, true: false} {
+		if got := open(t, Config{HostStyle: hostStyle}).client.Options().UsePathStyle; got != want {
+			t.Errorf("host style %v: path style %v", hostStyle, got)
+		}
+	}
+}
