@@ -382,8 +382,11 @@ func TestShutdownEndsFollowers(t *testing.T) {
 	write(t, f, codec.Stdout, "one")
 	ch := p.follow(testInfo().ContainerID)
 	expect(t, ch, "one\n", true)
-	p.stop()
+	ended := make(chan struct{})
+	go func() { defer close(ended); p.stop() }()
+	expect(t, ch, "coldtail: "+errClosing.Error()+"\n", true)
 	expect(t, ch, "", false)
+	<-ended
 }
 
 // TestRestart shows that the FIFOs of running containers are read on by the

@@ -46,7 +46,10 @@ func (r *readRequest) query() readback.Query {
 	return q
 }
 
-var errReadRequest = errors.New("the request to read logs is not what a Docker daemon sends")
+var (
+	errReadRequest = errors.New("the request to read logs is not what a Docker daemon sends")
+	errClosing     = errors.New("the plugin was stopped before the end of this log")
+)
 
 // readLogs streams a container's log. It has no bound in time: a follower stays
 // as long as the container, and a slow one as long as it likes.
@@ -95,10 +98,15 @@ func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
 		err = fw.copy(entries)
 	}
 	quiet()
-	if ctx.Err() != nil || fw.failed {
-		return nil
-	}
-	if err != nil {
+	switch {
+	case r.Context().Err() != nil || fw.failed:
+		return nil // nobody listens
+	case err != nil && ctx.Err() != nil:
+		// Not as if the log ended here.
+		fw.complain(errClosing)
+		fw.breakOff(r.Context())
+		return errClosing
+	case err != nil:
 		fw.complain(err)
 	}
 	if err = errors.Join(fw.missing, err); err != nil {
