@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/coldtail/coldtail/archiver/spool"
 )
 
 // FlushResult tells what a flush did and left.
@@ -66,7 +68,11 @@ func (a *Archiver) flush(ctx context.Context) (FlushResult, error) {
 
 func (a *Archiver) flushStream(ctx context.Context, s *stream) (segments int64, err error) {
 	s.log.Roll()
-	if err := s.log.Commit(); err != nil {
+	err = s.log.Commit()
+	for errors.Is(err, spool.ErrFull) && (a.makeRoom() || a.shed()) { // as a group commit asks for
+		err = s.log.Commit()
+	}
+	if err != nil {
 		return 0, err
 	}
 	before := len(s.log.Pending())

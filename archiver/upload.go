@@ -67,7 +67,7 @@ func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
 	defer t.end(nil)
 	for _, seg := range s.log.Pending() {
 		var err error
-		if a.contain("archive a segment", s.id, func() { err = a.archive(turnCtx, t, s, seg) }) {
+		if a.contain("archive a segment", s.id, func() { err = a.archiveWithRoom(turnCtx, t, s, seg) }) {
 			err = errPoison
 		}
 		var bad *codec.CorruptError
@@ -149,6 +149,26 @@ func (a *Archiver) quarantine(s *stream, seg int64, cause error) {
 	if err := s.log.Quarantine(seg); err != nil {
 		a.cfg.Logger.Error("cannot quarantine a segment", "container", s.id, "segment", seg, "err", err)
 	}
+}
+
+// archiveWithRoom is archive, again where the disk had no room for a chunk on its
+// way and some can be made: segments that are archived go, then the ballast for as
+// long. Nobody else would make room while no container writes.
+func (a *Archiver) archiveWithRoom(ctx context.Context, t *turn, s *stream, seg int64) error {
+	err := a.archive(ctx, t, s, seg)
+	for noRoom(err) && a.makeRoom() {
+		err = a.archive(ctx, t, s, seg)
+	}
+	if noRoom(err) && os.Remove(a.ballast()) == nil {
+		err = a.archive(ctx, t, s, seg)
+		a.makeBallast()
+	}
+	return err
+}
+
+// noRoom tells that the local disk is full.
+func noRoom(err error) bool {
+	return local(err) && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT))
 }
 
 // archive puts a segment's chunks in the bucket and releases the segment.
