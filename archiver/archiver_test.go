@@ -482,13 +482,11 @@ func (b *awayBucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeByt
 
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 1000 {
-		if ok() {
-			return
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("waited in vain for %s", what)
 }
 
 func check(t *testing.T, err error) {

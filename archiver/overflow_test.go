@@ -3,6 +3,7 @@ package archiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -115,24 +116,34 @@ func TestDropNew(t *testing.T) {
 func TestBlock(t *testing.T) {
 	g, away, src, d := fullRig(t, Block)
 	check(t, g.a.Attach(t.Context(), src))
-	lines := numbers(200_000) // far more than is spooled until the quota is looked at
-	var written atomic.Bool
-	done := make(chan struct{})
+	var written atomic.Int64 // lines; it writes until it is told to stop
+	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		d.print(lines...)
-		written.Store(true)
+		for i := int64(0); ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			d.print(fmt.Sprint("line ", i))
+			written.Store(i + 1)
+		}
 	}()
 	waitFor(t, "the spool to be full", func() bool { return len(g.a.all()) == 1 && g.a.all()[0].isOver() })
-	time.Sleep(300 * time.Millisecond)
-	if written.Load() {
-		t.Fatal("the writer was not blocked")
-	}
+	waitFor(t, "the writer to be blocked", func() bool {
+		before := written.Load()
+		time.Sleep(300 * time.Millisecond)
+		return written.Load() == before
+	})
 	g.comeBack(away)
+	before := written.Load()
+	waitFor(t, "the writer to go on", func() bool { return written.Load() > before })
+	close(stop)
 	<-done
 	check(t, g.a.Detach(t.Context(), d.path))
 	g.flush()
-	g.want(idA, lines)
+	g.want(idA, numbers(int(written.Load())))
 }
 
 // TestTotalQuota takes from the largest user, and leaves the small one alone.
