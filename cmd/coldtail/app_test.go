@@ -11,7 +11,7 @@ import (
 )
 
 // patience bounds every wait for something that has to happen.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // home is where the commands of a test keep what they keep.
 type home struct {
@@ -55,7 +55,7 @@ func TestUsage(t *testing.T) {
 		status int
 		want   string // on stderr
 	}{
-		"nothing":         {nil, exitUsage, "which command?"},
+		"nothing":         {[]string{}, exitUsage, "which command?"},
 		"unknown":         {[]string{"flushh"}, exitUsage, "did you mean flush?"},
 		"unknown flag":    {[]string{"logs", "--nosuch", "x"}, exitUsage, "--nosuch"},
 		"no name":         {[]string{"logs"}, exitUsage, "NAME or ID is missing"},
