@@ -338,13 +338,11 @@ func empty(t *testing.T, f *os.File) bool {
 
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	for range 500 {
-		if ok() {
-			return
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("waited in vain")
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal("waited in vain")
 }
 
 // deafBucket fails where fail is set and returns an error.
