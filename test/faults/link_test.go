@@ -92,7 +92,7 @@ func newLink(t *testing.T, store string, withGateway bool) *link {
 		upstream = strings.TrimPrefix(server.URL, "http://")
 	}
 	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	l.proxy = toxiproxy.NewProxy(api, t.Name(), "127.0.0.1:0", upstream)
+	l.proxy = toxiproxy.NewProxy(api, t.Name(), parts.FreePort(t), upstream)
 	l.up()
 	t.Cleanup(l.proxy.Stop)
 	return l

@@ -40,10 +40,7 @@ func StartMinIOWithTLS(t testing.TB, authority *Authority) *MinIO {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoint, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	endpoint := FreePort(t)
 	argv := []string{binary, "server", "--quiet", "--address", endpoint}
 	if authority != nil {
 		dir := t.TempDir()
@@ -51,7 +48,7 @@ func StartMinIOWithTLS(t testing.TB, authority *Authority) *MinIO {
 		argv = append(argv, "--certs-dir", dir)
 	}
 	m := &MinIO{server{
-		Endpoint: endpoint, name: "minio", argv: append(argv, t.TempDir()), health: "/minio/health/ready", tls: authority,
+		Endpoint: endpoint, name: "minio", argv: append(argv, t.TempDir()), health: "/minio/health/ready", notYet: "XMinioServerNotInitialized", tls: authority,
 		env: []string{
 			"MINIO_ROOT_USER=" + MinIOAccessKey, "MINIO_ROOT_PASSWORD=" + MinIOSecretKey,
 			"MINIO_KMS_SECRET_KEY=" + MinIOKey + ":" + base64.StdEncoding.EncodeToString(make([]byte, 32)),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -34,6 +35,9 @@ type server struct {
 	argv   []string
 	env    []string
 	health string // path that is answered with 200 when it is ready
+	// notYet is its error code for a PUT into a bucket that does not exist while it
+	// is not ready, whatever health says; empty: health tells.
+	notYet string
 	tls    *Authority
 	client *minio.Client
 
@@ -140,13 +144,30 @@ func (s *server) waitReady() error {
 		if err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
-				return nil
+				if err = s.knowsBuckets(); err == nil {
+					return nil
+				}
+			} else {
+				err = fmt.Errorf("answers %s", resp.Status)
 			}
-			err = fmt.Errorf("answers %s", resp.Status)
 		}
 		last = err
 	}
 	return fmt.Errorf("not ready after %v: %w", startTimeout, last)
+}
+
+// knowsBuckets asks for what the health check does not tell: MinIO reads what it
+// knows of buckets after that, and until then takes one that is missing for one
+// that it has not read.
+func (s *server) knowsBuckets() error {
+	if s.notYet == "" {
+		return nil
+	}
+	_, err := s.client.PutObject(context.Background(), "there-is-none", "k", strings.NewReader("x"), 1, minio.PutObjectOptions{})
+	if minio.ToErrorResponse(err).Code == s.notYet {
+		return err
+	}
+	return nil
 }
 
 // withoutServerSettings drops what is set for coldtail, such as MINIO_ACCESS_KEY,
@@ -161,12 +182,30 @@ func withoutServerSettings(environ []string) []string {
 	return kept
 }
 
-// freePort finds a port that nobody listens on now.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// FreePort returns a loopback address on which a test may listen, and stop and
+// listen again, until it ends. The kernel gives its port to nobody else: of those
+// that it hands out, 32768 and up, one may be a client's while nobody listens,
+// even that of a client which so connects to itself. No other test takes it:
+// a socket of that name is held, which is gone with the process.
+func FreePort(t testing.TB) string {
+	t.Helper()
+	const first, end = 10_000, 32_768
+	for range 1000 {
+		port := first + rand.IntN(end-first)
+		held, err := net.Listen("unix", fmt.Sprintf("@coldtail-test-port-%d", port))
+		if err != nil {
+			continue
+		}
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			_ = held.Close()
+			continue
+		}
+		_ = l.Close()
+		t.Cleanup(func() { _ = held.Close() })
+		return addr
 	}
-	addr := l.Addr().String()
-	return addr, l.Close()
+	t.Fatal("no free port was found")
+	return ""
 }

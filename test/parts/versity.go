@@ -26,10 +26,7 @@ func StartVersityGW(t testing.TB, authority *Authority) *VersityGW {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoint, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	endpoint := FreePort(t)
 	v := &VersityGW{Dir: t.TempDir()}
 	argv := []string{binary, "--port", endpoint, "--region", MinIORegion, "--health", "/health", "--quiet"}
 	if authority != nil {
