@@ -35,7 +35,7 @@ func TestReadWhileAway(t *testing.T) {
 			t.Parallel()
 			server := parts.StartMinIO(t) // its own, as it is stopped
 			b := goodKeys().open(t, k.url(server.Endpoint, server.CreateBucket(t, "away-"+k.name), parts.MinIORegion))
-			p := startProcess(t, t.TempDir(), b, newJournal(t))
+			p := startReading(t, t.TempDir(), b, newJournal(t), 10*time.Second)
 			c := newContainer(t, 0)
 			c.start(p)
 			c.print(before)

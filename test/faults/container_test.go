@@ -78,7 +78,7 @@ func (c *container) print(n int) {
 	for range n {
 		e := codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte(line(c.id, c.written))}
 		buf = codec.AppendFrame(buf[:0], &e)
-		check(c.t, c.f.SetWriteDeadline(time.Now().Add(slowest)))
+		check(c.t, c.f.SetWriteDeadline(time.Now().Add(patience)))
 		if _, err := c.f.Write(buf); err != nil {
 			c.t.Fatalf("the container is blocked: %v", err)
 		}
