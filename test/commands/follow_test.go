@@ -144,8 +144,7 @@ func TestObjectAway(t *testing.T) {
 	}
 }
 
-// silentServer accepts what asks for the bucket, tells asked unless that is nil,
-// and never answers. It returns the bucket's URL.
+// silentServer accepts what asks for the bucket, tells asked, and never answers. It returns the bucket's URL.
 func silentServer(t *testing.T, asked chan<- struct{}) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -160,12 +159,21 @@ func silentServer(t *testing.T, asked chan<- struct{}) string {
 				return
 			}
 			defer c.Close() //nolint:gocritic // they stay open, and few come
-			if asked != nil {
-				asked <- struct{}{}
-			}
+			asked <- struct{}{}
 		}
 	}()
 	return "s3://silent?region=us-east-1&path-style=true&endpoint=http://" + l.Addr().String()
+}
+
+// waits waits until the command asks a silentServer: before, a signal might find
+// a process that does not handle it yet.
+func (r *running) waits(asked <-chan struct{}) {
+	r.t.Helper()
+	select {
+	case <-asked:
+	case <-time.After(patience):
+		r.t.Fatalf("%v asks nothing: %s", r.cmd.Args, r.stderr.String())
+	}
 }
 
 // interruptAfter is interrupt, once the command has run for a while.
@@ -180,11 +188,7 @@ func TestInterrupt(t *testing.T) {
 	a := &archive{t: t, home: t.TempDir(), url: silentServer(t, asked)}
 	for _, args := range [][]string{{"logs", "web"}, {"logs", "-f", strings.Repeat("0", 64)}, {"ls"}} {
 		r := a.start(args...)
-		select {
-		case <-asked:
-		case <-time.After(patience):
-			t.Fatalf("%v asks nothing: %s", args, r.stderr.String())
-		}
+		r.waits(asked)
 		begun := time.Now()
 		if status := r.interrupt(); status == 2 || strings.Contains(r.stderr.String(), "panic") {
 			t.Errorf("%v: status %d: %s", args, status, r.stderr.String())

@@ -82,7 +82,7 @@ func TestTerminal(t *testing.T) {
 
 // TestProgress says on a terminal what it waits for, and nowhere else.
 func TestProgress(t *testing.T) {
-	a := &archive{t: t, home: t.TempDir(), url: silentServer(t, nil)}
+	a := &archive{t: t, home: t.TempDir(), url: silentServer(t, make(chan struct{}, 100))}
 	for _, args := range [][]string{{"ls"}, {"logs", "web"}} {
 		master, slave := terminal(t)
 		cmd := a.command(t.Context(), args...)
@@ -113,7 +113,11 @@ func TestProgress(t *testing.T) {
 			t.Errorf("%v prints %q", args, stdout.String())
 		}
 	}
-	if r := a.start("ls"); r.interruptAfter(1500*time.Millisecond) == 0 || r.stderr.String() != "coldtail: interrupted\n" {
+	asked := make(chan struct{}, 100)
+	a.url = silentServer(t, asked)
+	r := a.start("ls")
+	r.waits(asked)
+	if r.interruptAfter(1500*time.Millisecond) == 0 || r.stderr.String() != "coldtail: interrupted\n" {
 		t.Errorf("not on a terminal: %q", r.stderr.String())
 	}
 }
