@@ -45,16 +45,25 @@ type process struct {
 	t      *testing.T
 	binary string
 	env    []string
+	works  bool // the bucket does
 	out    bytes.Buffer
 }
 
-// patience ends commands that wait for a bucket that does not come back.
-const patience = 3 * time.Second
+const (
+	// patience bounds every wait for something that has to happen.
+	patience = time.Minute
+	// impatience ends commands that wait for a bucket that does not come back.
+	impatience = 3 * time.Second
+)
 
 // run runs a command to its end; one that waits for the bucket is told to end.
 func (p *process) run(args ...string) string {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	limit := impatience
+	if p.works {
+		limit = patience
+	}
+	ctx, cancel := context.WithTimeout(p.t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p.binary, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -72,7 +81,7 @@ func (p *process) run(args ...string) string {
 // ask asks the plugin on its socket.
 func (p *process) ask(method, socket, path, body string) string {
 	p.t.Helper()
-	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},
@@ -144,7 +153,7 @@ func TestSecretsComeOutNowhere(t *testing.T) {
 			t.Run(tc.name+", "+k.name, func(t *testing.T) {
 				t.Parallel()
 				dir := t.TempDir()
-				p := &process{t: t, binary: binary, env: []string{
+				p := &process{t: t, binary: binary, works: tc.works, env: []string{
 					"HOME=" + dir, "PATH=/usr/bin", "DOCKER_HOST=unix:///nonexistent", "AWS_EC2_METADATA_DISABLED=true",
 					"COLDTAIL_LOG_LEVEL=debug", "COLDTAIL_STATE=" + dir + "/state",
 					"COLDTAIL_BUCKET=" + k.url(tc.server, "logs", tc.options),
@@ -154,7 +163,7 @@ func TestSecretsComeOutNowhere(t *testing.T) {
 				} else {
 					p.env = append(p.env, "COLDTAIL_CREDENTIALS_FILE="+keyFile(t, tc.file))
 				}
-				archived := servePlugin(p, dir)
+				archived := servePlugin(p, dir, tc.says)
 				if archived != tc.works {
 					t.Errorf("archived: %v", archived)
 				}
@@ -180,9 +189,9 @@ func TestSecretsComeOutNowhere(t *testing.T) {
 	}
 }
 
-// servePlugin runs the plugin with one container, and tells whether it archived
-// what that printed.
-func servePlugin(p *process, dir string) (archived bool) {
+// servePlugin runs the plugin with one container until it has said something,
+// and tells whether it archived what the container printed.
+func servePlugin(p *process, dir, says string) (archived bool) {
 	t := p.t
 	socket, fifo := filepath.Join(dir, "s.sock"), filepath.Join(dir, "fifo")
 	cmd := exec.Command(p.binary, "plugin", "--socket", socket)
@@ -193,7 +202,7 @@ func servePlugin(p *process, dir string) (archived bool) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(p.ask(http.MethodGet, socket, "/status", ""), `"ready":true`); {
+	for deadline := time.Now().Add(patience); !strings.Contains(p.ask(http.MethodGet, socket, "/status", ""), `"ready":true`); {
 		if time.Now().After(deadline) {
 			t.Fatalf("the plugin is not ready: %s", p.out.String())
 		}
@@ -215,7 +224,12 @@ func servePlugin(p *process, dir string) (archived bool) {
 	p.ask(http.MethodPost, socket, "/LogDriver.StopLogging", fmt.Sprintf(`{"File":%q}`, fifo))
 	p.run("flush", "--socket", socket)
 	p.run("status", "--socket", socket)
-	p.ask(http.MethodGet, socket, "/status", "")
+	for deadline := time.Now().Add(patience); !strings.Contains(p.out.String()+p.ask(http.MethodGet, socket, "/status", ""), says); {
+		if time.Now().After(deadline) {
+			break // the test says so
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 	metrics := p.ask(http.MethodGet, socket, "/metrics", "")
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
