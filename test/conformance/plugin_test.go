@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait for something that has to happen.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // process is coldtail as cmd/coldtail puts it together, within the test.
 type process struct {

@@ -133,7 +133,11 @@ func TestHealthy(t *testing.T) {
 				before := objects(t, server, bucket)
 				r := run(t, binary, rootKeys(), "--bucket", url, "--state", state)
 				r.want(t, permissions...)
-				r.want(t, "settings=ok", "bucket=ok", "earlier bucket=ok", "docker=skip", "client timeout=skip", "state=ok", "fsync=ok")
+				r.want(t, "settings=ok", "bucket=ok", "earlier bucket=ok", "docker=skip", "client timeout=skip", "state=ok")
+				// How fast the disk is now is not the program's.
+				if status, text := r.of("fsync"); status != "ok" && status != "warn" {
+					t.Errorf("fsync: %s: %s", status, text)
+				}
 				if r.status != 0 {
 					t.Errorf("status %d: %s", r.status, r.output)
 				}
