@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -110,7 +111,10 @@ func startBinary(t *testing.T) *external {
 	p.client, err = plugins.NewClient("unix://"+p.socket, nil)
 	check(t, err)
 	waitFor(t, "the plugin's socket", func() bool {
-		_, err := os.Stat(p.socket)
+		conn, err := net.Dial("unix", p.socket) // it has a name before it listens
+		if err == nil {
+			_ = conn.Close()
+		}
 		return err == nil
 	})
 	return p

@@ -86,7 +86,13 @@ func start(t *testing.T) *process {
 	p.client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}}
-	waitFor(t, "the socket", func() bool { _, err := os.Stat(socket); return err == nil })
+	waitFor(t, "the socket", func() bool {
+		conn, err := net.Dial("unix", socket) // it has a name before it listens
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
 	path := filepath.Join(dir, "fifo")
 	check(t, unix.Mkfifo(path, 0o600))
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
