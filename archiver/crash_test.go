@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -125,6 +126,7 @@ func TestKilled(t *testing.T) {
 // first to the fifth time that it gets there.
 func TestCrashPoints(t *testing.T) {
 	g := newCrash(t, 2)
+	g.backlog = 20 // or uploads never come to an end, which is when the cache is trimmed
 	g.write(20, time.Millisecond)
 	r := rand.New(rand.NewPCG(10, uint64(time.Now().UnixNano())))
 	died := map[string]int{}
@@ -136,7 +138,7 @@ func TestCrashPoints(t *testing.T) {
 		select {
 		case <-done:
 			died[step]++
-		case <-time.After(10 * time.Second): // it did not get there so often
+		case <-time.After(time.Minute): // it did not get there so often
 			check(t, cmd.Process.Kill())
 			<-done
 		}
@@ -157,6 +159,7 @@ type crash struct {
 	paths         []string
 	stop          chan struct{}
 	written       []chan []string
+	backlog       int // sealed segments of a container at which it pauses; 0 does not
 }
 
 func newCrash(t *testing.T, containers int) *crash {
@@ -194,9 +197,28 @@ func (g *crash) write(burst int, pause time.Duration) {
 				lines = append(lines, line)
 				if n%burst == 0 {
 					time.Sleep(pause)
+					g.catchUp(i)
 				}
 			}
 		}()
+	}
+}
+
+// catchUp waits while the i-th container has too many segments to be archived.
+func (g *crash) catchUp(i int) {
+	for g.backlog > 0 {
+		sealed, err := filepath.Glob(filepath.Join(g.state, spoolDir, fmt.Sprintf("%064x", i), "*.sealed"))
+		if err != nil {
+			g.t.Error(err)
+		}
+		if len(sealed) < g.backlog {
+			return
+		}
+		select {
+		case <-g.stop:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 }
 

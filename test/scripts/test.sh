@@ -5,9 +5,12 @@ set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+# Half an hour, as ten minutes for a package may not do on a loaded machine.
+limit=30m
+
 # The servers of test/ take minutes to build, once: the product's tests run meanwhile.
 cd "$root/test"
-go test -count 1 ./parts >/dev/null &
+go test -timeout "$limit" -count 1 ./parts >/dev/null &
 servers=$!
 
 cd "$root"
@@ -30,19 +33,19 @@ mapfile -t concurrent < <(go list ./... | grep -v '/codec$')
 heavy='^(TestKilled|TestCrashPoints|TestMemoryBound|TestPowerLoss|TestAnyDamage|TestEveryByteOfASidecar|TestKilledWhileDropping|TestDamagedState|TestDamage|TestIngestDoesNotWaitForSync)$'
 status=0
 heading "go test ${race[*]} ./..."
-go test "${race[@]}" -skip "$heavy" "${concurrent[@]}" || status=1
+go test -timeout "$limit" "${race[@]}" -skip "$heavy" "${concurrent[@]}" || status=1
 heading "go test, of codec and of crashes and damage"
-go test ./codec/... || status=1
-go test -run "$heavy" ./archiver/... ./readback/... || status=1
+go test -timeout "$limit" ./codec/... || status=1
+go test -timeout "$limit" -run "$heavy" ./archiver/... ./readback/... || status=1
 
 cd "$root/test"
 wait "$servers" || note "the servers of the tests could not be built: see ./parts below"
 if [ ${#race[@]} -gt 0 ]; then
 	heading "go test ./... in test/, with MinIO and DuckDB"
-	go test ./... || status=1
+	go test -timeout "$limit" ./... || status=1
 else
 	note "skipped: the tests that query with DuckDB, as it is linked with cgo"
 	heading "go test ./... in test/ but for ./query, with MinIO"
-	CGO_ENABLED=0 go test ./... || status=1
+	CGO_ENABLED=0 go test -timeout "$limit" ./... || status=1
 fi
 exit "$status"
