@@ -17,7 +17,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "logs" {
     id     = "abort-incomplete-uploads"
     status = "Enabled"
 
-    filter {}
+    filter {
+      prefix = ""
+    }
 
     abort_incomplete_multipart_upload {
       days_after_initiation = 3

@@ -97,6 +97,10 @@ run "nothing_ages_by_default" {
     error_message = "parts of uploads that came to nothing are kept"
   }
   assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.logs.rule[0].filter[0].prefix == ""
+    error_message = "parts are removed below a prefix only"
+  }
+  assert {
     condition = (aws_s3_bucket_lifecycle_configuration.logs.rule[1].noncurrent_version_expiration[0].noncurrent_days == 30 &&
     aws_s3_bucket_lifecycle_configuration.logs.rule[1].expiration[0].expired_object_delete_marker)
     error_message = "versions that are no longer current are kept"
@@ -109,9 +113,10 @@ run "nothing_ages_by_default" {
 
 run "aging" {
   variables {
-    prefix          = "prod"
-    expire_days     = 400
-    noncurrent_days = 5
+    prefix              = "prod"
+    expire_days         = 400
+    noncurrent_days     = 5
+    athena_results_days = 3
     transitions = [
       { days = 30, storage_class = "STANDARD_IA" },
       { days = 90, storage_class = "GLACIER_IR" },
@@ -121,7 +126,7 @@ run "aging" {
   # The names' markers do not expire, the days' do so after their objects.
   assert {
     condition = ({ for r in aws_s3_bucket_lifecycle_configuration.logs.rule : r.filter[0].prefix => r.expiration[0].days if try(r.expiration[0].days > 0, false) }
-    == { "prod/parquet/" = 400, "prod/ndjson/" = 400, "prod/index/day/" = 490, "prod/athena-results/" = 7 })
+    == { "prod/parquet/" = 400, "prod/ndjson/" = 400, "prod/index/day/" = 490, "prod/athena-results/" = 3 })
     error_message = "other objects expire, or at another time"
   }
   assert {

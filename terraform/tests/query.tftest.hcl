@@ -79,6 +79,15 @@ run "workgroup" {
   }
 }
 
+# Without a key of one's own.
+run "results_with_s3s_keys" {
+  assert {
+    condition = (aws_athena_workgroup.logs[0].configuration[0].result_configuration[0].encryption_configuration[0].encryption_option == "SSE_S3" &&
+    aws_athena_workgroup.logs[0].configuration[0].result_configuration[0].encryption_configuration[0].kms_key_arn == null)
+    error_message = "results are encrypted otherwise"
+  }
+}
+
 run "results_elsewhere" {
   variables {
     athena_results_url = "s3://results-bucket/logs/"
