@@ -194,6 +194,9 @@ func TestHeadersOfObjects(t *testing.T) {
 
 func wantHeaders(t *testing.T, what string, r *http.Request, wants ...map[string]string) {
 	t.Helper()
+	if sum := r.Header.Get("X-Amz-Content-Sha256"); strings.HasPrefix(sum, "STREAMING") {
+		t.Errorf("%s: a streaming signature: %s", what, sum)
+	}
 	for _, want := range wants {
 		for name, value := range want {
 			if got := r.Header.Get(name); got != value {

@@ -1,8 +1,11 @@
 package miniobucket
 
 import (
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
 // TestPathStyle looks at a signed URL, which is made as requests are: a bucket in
@@ -17,6 +20,25 @@ func TestPathStyle(t *testing.T) {
 		u, err := b.core.PresignedGetObject(t.Context(), b.name, "a/k", time.Minute, nil)
 		if err != nil || u.Host+u.Path != want {
 			t.Errorf("host style %v: %v, %v, want %s", hostStyle, u, err, want)
+		}
+	}
+}
+
+// TestMetadataDisabled: AWS_EC2_METADATA_DISABLED is heeded as by the AWS SDK,
+// unless credentials come over the network from elsewhere.
+func TestMetadataDisabled(t *testing.T) {
+	nothing(t)
+	for name, tc := range map[string]struct {
+		disabled, token string
+		asks            bool
+	}{
+		"enabled": {"", "", true}, "disabled": {"true", "", false}, "in capitals": {"TRUE", "", false}, "web identity": {"true", "/run/token", true},
+	} {
+		t.Setenv("AWS_EC2_METADATA_DISABLED", tc.disabled)
+		t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", tc.token)
+		asks := slices.ContainsFunc((&Config{}).sources(), func(p credentials.Provider) bool { _, ok := p.(*credentials.IAM); return ok })
+		if asks != tc.asks {
+			t.Errorf("%s: asks: %v", name, asks)
 		}
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/bucket/s3http"
 )
 
 // TestResponseChecksums: other stores are not asked for checksums of what they
@@ -39,6 +41,22 @@ func TestPathStyleOfSDKsEndpoint(t *testing.T) {
 	for hostStyle, want := range map[bool]bool{false: true, true: false} {
 		if got := open(t, Config{HostStyle: hostStyle}).client.Options().UsePathStyle; got != want {
 			t.Errorf("host style %v: path style %v", hostStyle, got)
+		}
+	}
+}
+
+// TestChecksumOptionCountsBeforeSDKs: the bucket's URL says more than what is for
+// all of the SDK's users.
+func TestChecksumOptionCountsBeforeSDKs(t *testing.T) {
+	for option, sdks := range map[s3http.Checksums]string{s3http.WhenRequired: "when_supported", s3http.WhenSupported: "when_required"} {
+		s := newStore(t, func(http.ResponseWriter, *http.Request) {})
+		t.Setenv("AWS_REQUEST_CHECKSUM_CALCULATION", sdks)
+		b := open(t, Config{Endpoint: s.URL, Options: s3http.Options{Checksums: option}})
+		if err := b.Put(t.Context(), "k", strings.NewReader("x"), 1, bucket.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if crc := s.requests[0].Header.Get("X-Amz-Checksum-Crc32c") != ""; crc != (option == s3http.WhenSupported) {
+			t.Errorf("%s, the SDK's %s: %v", option, sdks, s.requests[0].Header)
 		}
 	}
 }
