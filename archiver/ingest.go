@@ -60,6 +60,10 @@ func (s *stream) readAll(p *poller) bool {
 // await waits until there may be something to do.
 func (s *stream) await(p *poller) error {
 	s.mu.Lock()
+	if len(s.fifos) == 0 { // the last one has just ended: nothing would wake it
+		s.mu.Unlock()
+		return nil
+	}
 	for _, f := range s.fifos {
 		if s.torn != nil && s.torn != f {
 			continue // not read before that one's frame has ended
