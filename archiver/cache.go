@@ -112,8 +112,8 @@ func (a *Archiver) closeIdle() {
 			continue
 		}
 		s.mu.Lock()
-		in := s.log.Info()
-		if len(s.fifos) == 0 && s.poll == nil && in.PendingSegments == 0 && in.Live == 0 {
+		// Not the log of one that is read: its disk may be slow, and all wait for a.mu.
+		if len(s.fifos) == 0 && s.poll == nil && s.log.Info().PendingSegments == 0 {
 			delete(a.streams, id)
 			idle = append(idle, s)
 		}
