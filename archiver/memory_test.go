@@ -70,7 +70,15 @@ func TestMemoryBound(t *testing.T) {
 // of the user's soft limit, beyond the size that every pipe has.
 func TestPipeBudget(t *testing.T) {
 	g := newRig(t)
-	budget := newPipeBudget().left.Load()
+	budget := g.a.pipes.left.Load()
+	pages, err := os.ReadFile("/proc/sys/fs/pipe-user-pages-soft")
+	check(t, err)
+	limit, err := strconv.ParseInt(strings.TrimSpace(string(pages)), 10, 64)
+	check(t, err)
+	limit *= int64(os.Getpagesize())
+	if limit == 0 {
+		t.Skip("skipped: this kernel bounds no user's pipes")
+	}
 	var daemons []*daemon
 	for i := range 200 {
 		d := newDaemon(t)
@@ -94,8 +102,8 @@ func TestPipeBudget(t *testing.T) {
 			taken += int64(size - pipeSmall)
 		}
 	}
-	if enlarged == 0 || taken > budget {
-		t.Fatalf("%d pipes were enlarged by %d bytes, the budget is %d", enlarged, taken, budget)
+	if enlarged == 0 || 4*taken > limit {
+		t.Fatalf("%d pipes were enlarged by %d bytes, the user's limit is %d", enlarged, taken, limit)
 	}
 	t.Logf("%d of 200 pipes enlarged, %d MiB of a budget of %d", enlarged, taken>>20, budget>>20)
 	check(t, g.a.DetachAll(t.Context()))
