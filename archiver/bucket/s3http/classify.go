@@ -2,6 +2,7 @@ package s3http
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net/http"
 )
@@ -24,6 +25,8 @@ const (
 	hintToken  = "waiting for the credentials to be renewed"
 	hintKMS    = "the bucket's KMS key cannot be used with these credentials"
 	hintCA     = "the endpoint's certificate is not trusted: name its authority with ca-file"
+	hintHost   = "the endpoint's certificate is for other names: call it by one of these, or have a certificate made for this one"
+	hintExpiry = "the endpoint's certificate is not valid now: renew it, or set this host's clock"
 	hintScheme = "the endpoint does not speak TLS"
 )
 
@@ -85,11 +88,23 @@ func Classify(code string, status int, err error) (permanent bool, hint string) 
 	var cert *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &cert):
-		return true, hintCA
+		return true, hintCertificate(cert)
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return true, hintScheme
 	}
 	return false, ""
+}
+
+func hintCertificate(err *tls.CertificateVerificationError) string {
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &host):
+		return hintHost
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return hintExpiry
+	}
+	return hintCA
 }
 
 // RejectsCondition tells whether an answer to a conditional put means that the
