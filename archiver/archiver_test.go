@@ -368,7 +368,7 @@ func TestBucketAway(t *testing.T) {
 		d.print(lines...)
 		check(t, g.a.Detach(t.Context(), d.path))
 	}
-	if res, err := g.a.Flush(t.Context(), true); err == nil || res.Pending != 2 {
+	if res, err := g.a.Flush(t.Context(), true); err == nil || res.Pending < 2 { // more, should the hour have passed
 		t.Fatalf("flush: %+v, %v", res, err)
 	}
 	if e := g.a.Status().LastError; !strings.Contains(e, "access denied") {
