@@ -50,9 +50,13 @@ func space(ctx context.Context, dir, state string, err error, bound int64) probe
 	}
 	// Only where it decides: a long walk in a large state.
 	if r.free < r.bound {
-		if r.filled, err = filled(ctx, state); err != nil {
-			return skipping(remedyRoot, "%v", err)
-		}
+		r.filled, err = filled(ctx, state)
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return skipping("", "%s free of %s; what is in %s could not be counted in time", units.BytesSize(float64(r.free)), units.BytesSize(float64(r.total)), state)
+	case err != nil:
+		return skipping(remedyRoot, "%v", err)
 	}
 	return judgeSpace(r)
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,6 +50,11 @@ func TestDoctorSizes(t *testing.T) {
 	}
 	if n, err := filled(ctx, filepath.Join(h.dir, "nosuch")); n != 0 || err != nil {
 		t.Errorf("%d bytes, %v", n, err)
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if got := space(ended, h.dir, state, nil, math.MaxInt64); got.Status != probe.Skip || got.Remedy != "" {
+		t.Errorf("without time: %+v", got)
 	}
 	for name, tc := range map[string]struct {
 		env, check string
