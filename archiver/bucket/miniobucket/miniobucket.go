@@ -106,6 +106,9 @@ func (b *Bucket) Get(ctx context.Context, key string, opts bucket.GetOptions) (b
 		if _, status := answer(err); status == http.StatusRequestedRangeNotSatisfiable {
 			return b.emptyRange(ctx, key, opts, err)
 		}
+		if b.absent(ctx, key, err) {
+			err = fmt.Errorf("%w: %w", bucket.ErrNotFound, err)
+		}
 		return bucket.Body{}, wrap(ctx, bucket.OpGet, key, sentinel(err))
 	}
 	o := describe(info)
