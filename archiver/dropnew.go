@@ -22,6 +22,7 @@ type discarder struct {
 	since  time.Time
 	reason string
 	rest   []byte // of an unfinished frame
+	from   *fifo  // where that is from, and its end comes
 	// probing is set while a gap waits to be written that tells whether a broken
 	// disk works again.
 	probing bool
@@ -76,7 +77,7 @@ func (s *stream) held(f *fifo, ending bool) (held bool, moved int) {
 	case s.torn == nil:
 	case s.broken.Load(): // the entry is dropped with those behind it
 		lost := s.log.Info().LostBytes
-		s.discards.rest = s.log.TakeTorn()
+		s.discards.rest, s.discards.from = s.log.TakeTorn(), f
 		s.a.noteLost(s, s.log.Info().LostBytes-lost)
 		s.torn = nil
 	default: // the spool has its beginning: let it have the rest
@@ -111,13 +112,13 @@ func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
 		}
 		moved += n
 		before := d.gap.Entries
+		d.from = f
 		s.a.noteLost(s, d.take(buf[:n], s.a.cfg.Now()))
 		s.entries += d.gap.Entries - before
 		over = s.isOver()
 	}
 	if ending || ended {
-		s.a.noteLost(s, int64(len(d.rest)))
-		d.rest = nil
+		s.dropRest(f)
 	}
 	if n := d.gap.Entries - d.noted; n > 0 {
 		s.a.noteDropped(s, n, d.gap.Reason)
@@ -136,10 +137,26 @@ func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
 		if !ending {
 			s.a.cfg.OnEnd(f.path)
 		}
+	case !over && d.gap.Entries == 0 && len(d.rest) == 0:
+		return false, moved // what the FIFO holds now is for the spool, also where it is ending
 	case ending && d.gap.Entries == 0:
 		s.end(f)
 	}
 	return true, moved
+}
+
+// dropRest gives up the unfinished frame that is from f.
+func (s *stream) dropRest(f *fifo) {
+	if d := &s.discards; d.from == f {
+		s.a.noteLost(s, int64(len(d.rest)))
+		d.rest, d.from = nil, nil
+	}
+}
+
+// waits tells whether another FIFO's frame is unfinished: nobody else is read
+// before its end.
+func (s *stream) waits(f *fifo) bool {
+	return s.torn != nil && s.torn != f || len(s.discards.rest) > 0 && s.discards.from != f
 }
 
 // gapDue tells whether it is time for the gap to get its row. Where the disk is

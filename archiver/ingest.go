@@ -39,7 +39,7 @@ func (s *stream) readAll(p *poller) bool {
 		moved, room, before := 0, true, s.entries
 		s.again = false
 		for _, f := range fifos {
-			if s.torn != nil && s.torn != f {
+			if s.waits(f) {
 				continue
 			}
 			n := s.drain(f)
@@ -65,7 +65,7 @@ func (s *stream) await(p *poller) error {
 		return nil
 	}
 	for _, f := range s.fifos {
-		if s.torn != nil && s.torn != f {
+		if s.waits(f) {
 			continue // not read before that one's frame has ended
 		}
 		if err := p.arm(f); err != nil {
@@ -232,6 +232,7 @@ func (s *stream) end(f *fifo) {
 		s.a.noteLost(s, s.log.DropTorn())
 		s.torn = nil
 	}
+	s.dropRest(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fifos = slices.DeleteFunc(s.fifos, func(o *fifo) bool { return o == f })

@@ -1,0 +1,68 @@
+package archiver
+
+import (
+	"testing"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// TestDropNewEnds has a container write and stop as soon as there is room again,
+// before the gap of what was dropped is written: what it wrote is not lost.
+func TestDropNewEnds(t *testing.T) {
+	g := newRig(t)
+	d := newDaemon(t)
+	s, err := g.a.stream(idA)
+	check(t, err)
+	s.opts = source(d.path, idA).Options
+	s.opts.Overflow = DropNew
+	src := source(d.path, idA)
+	s.log.Freeze(spool.Frozen{Format: src.Options.Format, Meta: src.Meta})
+	f, err := openFIFO(d.path)
+	check(t, err)
+	f.release = s.log.Attached()
+	s.fifos = []*fifo{f}
+	// An ingest of one turn, which is told to end the FIFO.
+	s.discards.take(codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte("dropped")}), time.Now())
+	d.print("after")
+	f.detach.Store(true)
+	s.drain(f)
+	<-f.done
+	g.flush()
+	if got, dropped := split(t, g.archived(idA)); len(got) != 1 || got[0] != "after" || dropped != 1 {
+		t.Fatalf("archived %q, %d dropped", got, dropped)
+	}
+}
+
+// TestDropNewFromTwo has two FIFOs of a container dropped from, each in the middle
+// of a frame when the other is read: nothing passes for garbage.
+func TestDropNewFromTwo(t *testing.T) {
+	g, away, src, d := fullRig(t, DropNew)
+	other := newDaemon(t)
+	second := src
+	second.Path = other.path
+	check(t, g.a.Attach(t.Context(), src, second))
+	lines := numbers(30_000)
+	d.print(lines...)
+	waitFor(t, "the spool to be full", func() bool { return g.a.all()[0].isOver() })
+	n := len(lines)
+	for range 100 {
+		frame := codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte("dropped")})
+		for _, half := range [][]byte{frame[:10], frame[10:]} {
+			_, err := d.f.Write(half)
+			check(t, err)
+			waitFor(t, "it to be read", func() bool { return emptied(t, d.f) })
+			other.print("dropped from the other")
+		}
+		waitFor(t, "the other's to be read", func() bool { return emptied(t, other.f) })
+		n += 3
+	}
+	g.comeBack(away)
+	check(t, g.a.DetachAll(t.Context()))
+	g.flush()
+	got, dropped := split(t, g.archived(idA))
+	if len(got)+int(dropped) != n || g.a.Status().LostBytes != 0 {
+		t.Fatalf("%d lines and %d dropped of %d; %d bytes lost", len(got), dropped, n, g.a.Status().LostBytes)
+	}
+}
