@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// patience bounds every single command: far above what any needs, and below
+// patience bounds every single command, and every wait: far above what any needs, and below
 // what a hung engine would cost.
 const patience = 3 * time.Minute
 
@@ -123,10 +123,10 @@ func logs(t testing.TB, id string, args ...string) result {
 // eventually polls until done holds; waiting for a state, not measuring time.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(patience)
 	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatalf("still waiting after a minute: %s", what)
+			t.Fatalf("still waiting after %v: %s", patience, what)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

@@ -12,16 +12,20 @@ import (
 )
 
 // endless are loads that write until they are stopped, so that a fault finds them
-// writing however long it takes to make. bursts does not count.
+// writing however long it takes to make. bursts does not count. They are different
+// enough to meet it in different places: short lines in a steady flow, many at
+// once, lines that fill a pipe, and lines of many parts.
 var endless = []load{
 	{width: 1, burst: 50, pause: 20},
+	{width: 1, burst: 20000, pause: 2000},
 	{width: 3000, burst: 100, pause: 150},
 	{width: 60000, burst: 3, pause: 100},
 }
 
 // endless is the script of an endless load: it goes on where an earlier run ended,
 // and after SIGTERM it notes the number of lines in /n. A process of its own
-// writes, so that no signal interrupts a write.
+// writes, so that no signal interrupts a write. printf is built into busybox's
+// shell: nothing is forked for a line.
 func (l load) endless() string {
 	return fmt.Sprintf(`rm -f /stop; trap 'touch /stop' TERM
 { i=$(cat /n 2>/dev/null || echo 0); while [ ! -e /stop ]; do j=0
@@ -58,7 +62,7 @@ func noted(t *testing.T, id string) int {
 }
 
 // checkEndless stops the containers and compares what they wrote with their logs
-// and rows, as checkLoads does.
+// and rows.
 func checkEndless(t *testing.T, p *plugin, ids []string) {
 	t.Helper()
 	wrote := make([]load, len(ids))

@@ -23,17 +23,9 @@ type load struct {
 	pause                int // milliseconds between bursts
 }
 
-// script ends by itself. printf is built into busybox's shell: nothing is forked
-// for a line.
-func (l load) script() string {
-	return fmt.Sprintf(`i=0; b=0; while [ $b -lt %d ]; do b=$((b+1)); j=0
-while [ $j -lt %d ]; do i=$((i+1)); j=$((j+1)); printf '%%0%dd\n' $i; done; usleep %d; done`,
-		l.bursts, l.burst, l.width, l.pause*1000)
-}
-
 func (l load) lines() int { return l.burst * l.bursts }
 
-// want is what script writes.
+// want is what it writes.
 func (l load) want() []byte {
 	var b bytes.Buffer
 	for i := range l.lines() {
@@ -42,34 +34,8 @@ func (l load) want() []byte {
 	return b.Bytes()
 }
 
-// loads are different enough to meet a fault in different places: short lines in
-// a steady flow, many at once, lines that fill a pipe, and lines of many parts.
-var loads = []load{
-	{width: 1, burst: 50, bursts: 600, pause: 20},
-	{width: 1, burst: 20000, bursts: 20, pause: 500},
-	{width: 3000, burst: 400, bursts: 30, pause: 350},
-	{width: 60000, burst: 5, bursts: 45, pause: 250},
-}
-
-// startLoads starts a container with each of the loads.
-func startLoads(t *testing.T, driver string) []string {
-	t.Helper()
-	ids := make([]string, len(loads))
-	for i, l := range loads {
-		ids[i] = create(t, driver, nil, l.script())
-	}
-	docker(t, append([]string{"start"}, ids...)...)
-	return ids
-}
-
-// checkLoads compares what the loads wrote with their logs, as they are and when
+// checkWrote compares what containers wrote with their logs, as they are and when
 // the bucket alone has them, and with the rows in the bucket.
-func checkLoads(t *testing.T, p *plugin, ids []string) {
-	t.Helper()
-	checkWrote(t, p, ids, loads)
-}
-
-// checkWrote is checkLoads for other loads.
 func checkWrote(t *testing.T, p *plugin, ids []string, wrote []load) {
 	t.Helper()
 	check := func(where string) {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"iter"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -43,14 +44,32 @@ func TestFollowSinceFuture(t *testing.T) {
 	})
 	since := first.Add(2 * time.Second)
 	res := logs(t, id, "-t", "-f", "--since", since.Format(time.RFC3339Nano))
-	lines := strings.Split(strings.TrimSuffix(string(res.stdout), "\n"), "\n")
-	if !strings.HasSuffix(lines[len(lines)-1], " log40") || len(lines) > 25 {
-		t.Errorf("followed %d lines, the last is %q", len(lines), lines[len(lines)-1])
+	var want []byte
+	for at, line := range stamped(t, id) {
+		if !at.Before(since) {
+			want = append(want, line...)
+		}
 	}
-	for _, line := range lines {
-		stamp, _, _ := strings.Cut(line, " ")
-		if at, err := time.Parse(time.RFC3339Nano, stamp); err != nil || at.Before(since) {
-			t.Errorf("line %q is before %v: %v", line, since, err)
+	same(t, "docker logs -f --since", want, res.stdout)
+	if !bytes.HasSuffix(want, []byte(" log40\n")) {
+		t.Errorf("the last line is not there: %q", clip(want))
+	}
+}
+
+// stamped are the lines of a log, with the time that each begins with.
+func stamped(t *testing.T, id string) iter.Seq2[time.Time, []byte] {
+	t.Helper()
+	all := logs(t, id, "-t").stdout
+	return func(yield func(time.Time, []byte) bool) {
+		for line := range bytes.Lines(all) {
+			stamp, _, _ := bytes.Cut(line, []byte(" "))
+			at, err := time.Parse(time.RFC3339Nano, string(stamp))
+			if err != nil {
+				t.Fatalf("line %q: %v", clip(line), err)
+			}
+			if !yield(at, line) {
+				return
+			}
 		}
 	}
 }
@@ -61,15 +80,19 @@ func TestFollowUntilFuture(t *testing.T) {
 	id := start(t, shared.name, nil, `i=0; while true; do i=$((i+1)); echo log$i; usleep 100000; done`)
 	until := time.Now().Add(3 * time.Second)
 	res := logs(t, id, "-t", "-f", "--until", until.Format(time.RFC3339Nano))
-	lines := strings.Split(strings.TrimSuffix(string(res.stdout), "\n"), "\n")
-	for i, line := range lines {
-		stamp, text, _ := strings.Cut(line, " ")
-		if at, err := time.Parse(time.RFC3339Nano, stamp); err != nil || at.After(until) || text != "log"+strconv.Itoa(i+1) {
-			t.Errorf("line %d is %q: %v", i+1, line, err)
+	var want []byte
+	n := 0
+	for at, line := range stamped(t, id) {
+		if n++; !bytes.HasSuffix(line, []byte(" log"+strconv.Itoa(n)+"\n")) {
+			t.Fatalf("line %d is %q", n, clip(line))
+		}
+		if !at.After(until) {
+			want = append(want, line...)
 		}
 	}
-	if len(lines) < 5 {
-		t.Errorf("followed %d lines", len(lines))
+	same(t, "docker logs -f --until", want, res.stdout)
+	if len(want) == 0 || n == bytes.Count(want, []byte("\n")) {
+		t.Errorf("%d lines, all or none of which are until then", n)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestBadOption shows that a container with a bad log-opt does not start, and
@@ -138,7 +137,7 @@ func get(t testing.TB, socket, path string) []byte {
 
 // unixClient speaks HTTP over a unix socket, with a connection for each request.
 func unixClient(socket string) *http.Client {
-	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+	return &http.Client{Timeout: patience, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)

@@ -68,7 +68,7 @@ type plugin struct {
 // newPlugin makes and enables the plugin name by `make plugin`, with env added to
 // the environment.
 func newPlugin(name string, env ...string) (*plugin, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // it is built, too
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "make", "-C", repoRoot(), "--no-print-directory", "plugin", "PLUGIN="+name)
 	cmd.Env = append(os.Environ(), env...)

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -41,7 +40,7 @@ func TestRows(t *testing.T) {
 			id := runToEnd(t, shared.name, tc.opts, "echo hello")
 			container := strings.TrimPrefix(docker(t, "inspect", "--format", "{{.Name}}", id), "/")
 			shared.flush(t)
-			res := run(t, time.Minute, nil, binary(), "logs", "--json", "--bucket", "file://"+filepath.Join(shared.state, "bucket"), id)
+			res := run(t, patience, nil, binary(), "logs", "--json", "--bucket", "file://"+filepath.Join(shared.state, "bucket"), id)
 			var got map[string]any
 			if err := json.Unmarshal(res.stdout, &got); err != nil || res.err != nil {
 				t.Fatalf("%v, %v: %s%s", err, res.err, res.stdout, res.stderr)

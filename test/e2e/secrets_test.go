@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/coldtail/coldtail/test/parts"
 )
@@ -45,7 +44,7 @@ func TestSecretsMount(t *testing.T) {
 			if res := p.tryFlush(t); res.err == nil {
 				t.Error("archived with a wrong secret")
 			}
-			doctor := func() result { return run(t, time.Minute, nil, binary(), "doctor", "--plugin", p.name) }
+			doctor := func() result { return run(t, patience, nil, binary(), "doctor", "--plugin", p.name) }
 			if res := doctor(); res.err == nil || !bytes.Contains(res.stdout, []byte("check the access key and the secret key")) {
 				t.Errorf("doctor with a wrong secret: %v\n%s%s", res.err, res.stdout, res.stderr)
 			}

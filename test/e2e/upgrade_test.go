@@ -45,15 +45,14 @@ func TestUpgraded(t *testing.T) {
 	wait(t, ref, archived)
 	compare(t, ref, archived, everyView)
 
-	ids := startLoads(t, p.name)
+	ids := startEndless(t, p.name)
 	time.Sleep(2 * time.Second) // of load
 	p.upgrade(t, third, "third", addedSetting+"=debug")
 	goesOn(t, ids[0])
 	time.Sleep(2 * time.Second) // of load
 	p.upgrade(t, second, "second")
 	goesOn(t, ids[0])
-	wait(t, ids...)
-	checkLoads(t, p, ids)
+	checkEndless(t, p, ids)
 }
 
 // upgrade upgrades the plugin and changes settings, for which it has to be disabled.
