@@ -114,6 +114,7 @@ func wildLife(a *archive, rnd *rand.Rand) (times []time.Time) {
 			}
 			seg = append(seg, tick([]time.Duration{time.Minute, 5 * time.Hour}[rnd.IntN(2)]))
 		}
+		a.format = codec.Formats()[rnd.IntN(2)]
 		a.segment(seg...)
 		times = append(times, seg...)
 	}
@@ -167,4 +168,28 @@ func TestClockOnceAhead(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
+}
+
+// TestFormatChangedWithinAnHour: the last entries are those of the format that
+// was written last, whatever hour of the day it was.
+func TestFormatChangedWithinAnHour(t *testing.T) {
+	formats := codec.Formats()
+	for _, order := range [][]codec.Format{{formats[0], formats[1]}, {formats[1], formats[0]}} {
+		for hour := range 24 {
+			a := newArchive(t, order[0])
+			last := time.Date(2026, 3, 1, hour, 10, 0, 0, time.UTC)
+			a.burst(last, 3)
+			a.format = order[1]
+			a.burst(last.Add(time.Minute), 3)
+			r := readback.New(readback.Config{Bucket: a.open()})
+			var got []string
+			for e, err := range r.Entries(t.Context(), readback.Query{ContainerID: id, Tail: 2}) {
+				check(t, err)
+				got = append(got, string(e.Line))
+			}
+			if want := a.lines[len(a.lines)-2:]; !slices.Equal(got, want) {
+				t.Errorf("%s at %d o'clock: got %q, want %q", order[1], hour, got, want)
+			}
+		}
+	}
 }

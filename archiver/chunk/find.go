@@ -113,7 +113,7 @@ func (f *finder) tail(ctx context.Context) error {
 	}
 	n, rest := f.newestFirst()
 	for next := secondHours; len(rest) > 0; n, next = next, 2*next {
-		now := rest[:min(n, len(rest))]
+		now := rest[:wholeHours(rest, n)]
 		rest = rest[len(now):]
 		if err := f.list(ctx, now); err != nil {
 			return err
@@ -127,6 +127,16 @@ func (f *finder) tail(ctx context.Context) error {
 		return nil
 	}
 	return f.everything(ctx)
+}
+
+// wholeHours is n, or as many more of ps as it takes not to part the formats of
+// an hour: the newest entries may be of any.
+func wholeHours(ps []partition, n int) int {
+	n = min(n, len(ps))
+	for 0 < n && n < len(ps) && ps[n].hour == ps[n-1].hour {
+		n++
+	}
+	return n
 }
 
 func (f *finder) endsAfterSince(p partition) bool {
