@@ -73,7 +73,7 @@ func (rd *reading) groups(ctx context.Context, sn *spool.Snapshot, tail, from in
 }
 
 func (rd *reading) find(ctx context.Context, own listed, tail int64) ([]chunk.Chunk, error) {
-	w := chunk.Want{Tail: tail, Since: rd.q.Since, Until: rd.q.Until}
+	w := chunk.Want{Tail: tail, Since: rd.q.Since, Until: rd.q.Until, Elsewhere: own.isLocal}
 	for _, o := range own.objects {
 		if !own.isLocal(o.Meta) {
 			w.Known = append(w.Known, o)

@@ -23,6 +23,9 @@ type Want struct {
 	// empty, these are all.
 	Known    []Chunk
 	Complete string
+	// Elsewhere, unless nil, tells of chunks whose entries are read from elsewhere:
+	// they are not found, and do not count.
+	Elsewhere func(Meta) bool
 }
 
 // The listings of a tail, round by round. The first round has the newest hours,
@@ -184,7 +187,7 @@ func (f *finder) list(ctx context.Context, ps []partition) error {
 	for _, p := range ps {
 		f.listed[p] = true
 	}
-	f.add(results)
+	f.add(slices.DeleteFunc(results, func(c Chunk) bool { return f.w.Elsewhere != nil && f.w.Elsewhere(c.Meta) }))
 	return nil
 }
 
