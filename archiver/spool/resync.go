@@ -3,6 +3,7 @@ package spool
 import (
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -95,22 +96,31 @@ func (l *Log) giveUp(s *segment, r Record, err error) {
 // syncIndex syncs the sidecar of an active segment. Called with commitMu held.
 func (l *Log) syncIndex(s *segment) error {
 	x := s.idx
-	x.mu.Lock()
-	defer x.mu.Unlock()
 	if x.doubtful {
-		l.mu.Lock()
-		b := x.content(s.records[:s.committed])
-		l.mu.Unlock()
-		if _, err := x.f.WriteAt(b, 0); err != nil {
+		if err := l.rewriteIndex(s); err != nil {
 			return full(fmt.Errorf("write sidecar again: %w", err))
 		}
 	}
-	if err := unix.Fdatasync(int(x.f.Fd())); err != nil {
-		x.doubtful = true
+	// Without x.mu: Fill takes it where a container's FIFO is a new one.
+	err := unix.Fdatasync(int(x.f.Fd()))
+	if x.doubtful = err != nil; x.doubtful {
 		return full(fmt.Errorf("sync sidecar: %w", err))
 	}
-	x.doubtful = false
 	return nil
+}
+
+// rewriteIndex writes all of the sidecar once more. Fill, which holds l.mu, may
+// wait for x.mu to add a source record: neither is taken within the other here,
+// and neither is held while the disk is written.
+func (l *Log) rewriteIndex(s *segment) error {
+	l.mu.Lock()
+	recs := slices.Clone(s.records[:s.committed])
+	l.mu.Unlock()
+	s.idx.mu.Lock()
+	b := s.idx.content(recs)
+	s.idx.mu.Unlock()
+	_, err := s.idx.f.WriteAt(b, 0)
+	return err
 }
 
 // content is what is in the sidecar: the header, and the records where they are.

@@ -126,7 +126,7 @@ type index struct {
 
 	head     []byte   // the header
 	sources  []placed // the source records
-	doubtful bool     // has to be written again before it is synced
+	doubtful bool     // has to be written again before it is synced; guarded by commitMu
 }
 
 func (x *index) append(recs ...Record) error {
