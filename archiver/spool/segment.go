@@ -6,8 +6,10 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -273,7 +275,7 @@ func (s *segment) recover(sc *sidecar, fi fs.FileInfo, trust bool) (lost int64, 
 		s.written = fi.Size()
 		s.doubtful = s.written
 		// What is parsed arrived before the file was last written.
-		return s.parse(s.data, s.written, fi.ModTime().UnixNano())
+		return s.parseSources(sc.sources, fi.ModTime().UnixNano())
 	}
 	if s.damaged, err = s.broken(fi.Size()); err != nil {
 		return 0, err
@@ -305,6 +307,29 @@ func (s *segment) broken(sizeBytes int64) (bool, error) {
 		buf = b
 	}
 	return false, nil
+}
+
+// parseSources is parse for all that was written. Where a source record says that
+// another FIFO's bytes begin, or the same one's after a frame that was given up,
+// no frame goes on.
+func (s *segment) parseSources(sources []placed, arrivalNano int64) (lost int64, err error) {
+	end := placed{Record: Record{Offset: math.MaxInt64}}
+	for _, src := range slices.Concat(sources, []placed{end}) {
+		to := min(src.Offset, s.written)
+		if to <= s.end {
+			continue
+		}
+		n, err := s.parse(s.data, to, arrivalNano)
+		lost += n
+		if err != nil {
+			return lost, err
+		}
+		if rest := to - s.end; rest > 0 && src.Offset <= s.written {
+			s.skip(rest)
+			lost += rest
+		}
+	}
+	return lost, nil
 }
 
 // parse finds the frames from the segment's end up to offset to of the data.

@@ -15,6 +15,7 @@ func (l *Log) DropTorn() int64 {
 	}
 	n := s.written - s.end
 	s.skip(n)
+	s.idx.last = 0 // the next source record tells a restart that the frame ends here
 	l.lost += n
 	l.unread = 0
 	l.rollIfDue()
@@ -39,6 +40,7 @@ func (l *Log) TakeTorn() []byte {
 		l.lost += s.written - s.end
 	}
 	s.skip(s.written - s.end)
+	s.idx.last = 0
 	l.rollIfDue()
 	return append(b, copied...)
 }
