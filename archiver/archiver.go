@@ -54,7 +54,7 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	st, sameBoot, lock, err := openState(cfg.StateDir, cfg.Now())
+	st, sameBoot, lock, err := openState(cfg.StateDir, cfg.Now(), cfg.Logger)
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,14 @@
 package archiver
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,18 +25,21 @@ const (
 	stateFile = "state.json"
 	spoolDir  = "spool"
 	encodeDir = "tmp"
+
+	stateCopyFile = "state-copy.json"
 )
 
-// state is what identifies a state directory: state.json.
+// state is what identifies a state directory: state.json, and its copy.
 type state struct {
 	SpoolID string    `json:"spool_id"` // 16 hexadecimal digits
 	Created time.Time `json:"created"`
 	BootID  string    `json:"boot_id"` // of the kernel that ran last
+	CRC32C  uint32    `json:"crc32c,omitempty"`
 }
 
 // openState locks the directory and reads or makes its identity. sameBoot tells
 // that the machine has not gone down since the directory was last used.
-func openState(dir string, now time.Time) (st state, sameBoot bool, lock *os.File, err error) {
+func openState(dir string, now time.Time, log *slog.Logger) (st state, sameBoot bool, lock *os.File, err error) {
 	if err := durable.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
 		return st, false, nil, fmt.Errorf("open state directory: %w", err)
 	}
@@ -45,7 +51,7 @@ func openState(dir string, now time.Time) (st state, sameBoot bool, lock *os.Fil
 		lock.Close()
 		return st, false, nil, fmt.Errorf("lock state directory %s: another coldtail uses it (choose another one with --state): %w", dir, err)
 	}
-	st, sameBoot, err = loadState(dir, now)
+	st, sameBoot, err = loadState(dir, now, log)
 	if err != nil {
 		lock.Close()
 		return st, false, nil, err
@@ -58,34 +64,99 @@ func openState(dir string, now time.Time) (st state, sameBoot bool, lock *os.Fil
 	return st, sameBoot, lock, nil
 }
 
-func loadState(dir string, now time.Time) (st state, sameBoot bool, err error) {
+// loadState reads the identity, or makes one. Of its two files, one may be damaged:
+// that is written again.
+func loadState(dir string, now time.Time, log *slog.Logger) (st state, sameBoot bool, err error) {
 	boot, err := bootID()
 	if err != nil {
 		return st, false, err
 	}
-	path := filepath.Join(dir, stateFile)
-	b, err := os.ReadFile(path)
-	switch {
-	case err == nil:
-		if err := json.Unmarshal(b, &st); err != nil || !validSpoolID(st.SpoolID) {
-			return st, false, fmt.Errorf("read %s: it is damaged; remove it to go on with a new spool id: %w", path, errors.Join(err, errors.New("no spool id")))
-		}
-	case errors.Is(err, os.ErrNotExist):
+	st, whole, err := readState(dir, log)
+	if errors.Is(err, os.ErrNotExist) {
 		var id [8]byte
 		_, _ = rand.Read(id[:]) // never fails
-		st = state{SpoolID: hex.EncodeToString(id[:]), Created: now.UTC()}
-	default:
-		return st, false, fmt.Errorf("read state: %w", err)
+		st, err = state{SpoolID: hex.EncodeToString(id[:]), Created: now.UTC()}, nil
 	}
-	sameBoot = st.BootID == boot
-	if sameBoot {
+	if err != nil {
+		return st, false, err
+	}
+	if sameBoot = st.BootID == boot; sameBoot && whole {
 		return st, true, nil
 	}
 	st.BootID = boot
-	if b, err = json.Marshal(st); err != nil {
-		return st, false, fmt.Errorf("encode state: %w", err)
+	return st, sameBoot, st.write(dir)
+}
+
+// readState returns the first of the two files' content that is whole, and
+// whether both are.
+func readState(dir string, log *slog.Logger) (st state, whole bool, err error) {
+	found, bad := 0, []string(nil)
+	for _, name := range []string{stateFile, stateCopyFile} {
+		path := filepath.Join(dir, name)
+		b, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return st, false, fmt.Errorf("read state: %w", err)
+		}
+		s, ok := parseState(b)
+		switch {
+		case !ok:
+			bad = append(bad, path)
+		case found == 0:
+			st = s
+			fallthrough
+		default:
+			found++
+		}
 	}
-	return st, false, durable.WriteFile(path, append(b, '\n'), 0o600)
+	switch {
+	case found == 0 && bad == nil:
+		return st, false, os.ErrNotExist
+	case found == 0:
+		return st, false, fmt.Errorf("read state: damaged, without a copy that is not: remove %s to go on with a new spool id", strings.Join(bad, " and "))
+	case bad != nil:
+		log.Error("a file of the state was damaged: writing it again from the other", "file", bad[0])
+	}
+	return st, found == 2, nil
+}
+
+// parseState reads a file of the state. One without a checksum is older than
+// checksums are.
+func parseState(b []byte) (st state, ok bool) {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields() // as the checksum's, with its name damaged
+	if dec.Decode(&st) != nil || !validSpoolID(st.SpoolID) {
+		return state{}, false
+	}
+	sum, err := st.sum()
+	return st, err == nil && (st.CRC32C == 0 || st.CRC32C == sum)
+}
+
+// sum is the checksum of the JSON without it; never 0.
+func (st state) sum() (uint32, error) {
+	st.CRC32C = 0
+	b, err := json.Marshal(st)
+	return max(1, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))), err
+}
+
+func (st state) write(dir string) error {
+	sum, err := st.sum()
+	if err != nil {
+		return fmt.Errorf("encode state: %w", err)
+	}
+	st.CRC32C = sum
+	b, err := json.Marshal(st)
+	if err != nil {
+		return fmt.Errorf("encode state: %w", err)
+	}
+	for _, name := range []string{stateFile, stateCopyFile} {
+		if err := durable.WriteFile(filepath.Join(dir, name), append(b, '\n'), 0o600); err != nil {
+			return fmt.Errorf("write state: %w", err)
+		}
+	}
+	return nil
 }
 
 func validSpoolID(s string) bool {

@@ -122,6 +122,7 @@ func reboot(t *testing.T, state string) {
 	var m map[string]any
 	check(t, json.Unmarshal(b, &m))
 	m["boot_id"] = "earlier"
+	delete(m, "crc32c")
 	b, err = json.Marshal(m)
 	check(t, err)
 	check(t, os.WriteFile(path, b, 0o600))
