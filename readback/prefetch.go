@@ -15,6 +15,8 @@ import (
 const (
 	aheadBytes   = 32 << 20
 	aheadObjects = 16
+	// allAheadBytes bounds what all readings of a Reader hold together, likewise.
+	allAheadBytes = 4 * aheadBytes
 )
 
 // prefetcher opens objects ahead of their reading, in the order of reading. It
@@ -52,16 +54,28 @@ func (rd *reading) prefetch(ctx context.Context, groups []group, from int64) (co
 
 // fill starts what there is room for.
 func (p *prefetcher) fill(ctx context.Context) {
-	for !p.rd.q.Lazy && len(p.queue) > 0 && p.open < aheadObjects && p.held+p.queue[0].cost() <= aheadBytes {
+	for !p.rd.q.Lazy && len(p.queue) > 0 && p.open < aheadObjects && p.hasRoom(p.queue[0].cost()) {
 		p.start(ctx)
 	}
+}
+
+// hasRoom tells whether so many bytes may be fetched that are not needed yet.
+// Readings that ask at the same time may get a little more than there is.
+func (p *prefetcher) hasRoom(n int64) bool {
+	return p.held+n <= aheadBytes && p.rd.r.ahead.Load()+n <= allAheadBytes
+}
+
+// hold counts bytes that are held from now, or with n < 0 no longer.
+func (p *prefetcher) hold(n int64) {
+	p.held += n
+	p.rd.r.ahead.Add(n)
 }
 
 func (p *prefetcher) start(ctx context.Context) {
 	f := &fetch{object: p.queue[0], done: make(chan struct{})}
 	p.queue = p.queue[1:]
 	p.started = append(p.started, f)
-	p.held += f.object.cost()
+	p.hold(f.object.cost())
 	p.open++
 	p.wg.Go(func() {
 		defer close(f.done)
@@ -91,7 +105,7 @@ func (p *prefetcher) next(ctx context.Context) (*input, error) {
 // release says that an object is done with.
 func (p *prefetcher) release(ctx context.Context, in *input) {
 	in.close()
-	p.held -= in.object.cost()
+	p.hold(-in.object.cost())
 	p.open--
 	p.fill(ctx)
 }
@@ -105,4 +119,5 @@ func (p *prefetcher) close() {
 			f.in.close()
 		}
 	}
+	p.hold(-p.held)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,47 @@ func TestPrefetchIsBounded(t *testing.T) {
 		}
 		if c.flying != 0 {
 			t.Errorf("%d bodies are open", c.flying)
+		}
+	})
+}
+
+// TestPrefetchIsShared: many readers that take nothing hold 128 MiB together
+// beside the object that each reads, and give it back.
+func TestPrefetchIsShared(t *testing.T) {
+	const readers = 12
+	a := newArchive(t, codec.Parquet)
+	a.filler = 32 << 10
+	tenMinutes(a, 20, 100)
+	c := &counter{Bucket: a.open(), delay: tripTime}
+	synctest.Test(t, func(t *testing.T) {
+		r := readback.New(readback.Config{Bucket: c})
+		read := func(n int) (bytes int64) {
+			gone := make(chan struct{})
+			var wg sync.WaitGroup
+			for range n {
+				wg.Go(func() {
+					for _, err := range r.Entries(t.Context(), readback.Query{ContainerID: id, Tail: -1}) {
+						check(t, err)
+						<-gone
+						break
+					}
+				})
+			}
+			time.Sleep(time.Minute) // all that is going to be fetched has been
+			close(gone)
+			wg.Wait()
+			bytes, c.bytes = c.bytes, 0
+			return bytes
+		}
+		one := read(1)
+		all := read(readers)
+		again := read(1)
+		t.Logf("fetched %d bytes for one reader, %d for %d, %d for one after them", one, all, readers, again)
+		if all < 100<<20 || all > (128+readers*4)<<20 {
+			t.Errorf("%d bytes were fetched for %d readers", all, readers)
+		}
+		if again != one {
+			t.Errorf("%d bytes were fetched for one reader, and %d after the others", one, again)
 		}
 	})
 }

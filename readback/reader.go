@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -32,6 +33,7 @@ type Config struct {
 type Reader struct {
 	cfg    Config
 	bucket bucket.Bucket
+	ahead  atomic.Int64 // bytes that all readings hold of the bucket: see aheadBytes
 }
 
 // New returns a Reader.
