@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -82,6 +83,11 @@ func readObject(ctx context.Context, b bucket.Bucket, c chunk.Chunk) (*read, err
 
 func (r *read) unreadable(err error) {
 	r.damaged = true
+	// What came before the damage was noticed may be garbled: gzip has one
+	// checksum, at the end. Numbers that are not the object's are no entries.
+	own := span{r.chunk.FirstSeq, r.chunk.LastSeq}
+	r.held = r.held.within(own)
+	r.gaps = slices.DeleteFunc(r.gaps, func(g gapRow) bool { return g.seq < own.first || g.span().last > own.last })
 	f := r.find(Unreadable, "%v", err)
 	f.FirstSeq, f.LastSeq = r.chunk.FirstSeq, r.chunk.LastSeq
 	// Entries whose rows were read are not concerned.

@@ -68,6 +68,16 @@ func (r ranges) without(s span) (rest ranges) {
 	return append(rest, s)
 }
 
+// within returns what of the spans is in s, as a set whatever their order.
+func (r ranges) within(s span) (in ranges) {
+	for _, a := range r {
+		if a.first, a.last = max(a.first, s.first), min(a.last, s.last); a.first <= a.last {
+			in, _ = in.join(ranges{a})
+		}
+	}
+	return in
+}
+
 // count is how many numbers are in the set.
 func (r ranges) count() (n int64) {
 	for _, s := range r {
