@@ -28,9 +28,10 @@ is_root || note "skipped: the tests that fill a disk, as only root can mount one
 # codec starts no goroutine: the race detector would find nothing there, and
 # would make its property tests take minutes.
 mapfile -t concurrent < <(go list ./... | grep -v '/codec$')
-# These kill processes, cut the power or damage every file, hundreds of times, or
-# measure memory: without the race detector, which makes them ten times slower.
-heavy='^(TestKilled|TestCrashPoints|TestMemoryBound|TestPowerLoss|TestAnyDamage|TestEveryByteOfASidecar|TestKilledWhileDropping|TestDamagedState|TestDamage|TestIngestDoesNotWaitForSync)$'
+# These kill processes, cut the power or damage every file, hundreds of times,
+# count requests over years of objects, or measure memory: without the race
+# detector, which makes them ten times slower.
+heavy='^(TestKilled|TestCrashPoints|TestMemoryBound|TestPowerLoss|TestAnyDamage|TestEveryByteOfASidecar|TestKilledWhileDropping|TestDamagedState|TestDamage|TestIngestDoesNotWaitForSync|TestDroppingDoesNotWaitForSync|TestPipeBudget|TestDiskFull|TestWildClocks|TestTailRequests|TestTailOfLargeChunk|TestRangeRequests)$'
 status=0
 heading "go test ${race[*]} ./..."
 go test -timeout "$limit" "${race[@]}" -skip "$heavy" "${concurrent[@]}" || status=1
