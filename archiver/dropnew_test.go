@@ -15,9 +15,9 @@ func TestDropNewEnds(t *testing.T) {
 	d := newDaemon(t)
 	s, err := g.a.stream(idA)
 	check(t, err)
-	s.opts = source(d.path, idA).Options
-	s.opts.Overflow = DropNew
 	src := source(d.path, idA)
+	src.Options.Overflow = DropNew
+	s.opts = src.Options
 	s.log.Freeze(spool.Frozen{Format: src.Options.Format, Meta: src.Meta})
 	f, err := openFIFO(d.path)
 	check(t, err)

@@ -53,6 +53,18 @@ func split(t *testing.T, rows []string) (lines []string, dropped int64) {
 	return lines, dropped
 }
 
+// wantGaps expects the lines that were written in their order, but for some, and
+// gaps that count these.
+func (g *rig) wantGaps(id string, written []string) (got []string, dropped int64) {
+	g.t.Helper()
+	got, dropped = split(g.t, g.archived(id))
+	if dropped == 0 || int64(len(got))+dropped != int64(len(written)) {
+		g.t.Fatalf("%d lines and %d dropped of %d", len(got), dropped, len(written))
+	}
+	subsequence(g.t, got, written)
+	return got, dropped
+}
+
 func subsequence(t *testing.T, got, of []string) {
 	t.Helper()
 	i := 0
@@ -76,11 +88,7 @@ func TestDropOld(t *testing.T) {
 	check(t, g.a.Detach(t.Context(), d.path))
 	g.comeBack(away)
 	g.flush()
-	got, dropped := split(t, g.archived(idA))
-	if dropped == 0 || int64(len(got))+dropped != int64(len(lines)) {
-		t.Fatalf("%d lines and %d dropped of %d", len(got), dropped, len(lines))
-	}
-	subsequence(t, got, lines)
+	got, dropped := g.wantGaps(idA, lines)
 	if got[len(got)-1] != lines[len(lines)-1] {
 		t.Fatal("the newest line was dropped")
 	}
@@ -102,12 +110,7 @@ func TestDropNew(t *testing.T) {
 	d.print(more...)
 	check(t, g.a.Detach(t.Context(), d.path))
 	g.flush()
-	got, dropped := split(t, g.archived(idA))
-	all := append(lines, more...)
-	if dropped == 0 || int64(len(got))+dropped != int64(len(all)) {
-		t.Fatalf("%d lines and %d dropped of %d", len(got), dropped, len(all))
-	}
-	subsequence(t, got, all)
+	got, _ := g.wantGaps(idA, append(lines, more...))
 	if got[0] != lines[0] || got[1] != lines[1] || !slices.Equal(got[len(got)-2:], more) {
 		t.Fatalf("kept %.20q to %.20q", got[:2], got[len(got)-2:])
 	}
@@ -164,10 +167,7 @@ func TestTotalQuota(t *testing.T) {
 	g.comeBack(away)
 	g.flush()
 	g.want(idB, few)
-	got, dropped := split(t, g.archived(idA))
-	if dropped == 0 || int64(len(got))+dropped != int64(len(many)) {
-		t.Fatalf("%d lines and %d dropped of %d", len(got), dropped, len(many))
-	}
+	g.wantGaps(idA, many)
 }
 
 // TestDropsTogether has many goroutines hold one quota, as commits of a stream

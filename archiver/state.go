@@ -88,9 +88,10 @@ func loadState(dir string, now time.Time, log *slog.Logger) (st state, sameBoot 
 }
 
 // readState returns the first of the two files' content that is whole, and
-// whether both are.
+// whether both are, and the same.
 func readState(dir string, log *slog.Logger) (st state, whole bool, err error) {
-	found, bad := 0, []string(nil)
+	var found [][]byte
+	var bad []string
 	for _, name := range []string{stateFile, stateCopyFile} {
 		path := filepath.Join(dir, name)
 		b, err := os.ReadFile(path)
@@ -101,25 +102,24 @@ func readState(dir string, log *slog.Logger) (st state, whole bool, err error) {
 			return st, false, fmt.Errorf("read state: %w", err)
 		}
 		s, ok := parseState(b)
-		switch {
-		case !ok:
+		if !ok {
 			bad = append(bad, path)
-		case found == 0:
-			st = s
-			fallthrough
-		default:
-			found++
+			continue
 		}
+		if found == nil {
+			st = s
+		}
+		found = append(found, b)
 	}
 	switch {
-	case found == 0 && bad == nil:
+	case found == nil && bad == nil:
 		return st, false, os.ErrNotExist
-	case found == 0:
+	case found == nil:
 		return st, false, fmt.Errorf("read state: damaged, without a copy that is not: remove %s to go on with a new spool id", strings.Join(bad, " and "))
 	case bad != nil:
 		log.Error("a file of the state was damaged: writing it again from the other", "file", bad[0])
 	}
-	return st, found == 2, nil
+	return st, len(found) == 2 && bytes.Equal(found[0], found[1]), nil
 }
 
 // parseState reads a file of the state. One without a checksum is older than

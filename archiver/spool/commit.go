@@ -62,14 +62,10 @@ func (l *Log) forgetTail(busy bool) {
 
 // commit syncs one segment. Called with commitMu held.
 func (l *Log) commit(s *segment) error {
-	l.mu.Lock()
-	if slices.Contains(l.reserved, s) {
-		l.mu.Unlock()
-		if err := l.writeReserved(s); err != nil {
-			return err
-		}
-		l.mu.Lock()
+	if err := l.writeReserved(s); err != nil {
+		return err
 	}
+	l.mu.Lock()
 	s.open = false // what comes now belongs to the next record
 	recs := slices.Clone(s.records[s.committed:])
 	l.mu.Unlock()

@@ -2,9 +2,7 @@ package spool
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -102,9 +100,7 @@ func (g *rig) kill() {
 	if len(g.sent) == 0 {
 		return
 	}
-	dir := filepath.Join(g.t.TempDir(), "c")
-	check(g.t, os.CopyFS(dir, os.DirFS(g.cfg.Dir)))
-	got := g.recovered(dir, true)
+	got := g.recovered(g.killed(), true)
 	for _, s := range g.sent[len(got):] {
 		if s != droppedLine {
 			g.t.Fatalf("%d of %d lines came back after a kill", len(got), len(g.sent))
@@ -123,7 +119,7 @@ func (g *rig) recovered(dir string, trust bool) (got []string) {
 		l, _, err := Open(cfg)
 		check(g.t, err)
 		h := &rig{t: g.t, cfg: cfg, log: l}
-		got = h.expanded()
+		got = h.read(0)
 		for i, s := range got {
 			if i >= len(g.sent) || s != g.sent[i] {
 				g.t.Fatalf("line %d of %d is %.60q", i, len(g.sent), s)
@@ -133,49 +129,13 @@ func (g *rig) recovered(dir string, trust bool) (got []string) {
 			h.pipe()
 			l.DropTorn()
 			h.send("after")
-			if again := h.expanded(); !slices.Equal(again, append(got, "after")) {
+			if again := h.read(0); !slices.Equal(again, append(got, "after")) {
 				g.t.Fatalf("%d lines came back, and %d with one more", len(got), len(again))
 			}
 		}
 		check(g.t, l.Close())
 	}
 	return got
-}
-
-// droppedLine stands for each entry of a gap.
-const droppedLine = "\x00dropped"
-
-// expanded reads all there is, and gaps as so many lines.
-func (g *rig) expanded() (lines []string) {
-	g.t.Helper()
-	c := g.log.Snapshot().Cursor(0)
-	defer c.Close()
-	next := int64(0)
-	for {
-		b, err := c.Next(g.t.Context(), false, nil)
-		if errors.Is(err, io.EOF) {
-			return lines
-		}
-		check(g.t, err)
-		if next != 0 && b.FirstSeq != next {
-			g.t.Fatalf("batch starts with entry %d, want %d", b.FirstSeq, next)
-		}
-		next = b.FirstSeq
-		for f := b.Frames; len(f) > 0; next++ {
-			var e codec.Entry
-			n, err := codec.ParseFrame(f, &e)
-			check(g.t, err)
-			f = f[n:]
-			if e.Source != codec.GapSource {
-				lines = append(lines, string(e.Line))
-				continue
-			}
-			gap, err := codec.ParseGap(e.Line)
-			check(g.t, err)
-			lines = append(lines, slices.Repeat([]string{droppedLine}, int(gap.Entries))...)
-			next += gap.Entries - 1
-		}
-	}
 }
 
 // disk is what would survive a power loss for certain.

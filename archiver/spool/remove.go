@@ -49,14 +49,7 @@ func (l *Log) committedState(except *segment) streamState {
 	st := l.stream
 	st.LastSeq = l.lastSeq()
 	for _, s := range l.segments {
-		if slices.Contains(l.reserved, s) {
-			st.LastSegment, st.LastSeq = s.header.SegmentSeq-1, s.header.FirstSeq-1
-			if s.header.Origin {
-				st.LastSeq = 0
-			}
-			return st
-		}
-		if s == except || s.state != Active || s.committed == len(s.records) && s.committed > 0 && s.uncommitted() == 0 {
+		if s == except || l.isCommitted(s) {
 			continue
 		}
 		st.LastSegment, st.LastSeq = s.header.SegmentSeq, s.header.FirstSeq-1
@@ -74,6 +67,15 @@ func (l *Log) committedState(except *segment) streamState {
 		return st
 	}
 	return st
+}
+
+// isCommitted tells whether a power loss takes nothing of a segment. Called with
+// mu held.
+func (l *Log) isCommitted(s *segment) bool {
+	if s.state != Active {
+		return !slices.Contains(l.reserved, s)
+	}
+	return s.committed == len(s.records) && s.committed > 0 && s.uncommitted() == 0
 }
 
 // Forget removes the local copy of an archived segment.

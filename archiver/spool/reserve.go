@@ -42,10 +42,14 @@ func (l *Log) reservations() []Reservation {
 	return out
 }
 
-// writeReserved makes the file of a gap that was only reserved so far. Called
+// writeReserved makes the file of a gap, if it was only reserved so far. Called
 // with commitMu held.
 func (l *Log) writeReserved(s *segment) error {
 	l.mu.Lock()
+	if !slices.Contains(l.reserved, s) {
+		l.mu.Unlock()
+		return nil
+	}
 	err := l.ensureDir()
 	l.mu.Unlock()
 	if err != nil {

@@ -81,10 +81,15 @@ func (g *rig) send(lines ...string) {
 	g.fill()
 }
 
-func (g *rig) fill() (total Filled) {
+func (g *rig) fill() Filled {
+	g.t.Helper()
+	return g.fillFrom("fifo")
+}
+
+func (g *rig) fillFrom(source string) (total Filled) {
 	g.t.Helper()
 	for {
-		f, err := g.log.Fill(g.r, "fifo")
+		f, err := g.log.Fill(g.r, source)
 		if err != nil && !errors.Is(err, io.EOF) {
 			g.t.Fatalf("fill: %v", err)
 		}
@@ -105,6 +110,9 @@ func (g *rig) read(fromSeq int64) []string {
 	defer c.Close()
 	return collect(g.t, c, fromSeq, false)
 }
+
+// droppedLine stands for each entry of a gap.
+const droppedLine = "\x00dropped"
 
 func collect(t *testing.T, c *Cursor, fromSeq int64, follow bool) (lines []string) {
 	t.Helper()
@@ -128,7 +136,12 @@ func collect(t *testing.T, c *Cursor, fromSeq int64, follow bool) (lines []strin
 				t.Fatalf("frame: %v", err)
 			}
 			f = f[n:]
-			if next >= fromSeq {
+			if e.Source == codec.GapSource {
+				gap, err := codec.ParseGap(e.Line)
+				check(t, err)
+				lines = append(lines, slices.Repeat([]string{droppedLine}, int(gap.Entries))...)
+				next += gap.Entries - 1
+			} else if next >= fromSeq {
 				lines = append(lines, string(e.Line))
 			}
 		}

@@ -1,8 +1,6 @@
 package spool
 
 import (
-	"errors"
-	"io"
 	"slices"
 	"testing"
 )
@@ -24,15 +22,7 @@ func TestKilledAfterATornFrame(t *testing.T) {
 			for _, s := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
 				g.write(g.frame(s))
 				g.sent = append(g.sent, s)
-				for {
-					f, err := g.log.Fill(g.r, source)
-					if err != nil && !errors.Is(err, io.EOF) {
-						t.Fatal(err)
-					}
-					if f.Bytes == 0 {
-						break
-					}
-				}
+				g.fillFrom(source)
 			}
 			if got := g.read(0); !slices.Equal(got, g.sent) {
 				t.Fatalf("before: read %q", got)
