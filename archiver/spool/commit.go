@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/coldtail/coldtail/archiver/durable"
 )
@@ -65,11 +64,7 @@ func (l *Log) commit(s *segment) error {
 	if err := l.writeReserved(s); err != nil {
 		return err
 	}
-	l.mu.Lock()
-	s.open = false // what comes now belongs to the next record
-	recs := slices.Clone(s.records[s.committed:])
-	l.mu.Unlock()
-	if len(recs) > 0 {
+	if recs := l.hand(s); len(recs) > 0 {
 		if err := l.syncData(s, recs); err != nil {
 			return err
 		}
@@ -85,6 +80,13 @@ func (l *Log) commit(s *segment) error {
 		l.mu.Unlock()
 	}
 	return l.syncNames(s)
+}
+
+// hand is segment.hand for the committer.
+func (l *Log) hand(s *segment) []Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return s.hand()
 }
 
 // syncNames makes a segment's records, and its names if they are new, durable.
@@ -142,7 +144,7 @@ func (l *Log) seal(s *segment) error {
 	if err == nil {
 		s.state, s.synced, s.named = Sealed, false, false
 		// Its records are read from the sidecar from now on.
-		s.records, s.committed = nil, 0
+		s.forget()
 		err = s.closeFiles()
 	}
 	l.mu.Unlock()

@@ -31,6 +31,7 @@ type segment struct {
 	records   []Record
 	open      bool  // the last record may grow
 	committed int   // how many of the records are in the sidecar
+	handed    int   // how many of them a commit has taken: these never change
 	written   int64 // bytes in the data file, an unfinished frame included
 	end       int64 // where the last whole frame ends
 	lastSeq   int64 // FirstSeq-1 while empty
@@ -107,15 +108,36 @@ func (s *segment) extend(frames []byte, entries, arrivalNano int64) {
 	}
 }
 
+// maxSkipBytes bounds a skip record: its length has four bytes.
+const maxSkipBytes = math.MaxUint32
+
 // skip marks n bytes after the last whole frame as not being frames.
 func (s *segment) skip(n int64) {
 	s.open = false
-	if k := len(s.records); k > s.committed && s.records[k-1].kind == kindSkip {
-		s.records[k-1].Length += n
-	} else {
-		s.records = append(s.records, Record{kind: kindSkip, Offset: s.end, Length: n})
+	for ; n > 0; n -= s.skipPart(n) {
 	}
+}
+
+// skipPart marks as many of n bytes as fit into one record, and returns how many.
+func (s *segment) skipPart(n int64) int64 {
+	k := len(s.records)
+	if k <= s.handed || s.records[k-1].kind != kindSkip || s.records[k-1].Length == maxSkipBytes {
+		s.records = append(s.records, Record{kind: kindSkip, Offset: s.end})
+		k++
+	}
+	r := &s.records[k-1]
+	n = min(n, maxSkipBytes-r.Length)
+	r.Length += n
 	s.end += n
+	return n
+}
+
+// hand closes the last record and returns those that are not in the sidecar.
+// What is handed out never changes: what comes next has a record of its own.
+func (s *segment) hand() []Record {
+	s.open = false
+	s.handed = len(s.records)
+	return slices.Clone(s.records[s.committed:])
 }
 
 // index is the sidecar's file, to which records are appended.
@@ -225,17 +247,20 @@ func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int6
 	s.adopt(sc.records)
 	if state != Active {
 		s.written = s.end
-		s.records, s.committed = nil, 0
+		s.forget()
 		return s, lost, nil
 	}
 	n, err := s.recover(sc, fi, trust)
 	return s, lost + n, err
 }
 
+// forget drops the records: they are read from the sidecar again.
+func (s *segment) forget() { s.records, s.committed, s.handed = nil, 0, 0 }
+
 // adopt takes over the records.
 func (s *segment) adopt(recs []Record) {
 	s.lastSeq = s.header.FirstSeq - 1
-	s.records, s.committed = recs, len(recs)
+	s.records, s.committed, s.handed = recs, len(recs), len(recs)
 	for _, r := range recs {
 		s.end = r.end()
 		if r.kind == kindBatch {
