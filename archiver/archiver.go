@@ -113,7 +113,7 @@ func (a *Archiver) Attach(ctx context.Context, srcs ...Source) error {
 	byContainer := map[string][]Source{}
 	var order []string
 	for _, src := range srcs {
-		if err := src.Options.validate(); err != nil {
+		if err := src.Options.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("attach %s: %w", src.Path, err))
 			continue
 		}

@@ -90,7 +90,8 @@ func DefaultOptions() Options {
 	}
 }
 
-func (o Options) validate() error {
+// Validate reports what is wrong with the options.
+func (o Options) Validate() error {
 	if _, err := codec.ParseFormat(string(o.Format)); err != nil {
 		return err
 	}

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,14 +26,6 @@ const (
 
 	stateCopyFile = "state-copy.json"
 )
-
-// state is what identifies a state directory: state.json, and its copy.
-type state struct {
-	SpoolID string    `json:"spool_id"` // 16 hexadecimal digits
-	Created time.Time `json:"created"`
-	BootID  string    `json:"boot_id"` // of the kernel that ran last
-	CRC32C  uint32    `json:"crc32c,omitempty"`
-}
 
 // openState locks the directory and reads or makes its identity. sameBoot tells
 // that the machine has not gone down since the directory was last used.
@@ -94,22 +84,18 @@ func readState(dir string, log *slog.Logger) (st state, whole bool, err error) {
 	var bad []string
 	for _, name := range []string{stateFile, stateCopyFile} {
 		path := filepath.Join(dir, name)
-		b, err := os.ReadFile(path)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return st, false, fmt.Errorf("read state: %w", err)
-		}
-		s, ok := parseState(b)
-		if !ok {
+		b, s, err := readStateFile(path)
+		switch {
+		case errors.Is(err, errStateFile):
 			bad = append(bad, path)
-			continue
+		case err != nil: // also where it is newer, and the other is not
+			return state{}, false, err
+		case s != nil && found == nil:
+			st = *s
+			fallthrough
+		case s != nil:
+			found = append(found, b)
 		}
-		if found == nil {
-			st = s
-		}
-		found = append(found, b)
 	}
 	switch {
 	case found == nil && bad == nil:
@@ -120,43 +106,6 @@ func readState(dir string, log *slog.Logger) (st state, whole bool, err error) {
 		log.Error("a file of the state was damaged: writing it again from the other", "file", bad[0])
 	}
 	return st, len(found) == 2 && bytes.Equal(found[0], found[1]), nil
-}
-
-// parseState reads a file of the state. One without a checksum is older than
-// checksums are.
-func parseState(b []byte) (st state, ok bool) {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields() // as the checksum's, with its name damaged
-	if dec.Decode(&st) != nil || !validSpoolID(st.SpoolID) {
-		return state{}, false
-	}
-	sum, err := st.sum()
-	return st, err == nil && (st.CRC32C == 0 || st.CRC32C == sum)
-}
-
-// sum is the checksum of the JSON without it; never 0.
-func (st state) sum() (uint32, error) {
-	st.CRC32C = 0
-	b, err := json.Marshal(st)
-	return max(1, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))), err
-}
-
-func (st state) write(dir string) error {
-	sum, err := st.sum()
-	if err != nil {
-		return fmt.Errorf("encode state: %w", err)
-	}
-	st.CRC32C = sum
-	b, err := json.Marshal(st)
-	if err != nil {
-		return fmt.Errorf("encode state: %w", err)
-	}
-	for _, name := range []string{stateFile, stateCopyFile} {
-		if err := durable.WriteFile(filepath.Join(dir, name), append(b, '\n'), 0o600); err != nil {
-			return fmt.Errorf("write state: %w", err)
-		}
-	}
-	return nil
 }
 
 func validSpoolID(s string) bool {

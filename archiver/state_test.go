@@ -2,12 +2,15 @@ package archiver
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // TestDamagedState: whatever byte of whichever file of the state is damaged, or
@@ -58,5 +61,56 @@ func TestDamagedState(t *testing.T) {
 	}
 	if _, _, err := loadState(dir, now, logger); err == nil || !strings.Contains(err.Error(), stateFile+" and ") {
 		t.Errorf("both damaged: %v", err)
+	}
+}
+
+// TestNewerState: fields that a later version added are ignored and kept; a later
+// format is refused, whichever of the files it is in, and both stay as they are.
+func TestNewerState(t *testing.T) {
+	dir := t.TempDir()
+	logger := slog.New(slog.DiscardHandler)
+	want, _, err := loadState(dir, time.Now(), logger)
+	check(t, err)
+	path, copied := filepath.Join(dir, stateFile), filepath.Join(dir, stateCopyFile)
+	whole, err := os.ReadFile(path)
+	check(t, err)
+	load := func() (state, error) {
+		st, _, err := loadState(dir, time.Now(), logger)
+		return st, err
+	}
+	next := want
+	next.extra = []member{{"future", []byte(`{"a":[1, 2]}`)}}
+	summed, err := next.format()
+	check(t, err)
+	for what, b := range map[string][]byte{
+		"outside of the checksum": bytes.Replace(whole, []byte("{"), []byte(`{"future":{"a":[1, 2]},`), 1),
+		"in the checksum":         summed,
+	} {
+		check(t, os.WriteFile(path, b, 0o600))
+		check(t, os.WriteFile(copied, b, 0o600))
+		st, err := load()
+		if err != nil || st.SpoolID != want.SpoolID || len(st.extra) != 1 {
+			t.Fatalf("a new field %s: %+v, %v", what, st, err)
+		}
+		check(t, os.Remove(copied)) // so that both are written again
+		if _, err := load(); err != nil {
+			t.Fatal(err)
+		}
+		again, err := os.ReadFile(copied)
+		if err != nil || !bytes.Contains(again, []byte(`"future":{"a":[1, 2]}`)) {
+			t.Errorf("a new field %s, written again: %q, %v", what, again, err)
+		}
+	}
+	newer := bytes.Replace(whole, []byte("{"), []byte(`{"version":2,`), 1)
+	for _, p := range []string{path, copied} {
+		check(t, os.WriteFile(path, whole, 0o600))
+		check(t, os.WriteFile(copied, whole, 0o600))
+		check(t, os.WriteFile(p, newer, 0o600))
+		if _, err := load(); !errors.Is(err, codec.ErrNewer) || strings.Contains(err.Error(), "remove") {
+			t.Errorf("version 2 in %s: %v", p, err)
+		}
+		if b, err := os.ReadFile(p); err != nil || !bytes.Equal(b, newer) {
+			t.Errorf("version 2 in %s is now %q, %v", p, b, err)
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/durable"
+	"github.com/coldtail/coldtail/codec"
 )
 
 // Registry remembers which FIFOs are attached, in one file each, so that a
@@ -66,7 +67,7 @@ var errRecord = errors.New("not a registry record")
 
 // OpenRegistry loads the registry in dir, which is made if it does not exist.
 // Files that cannot be understood are set aside, counted and named once in the
-// log; those of an earlier boot (bootID, the kernel's) are removed, with their FIFOs.
+// log, unless a later version made them; those of an earlier boot (bootID, the kernel's) are removed, with their FIFOs.
 func OpenRegistry(dir, bootID string, logger *slog.Logger) (*Registry, error) {
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
@@ -98,8 +99,13 @@ func (r *Registry) load(path string, logger *slog.Logger) {
 		return
 	}
 	rec, err := parseRecord(b)
-	if err == nil && filepath.Base(path) != recordName(rec.Source.Path) {
-		err = fmt.Errorf("%w: it is another FIFO's", errRecord)
+	newer := errors.Is(err, codec.ErrNewer)
+	if (err == nil || newer) && filepath.Base(path) != recordName(rec.Source.Path) {
+		err = fmt.Errorf("%w: it is another FIFO's", cmp.Or(err, errRecord))
+	}
+	if newer {
+		r.loadNewer(path, rec, err, logger)
+		return
 	}
 	if err != nil {
 		r.quarantined++
@@ -118,12 +124,39 @@ func (r *Registry) load(path string, logger *slog.Logger) {
 	r.order = max(r.order, rec.Order)
 }
 
-// parseRecord is formatRecord's inverse.
+// loadNewer takes over what a later version recorded as far as it can be understood,
+// as the container would block otherwise. The file stays until its FIFO ends.
+func (r *Registry) loadNewer(path string, rec record, err error, logger *slog.Logger) {
+	if rec.Source.Path == "" || filepath.Base(path) != recordName(rec.Source.Path) {
+		r.quarantined++
+		logger.Error("cannot use the record of an attached fifo; its container blocks until coldtail is upgraded or it is restarted", "file", path, "err", err)
+		return
+	}
+	logger.Warn("going on with an attached fifo as far as its record is understood", "file", path, "err", err)
+	if rec.BootID != r.boot {
+		return // nobody writes to it any more
+	}
+	if rec.Source.Options.Validate() != nil {
+		rec.Source.Options = archiver.DefaultOptions()
+	}
+	r.records[rec.Source.Path] = rec
+	r.order = max(r.order, rec.Order)
+}
+
+// parseRecord is formatRecord's inverse. With codec.ErrNewer it returns what it
+// understands of a later version's record.
 func parseRecord(b []byte) (record, error) {
 	var env envelope
 	// The decoder's own errors quote content, which may be a user's.
 	if err := json.Unmarshal(b, &env); err != nil {
 		return record{}, errRecord
+	}
+	if env.Version > registryVersion {
+		var rec record
+		if json.Unmarshal(env.Record, &rec) != nil || rec.Source.Meta.ContainerID == "" {
+			rec = record{}
+		}
+		return rec, fmt.Errorf("registry record of version %d: %w", env.Version, codec.ErrNewer)
 	}
 	if env.Version != registryVersion {
 		return record{}, fmt.Errorf("%w: version %d is unknown", errRecord, env.Version)

@@ -2,7 +2,10 @@ package plugin
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -187,4 +190,78 @@ func FuzzParseRecord(f *testing.F) {
 			t.Errorf("accepted: %+v", rec)
 		}
 	})
+}
+
+// TestRegistryNewer: new fields of a record are ignored. A later version's record
+// stays where it is; its FIFO is attached as far as the record is understood.
+func TestRegistryNewer(t *testing.T) {
+	dir := t.TempDir()
+	r := openRegistry(t, dir, "boot")
+	for _, p := range []string{"/field", "/newer", "/strange", "/opaque"} {
+		add(t, r, testSource(p, "id"))
+	}
+	edit := func(path string, f func(map[string]any)) (name string, b []byte) {
+		name = filepath.Join(dir, recordName(path))
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var env struct {
+			Version int             `json:"version"`
+			CRC32C  uint32          `json:"crc32c"`
+			Record  json.RawMessage `json:"record"`
+			More    int             `json:"more"`
+		}
+		rec := map[string]any{}
+		if err := errors.Join(json.Unmarshal(b, &env), json.Unmarshal(env.Record, &rec)); err != nil {
+			t.Fatal(err)
+		}
+		f(rec)
+		env.Record, _ = json.Marshal(rec)
+		env.CRC32C = crc32.Checksum(env.Record, crc32.MakeTable(crc32.Castagnoli))
+		env.Version, env.More = 1, 5
+		if v, ok := rec["v"].(int); ok {
+			env.Version, env.CRC32C = v, 0
+		}
+		b, _ = json.Marshal(env)
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name, b
+	}
+	kept := map[string][]byte{}
+	edit("/field", func(rec map[string]any) { rec["future"] = []int{1} })
+	for path, f := range map[string]func(map[string]any){
+		"/newer": func(rec map[string]any) { rec["v"] = 2 },
+		"/strange": func(rec map[string]any) {
+			rec["v"] = 2
+			rec["source"].(map[string]any)["options"] = map[string]any{"overflow": "ask"}
+		},
+		"/opaque": func(rec map[string]any) { rec["v"] = 2; rec["source"] = "v2:abc" },
+	} {
+		name, b := edit(path, f)
+		kept[name] = b
+	}
+	var log bytes.Buffer
+	r, err := OpenRegistry(dir, "boot", slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := slices.Sorted(slices.Values(paths(r))); !slices.Equal(got, []string{"/field", "/newer", "/strange"}) || r.Quarantined() != 1 {
+		t.Errorf("%v known, %d not understood", got, r.Quarantined())
+	}
+	for _, src := range r.Sources() {
+		if err := src.Options.Validate(); err != nil {
+			t.Errorf("%s: %v", src.Path, err)
+		}
+	}
+	if strings.Count(log.String(), "upgrade") < 3 || strings.Contains(log.String(), "set aside") {
+		t.Errorf("log: %s", &log)
+	}
+	openRegistry(t, dir, "another boot") // removes those of other boots
+	for name, b := range kept {
+		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, b) {
+			t.Errorf("a later version's record is now %q, %v", got, err)
+		}
+	}
 }

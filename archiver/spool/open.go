@@ -46,7 +46,9 @@ func Open(cfg Config) (l *Log, quarantined int, err error) {
 
 // loadAll loads what the directory holds and puts aside what cannot be read.
 func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
-	if l.stream, err = readStream(l.cfg.Dir); err != nil {
+	if l.stream, err = readStream(l.cfg.Dir); errors.Is(err, codec.ErrNewer) {
+		return err
+	} else if err != nil {
 		if d.stream, err = true, l.setAside(d, err, streamFile); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -547,5 +548,39 @@ func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestNewerStreamState: fields that a later version added to stream.json are
+// ignored; a later format is refused, and stays as it is.
+func TestNewerStreamState(t *testing.T) {
+	g := newRig(t)
+	g.send("a")
+	g.log.Roll()
+	check(t, g.log.Commit())
+	last := g.log.Info().LastSeq
+	check(t, g.archived(1))
+	_, err := g.log.Evict(0)
+	check(t, err)
+	check(t, g.log.Close())
+	path := filepath.Join(g.cfg.Dir, streamFile)
+	js := fmt.Appendf(nil, `{"future":[1],"last_seq":%d,"last_segment":1}`, last)
+	write := func(version int) (b []byte) {
+		b = fmt.Appendf(nil, `{"version":%d,"crc32c":%d,"more":{},"stream":%s}`, version, crc32.Checksum(js, castagnoli), js)
+		check(t, os.WriteFile(path, b, 0o600))
+		return b
+	}
+	newer := write(2)
+	if _, _, err := Open(g.cfg); !errors.Is(err, codec.ErrNewer) {
+		t.Errorf("version 2: %v", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, newer) {
+		t.Errorf("version 2 is now %q, %v", b, err)
+	}
+	write(1)
+	g.open()
+	g.send("b")
+	if got := g.log.Info().LastSeq; got != last+1 {
+		t.Errorf("entry %d, want %d", got, last+1)
 	}
 }

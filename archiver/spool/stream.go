@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/durable"
+	"github.com/coldtail/coldtail/codec"
 )
 
 // streamState is what outlives a container's segments: stream.json.
@@ -28,9 +29,13 @@ type streamState struct {
 
 // streamEnvelope is stream.json, with the checksum of the state's bytes in it.
 type streamEnvelope struct {
-	CRC32C uint32          `json:"crc32c"`
-	Stream json.RawMessage `json:"stream"`
+	Version int             `json:"version,omitempty"` // 0 is 1
+	CRC32C  uint32          `json:"crc32c"`
+	Stream  json.RawMessage `json:"stream"`
 }
+
+// streamVersion is that of the files that this version writes.
+const streamVersion = 1
 
 var errStream = errors.New("not a stream state")
 
@@ -44,6 +49,9 @@ func readStream(dir string) (streamState, error) {
 	}
 	var env streamEnvelope
 	var st streamState
+	if json.Unmarshal(b, &env) == nil && env.Version > streamVersion {
+		return st, fmt.Errorf("read stream state of version %d: %w", env.Version, codec.ErrNewer)
+	}
 	if err := json.Unmarshal(b, &env); err != nil || crc32.Checksum(env.Stream, castagnoli) != env.CRC32C {
 		return st, fmt.Errorf("read stream state: %w", errStream)
 	}
@@ -58,7 +66,7 @@ func (st streamState) write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("encode stream state: %w", err)
 	}
-	b, err := json.Marshal(streamEnvelope{crc32.Checksum(js, castagnoli), js})
+	b, err := json.Marshal(streamEnvelope{CRC32C: crc32.Checksum(js, castagnoli), Stream: js})
 	if err != nil {
 		return fmt.Errorf("encode stream state: %w", err)
 	}
