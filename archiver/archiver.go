@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,9 +44,18 @@ type Archiver struct {
 	recovered chan struct{}
 
 	mu      sync.Mutex
-	streams map[string]*stream // by container id
-	paths   map[string]*stream // by FIFO
+	streams map[string]*stream     // by container id
+	paths   map[string]*attachment // by FIFO
 	closing bool
+
+	poller func() (*poller, error) // newPoller
+}
+
+// attachment is a FIFO's entry in paths. Its identity tells it from a later one
+// of the same path.
+type attachment struct {
+	s      *stream
+	opened bool // of the goroutine that attaches
 }
 
 // New locks the state directory and reads its identity. It does not touch the
@@ -67,7 +78,8 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		full:      make(chan struct{}, 1),
 		recovered: make(chan struct{}),
 		streams:   map[string]*stream{},
-		paths:     map[string]*stream{},
+		paths:     map[string]*attachment{},
+		poller:    newPoller,
 	}
 	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -85,8 +97,29 @@ func (a *Archiver) Created() time.Time { return a.state.Created }
 
 // stream returns the container's stream with its log open.
 func (a *Archiver) stream(containerID string) (*stream, error) {
-	id := chunk.ContainerID(containerID)
+	s := a.known(chunk.ContainerID(containerID))
+	if err := s.open(); err != nil {
+		a.forgetFailed(s)
+		return nil, err
+	}
+	return s, nil
+}
+
+// forgetFailed forgets a stream that could not be opened, for the next attempt.
+// Others may have failed with it, and a later one may be there by now.
+func (a *Archiver) forgetFailed(s *stream) {
 	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.streams[s.id] == s {
+		delete(a.streams, s.id)
+	}
+}
+
+// known returns the stream of a container id of the form that
+// chunk.ContainerID gives, and makes it where there is none.
+func (a *Archiver) known(id string) *stream {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	s := a.streams[id]
 	if s == nil {
 		s = &stream{a: a, id: id, opts: DefaultOptions(), upload: make(chan struct{}, 1)}
@@ -94,14 +127,7 @@ func (a *Archiver) stream(containerID string) (*stream, error) {
 		a.streams[id] = s
 	}
 	s.lastUsed.Store(a.cfg.Now().UnixNano())
-	a.mu.Unlock()
-	if err := s.open(); err != nil {
-		a.mu.Lock()
-		delete(a.streams, id)
-		a.mu.Unlock()
-		return nil, err
-	}
-	return s, nil
+	return s
 }
 
 // Attach starts to read the sources' FIFOs, each opened once: attaching a path
@@ -134,37 +160,65 @@ func (a *Archiver) Attach(ctx context.Context, srcs ...Source) error {
 }
 
 func (a *Archiver) attach(id string, srcs []Source) error {
-	s, err := a.stream(id)
-	if err != nil {
-		return err
-	}
-	a.mu.Lock()
-	if a.closing {
-		a.mu.Unlock()
-		return fmt.Errorf("attach fifo: %w", ErrClosing)
-	}
-	var fresh []Source
-	for _, src := range srcs {
-		if a.paths[src.Path] == nil {
-			a.paths[src.Path] = s
-			fresh = append(fresh, src)
+	for {
+		s, err := a.stream(id)
+		if err != nil {
+			return err
+		}
+		claims, err := a.claim(s, srcs)
+		if err != nil || len(claims) == 0 {
+			return err
+		}
+		err = s.attach(claims...)
+		for _, c := range claims {
+			if !c.at.opened {
+				a.release(c.Path, c.at)
+			}
+		}
+		if !errors.Is(err, errForgotten) {
+			return err
 		}
 	}
-	// The janitor may have forgotten the stream meanwhile.
-	a.streams[id] = s
-	a.mu.Unlock()
-	if len(fresh) == 0 {
-		return nil
-	}
-	err = s.attach(fresh...)
+}
+
+// claim is a source with its entry in paths.
+type claim struct {
+	Source
+	at *attachment
+}
+
+// claim enters those of the sources that are not attached yet.
+func (a *Archiver) claim(s *stream, srcs []Source) (claims []claim, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, src := range fresh {
-		if !s.has(src.Path) {
-			delete(a.paths, src.Path)
+	if a.closing {
+		return nil, fmt.Errorf("attach fifo: %w", ErrClosing)
+	}
+	for _, src := range srcs {
+		if a.paths[src.Path] == nil {
+			at := &attachment{s: s}
+			a.paths[src.Path] = at
+			claims = append(claims, claim{src, at})
 		}
 	}
-	return err
+	return claims, nil
+}
+
+// release forgets a FIFO that is attached no longer, unless its path is
+// attached anew.
+func (a *Archiver) release(path string, at *attachment) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.paths[path] == at {
+		delete(a.paths, path)
+	}
+}
+
+// attached returns the FIFO's entry, and whether Run is ending.
+func (a *Archiver) attached(path string) (at *attachment, closing bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.paths[path], a.closing
 }
 
 // Detach drains a FIFO and closes it: when it returns nil, all entries that
@@ -173,40 +227,37 @@ func (a *Archiver) attach(id string, srcs []Source) error {
 // writes them must not stay blocked. ErrClosing tells that the FIFO was closed
 // before it was empty, as Run is ending.
 func (a *Archiver) Detach(ctx context.Context, path string) error {
-	a.mu.Lock()
-	s, closing := a.paths[path], a.closing
-	a.mu.Unlock()
+	at, closing := a.attached(path)
 	switch {
 	case closing:
 		return ErrClosing
-	case s == nil:
+	case at == nil:
 		return a.discard(path)
 	}
-	err := s.detach(ctx, path)
+	err := at.s.detach(ctx, path, at)
 	if errors.Is(err, errUnknown) {
 		err = nil // it has ended by itself
 	}
 	if err == nil {
-		a.mu.Lock()
-		delete(a.paths, path)
-		a.mu.Unlock()
+		a.release(path, at)
 	}
 	return err
 }
 
 // DetachAll is Detach for every attached FIFO.
 func (a *Archiver) DetachAll(ctx context.Context) error {
-	a.mu.Lock()
-	var paths []string
-	for p := range a.paths {
-		paths = append(paths, p)
-	}
-	a.mu.Unlock()
 	var errs []error
-	for _, p := range paths {
+	for _, p := range a.allPaths() {
 		errs = append(errs, a.Detach(ctx, p))
 	}
 	return errors.Join(errs...)
+}
+
+// allPaths returns the paths of the attached FIFOs.
+func (a *Archiver) allPaths() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Collect(maps.Keys(a.paths))
 }
 
 // discard empties a FIFO that nobody has attached.
@@ -220,7 +271,10 @@ func (a *Archiver) discard(path string) error {
 	total := 0
 	for {
 		n, err := unix.Read(f.fd, buf)
-		if n <= 0 || err != nil && !errors.Is(err, unix.EINTR) {
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if n <= 0 {
 			break
 		}
 		total += n

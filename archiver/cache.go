@@ -104,25 +104,34 @@ func (a *Archiver) makeRoom() bool {
 
 // closeIdle forgets logs that nobody uses and that have nothing to archive.
 func (a *Archiver) closeIdle() {
-	old := a.cfg.Now().Add(-idleStream).UnixNano()
-	a.mu.Lock()
-	var idle []*stream
-	for id, s := range a.streams {
-		if !s.ready.Load() || s.lastUsed.Load() > old {
-			continue
-		}
-		s.mu.Lock()
-		// Not the log of one that is read: its disk may be slow, and all wait for a.mu.
-		if len(s.fifos) == 0 && s.poll == nil && s.log.Info().PendingSegments == 0 {
-			delete(a.streams, id)
-			idle = append(idle, s)
-		}
-		s.mu.Unlock()
-	}
-	a.mu.Unlock()
-	for _, s := range idle {
+	for _, s := range a.forgetIdle() {
 		if err := s.log.Close(); err != nil {
 			a.cfg.Logger.Error("cannot close a container's log", "container", s.id, "err", err)
 		}
 	}
+}
+
+// forgetIdle takes the idle streams out of the Archiver's.
+func (a *Archiver) forgetIdle() (idle []*stream) {
+	old := a.cfg.Now().Add(-idleStream).UnixNano()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, s := range a.streams {
+		if s.ready.Load() && s.lastUsed.Load() <= old && s.forget() {
+			delete(a.streams, id)
+			idle = append(idle, s)
+		}
+	}
+	return idle
+}
+
+// forget marks a stream that nobody reads and that has nothing to archive as
+// closed. It reports whether it did.
+func (s *stream) forget() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Not the log of one that is read: its disk may be slow, and all wait for the
+	// Archiver's mu.
+	s.forgotten = len(s.fifos) == 0 && s.poll == nil && s.log.Info().PendingSegments == 0
+	return s.forgotten
 }

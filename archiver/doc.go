@@ -16,6 +16,13 @@
 //  6. Attach needs the local disk only. A bucket that is away delays nothing
 //     but uploads.
 //
+// Lock order: Archiver.mu, then stream.mu, then the Log's own; nothing waits for
+// the disk or the bucket with one of the first two. Before these come, where they
+// are taken, the token stream.upload, a place in Archiver.encodes, stream.drops
+// and the Log's commitMu, in this order. The mutexes of health, markers and other
+// small owners are the last: what holds one takes no other. Each is released by
+// defer, as a panic may be contained above.
+//
 // Goroutines: one ingest per container with FIFOs, ended by the last Detach or
 // by Run's end; Run owns the ticker, the committers and the uploaders and joins
 // all of them.

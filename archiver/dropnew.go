@@ -133,10 +133,7 @@ func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
 	}
 	switch {
 	case ended:
-		s.end(f)
-		if !ending {
-			s.a.cfg.OnEnd(f.path)
-		}
+		s.ended(f, ending)
 	case !over && d.gap.Entries == 0 && len(d.rest) == 0:
 		return false, moved // what the FIFO holds now is for the spool, also where it is ending
 	case ending && d.gap.Entries == 0:

@@ -16,7 +16,9 @@ import (
 // fifo is an attached FIFO. Its ingest owns it but for the atomic fields.
 type fifo struct {
 	path    string
+	at      *attachment
 	fd      int
+	closed  bool          // fd may be another file's number by now; of the ingest
 	detach  atomic.Bool   // Detach asks to drain and close it
 	done    chan struct{} // closed once it is closed
 	drained bool          // it was empty then; read it after done
@@ -153,9 +155,13 @@ func (p *poller) arm(f *fifo) error {
 // since the last reset. A FIFO that it found has to be armed again.
 func (p *poller) wait() error {
 	err := p.raw.Read(func(ep uintptr) bool {
-		var ev [1]unix.EpollEvent
-		n, err := unix.EpollWait(int(ep), ev[:], 0)
-		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+		for {
+			var ev [1]unix.EpollEvent
+			n, err := unix.EpollWait(int(ep), ev[:], 0)
+			if !errors.Is(err, unix.EINTR) { // the runtime tells of an event once
+				return n > 0 || err != nil
+			}
+		}
 	})
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil

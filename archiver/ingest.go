@@ -59,26 +59,35 @@ func (s *stream) readAll(p *poller) bool {
 
 // await waits until there may be something to do.
 func (s *stream) await(p *poller) error {
-	s.mu.Lock()
-	if len(s.fifos) == 0 { // the last one has just ended: nothing would wake it
-		s.mu.Unlock()
+	wait, err := s.arm(p)
+	if err != nil {
+		if !s.unarmed.Swap(true) {
+			s.a.cfg.Logger.Error("cannot wait for a container's log; looking every moment", "container", s.id, "err", err)
+		}
+		time.Sleep(retryDelay)
 		return nil
 	}
+	s.unarmed.Store(false)
+	if !wait {
+		return nil
+	}
+	return p.wait()
+}
+
+// arm has the poller look at the FIFOs that may be read. It returns false where
+// there is none left: nothing would wake the ingest.
+func (s *stream) arm(p *poller) (wait bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, f := range s.fifos {
 		if s.waits(f) {
 			continue // not read before that one's frame has ended
 		}
 		if err := p.arm(f); err != nil {
-			s.mu.Unlock()
-			if !s.failed.Swap(true) {
-				s.a.cfg.Logger.Error("cannot wait for a container's log; looking every moment", "container", s.id, "err", err)
-			}
-			time.Sleep(retryDelay)
-			return nil
+			return false, err
 		}
 	}
-	s.mu.Unlock()
-	return p.wait()
+	return len(s.fifos) > 0, nil
 }
 
 // giveUp ends an ingest whose poller is broken, which the kernel does not do.
@@ -133,10 +142,7 @@ func (s *stream) drain(f *fifo) (moved int) {
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			s.end(f)
-			if !ending {
-				s.a.cfg.OnEnd(f.path)
-			}
+			s.ended(f, ending)
 		case err != nil:
 			s.again = true // the log may hold what it could not take, and the FIFO be empty
 			s.trouble(err)
@@ -215,7 +221,7 @@ func (s *stream) account(r spool.Filled) {
 // size gives a FIFO that was found nearly full a larger pipe, and tells whether
 // it may be left to fill.
 func (s *stream) size(f *fifo, moved int) bool {
-	if f.detach.Load() {
+	if f.detach.Load() || f.closed {
 		return false
 	}
 	if moved < pipeSmall*3/4 {
@@ -224,6 +230,16 @@ func (s *stream) size(f *fifo, moved int) bool {
 	f.busyAt.Store(s.a.cfg.Now().UnixNano())
 	s.a.pipes.enlarge(f)
 	return f.large.Load()
+}
+
+// ended is end for a FIFO whose writer is gone. Its path may be attached anew at
+// once.
+func (s *stream) ended(f *fifo, asked bool) {
+	s.a.release(f.path, f.at)
+	s.end(f)
+	if !asked {
+		s.a.cfg.OnEnd(f.path)
+	}
 }
 
 // end closes a FIFO that is empty.
@@ -244,6 +260,7 @@ func (s *stream) end(f *fifo) {
 func (s *stream) close(f *fifo) {
 	s.a.pipes.forget(f)
 	_ = unix.Close(f.fd) // nothing was written to it
+	f.closed = true
 	f.release()
 	close(f.done)
 	s.lastUsed.Store(s.a.cfg.Now().UnixNano())

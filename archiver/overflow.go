@@ -163,9 +163,14 @@ func (a *Archiver) shed() bool {
 // quota returns the stream's policy and how many bytes it may hold that are not
 // archived.
 func (s *stream) quota() (Overflow, int64) {
+	o := s.options()
+	return o.Overflow, o.SpoolBytes
+}
+
+func (s *stream) options() Options {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.opts.Overflow, s.opts.SpoolBytes
+	return s.opts
 }
 
 // dropOldest replaces the stream's oldest segment that is not archived by a

@@ -71,10 +71,7 @@ func (a *Archiver) tick(ctx context.Context) {
 func (s *stream) tick(now time.Time) {
 	in := s.log.Info()
 	if first := in.ActiveFirstNano; first != 0 {
-		s.mu.Lock()
-		age := s.opts.RollAge
-		s.mu.Unlock()
-		if now.Sub(time.Unix(0, first)) >= age || !sameHour(first, now) {
+		if now.Sub(time.Unix(0, first)) >= s.options().RollAge || !sameHour(first, now) {
 			s.log.Roll()
 		}
 	}
@@ -145,13 +142,18 @@ func (a *Archiver) commit(s *stream) {
 
 // stopReading ends every ingest.
 func (a *Archiver) stopReading() {
-	a.mu.Lock()
-	a.closing = true
-	a.mu.Unlock()
+	a.setClosing()
 	for _, s := range a.all() {
 		s.stop()
 	}
 	a.ingests.Wait()
+}
+
+// setClosing refuses what would be attached from now on.
+func (a *Archiver) setClosing() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closing = true
 }
 
 // recoverAll opens the logs in which an earlier process left something to
@@ -176,13 +178,18 @@ func (a *Archiver) recoverAll(ctx context.Context) {
 				a.cfg.Logger.Error("cannot recover a container's log", "container", id, "err", err)
 				return
 			}
-			s.mu.Lock()
-			if s.poll == nil {
-				a.noteLost(s, s.log.DropTorn())
-			}
-			s.mu.Unlock()
+			s.dropTorn()
 			a.commitSoon(s)
 		})
+	}
+}
+
+// dropTorn gives up a frame that nobody goes on with.
+func (s *stream) dropTorn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.poll == nil {
+		s.a.noteLost(s, s.log.DropTorn())
 	}
 }
 

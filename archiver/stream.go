@@ -27,6 +27,7 @@ type stream struct {
 
 	upload   chan struct{} // a lock of one place: who uploads this container's segments
 	queued   atomic.Bool   // for commit
+	waiting  atomic.Bool   // queued for upload
 	uploadAt atomic.Int64  // Unix nanoseconds: not before, as it failed
 	resting  atomic.Int64  // nanoseconds: how long the container's uploads rest; 0 while none failed
 	turnAt   atomic.Int64  // Unix nanoseconds: when the turn began that failed
@@ -38,6 +39,7 @@ type stream struct {
 	// What fails, and was logged: writing to the spool, syncing it, archiving
 	// from it, dropping from it.
 	failed, unsynced, unread, stuck atomic.Bool
+	unarmed                         atomic.Bool // waiting for the FIFOs fails, and was logged
 	// broken is set where writing has failed for so long that entries are dropped.
 	broken atomic.Bool
 	// Over its own quota, or largest user of an exceeded total one, where the
@@ -52,6 +54,9 @@ type stream struct {
 	fifos   []*fifo // the oldest first
 	poll    *poller // nil while no ingest runs
 	stopped bool    // Run has ended: no more reading
+	// forgotten is set once the janitor has closed the log: then nothing is
+	// attached any more.
+	forgotten bool
 
 	// Of the ingest goroutine alone:
 	torn      *fifo // whose frame is unfinished: nobody else is read meanwhile
@@ -85,53 +90,72 @@ func (s *stream) open() error {
 	return s.openErr
 }
 
+// errForgotten says that the janitor has closed the log: there is a newer stream.
+var errForgotten = errors.New("log was closed as nobody used it")
+
 // attach adds FIFOs and sees to it that an ingest runs. After a restart all of
 // a container's come at once, because only one of them may go on with an
 // unfinished frame.
-func (s *stream) attach(srcs ...Source) error {
+func (s *stream) attach(claims ...claim) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped {
+	switch {
+	case s.stopped:
 		return fmt.Errorf("attach fifo: %w", ErrClosing)
+	case s.forgotten:
+		return errForgotten
 	}
 	var added []*fifo
+	var torn *fifo
 	var errs []error
-	for _, src := range srcs {
-		f, err := openFIFO(src.Path)
+	for _, c := range claims {
+		f, err := openFIFO(c.Path)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
+		f.at = c.at
 		added = append(added, f)
-		s.opts = src.Options
-		s.roll.Store(src.Options.rollBytes())
-		s.log.Freeze(spool.Frozen{Format: src.Options.Format, Meta: src.Meta})
-		if src.Resume && s.poll == nil && s.log.Torn(src.Path) {
-			s.torn = f
+		s.opts = c.Options
+		s.roll.Store(c.Options.rollBytes())
+		s.log.Freeze(spool.Frozen{Format: c.Options.Format, Meta: c.Meta})
+		if c.Resume && s.poll == nil && s.log.Torn(c.Path) {
+			torn = f
 		}
 	}
 	if len(added) == 0 {
 		return errors.Join(errs...)
 	}
-	if s.poll == nil {
-		p, err := newPoller()
-		if err != nil {
-			for _, f := range added {
-				unix.Close(f.fd)
-			}
-			return err
+	if err := s.startIngest(torn); err != nil {
+		for _, f := range added {
+			unix.Close(f.fd)
 		}
-		if s.torn == nil {
-			s.a.noteLost(s, s.log.DropTorn()) // nobody is left to finish it
-		}
-		s.poll = p
-		s.a.ingests.Go(func() { s.ingest(p) })
+		return err
 	}
 	for _, f := range added {
 		f.release = s.log.Attached()
+		f.at.opened = true
 		s.fifos = append(s.fifos, f)
 	}
 	return errors.Join(append(errs, s.poll.wake())...)
+}
+
+// startIngest starts the ingest, unless one runs. torn is the FIFO that goes on
+// with an unfinished frame. Called with mu held.
+func (s *stream) startIngest(torn *fifo) error {
+	if s.poll != nil {
+		return nil
+	}
+	p, err := s.a.poller()
+	if err != nil {
+		return err
+	}
+	if s.torn = torn; torn == nil {
+		s.a.noteLost(s, s.log.DropTorn()) // nobody is left to finish it
+	}
+	s.poll = p
+	s.a.ingests.Go(func() { s.ingest(p) })
+	return nil
 }
 
 var errUnknown = errors.New("fifo is not attached")
@@ -141,17 +165,8 @@ var errUnknown = errors.New("fifo is not attached")
 var ErrClosing = errors.New("coldtail is shutting down")
 
 // detach drains the FIFO and waits until it is closed.
-func (s *stream) detach(ctx context.Context, path string) error {
-	s.mu.Lock()
-	i := slices.IndexFunc(s.fifos, func(f *fifo) bool { return f.path == path })
-	if i < 0 {
-		s.mu.Unlock()
-		return errUnknown
-	}
-	f := s.fifos[i]
-	f.detach.Store(true)
-	err := s.poll.wake()
-	s.mu.Unlock()
+func (s *stream) detach(ctx context.Context, path string, at *attachment) error {
+	f, err := s.askEnd(at)
 	if err != nil {
 		return fmt.Errorf("detach fifo: %w", err)
 	}
@@ -166,11 +181,16 @@ func (s *stream) detach(ctx context.Context, path string) error {
 	}
 }
 
-// has tells whether the FIFO is attached.
-func (s *stream) has(path string) bool {
+// askEnd lets the ingest drain and close a FIFO.
+func (s *stream) askEnd(at *attachment) (*fifo, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.fifos, func(f *fifo) bool { return f.path == path })
+	i := slices.IndexFunc(s.fifos, func(f *fifo) bool { return f.at == at })
+	if i < 0 {
+		return nil, errUnknown
+	}
+	s.fifos[i].detach.Store(true)
+	return s.fifos[i], s.poll.wake()
 }
 
 // wake lets the ingest look again, where one runs.

@@ -172,3 +172,39 @@ func (g *rig) seal(id string) {
 		}
 	}
 }
+
+// TestUploadsAreQueuedOnce: a stream waits once for the uploaders, and one that has
+// come to rest meanwhile makes no attempt.
+func TestUploadsAreQueuedOnce(t *testing.T) {
+	g := newRig(t)
+	g.stop()
+	p := &picky{Bucket: g.bucket, id: idA}
+	p.refuses.Store(true)
+	g.bucket = p
+	a, err := New(g.cfg, g.bucket) // nobody uploads
+	check(t, err)
+	d := newDaemon(t)
+	check(t, a.Attach(t.Context(), source(d.path, idA)))
+	d.print("x")
+	check(t, a.Detach(t.Context(), d.path))
+	s := a.known(idA)
+	s.log.Roll()
+	check(t, s.log.Commit())
+	for range 3 {
+		a.uploadSoon(s)
+	}
+	if n := len(a.uploads); n != 1 {
+		t.Fatalf("it waits %d times", n)
+	}
+	s.uploadAt.Store(time.Now().Add(parkTime).UnixNano())
+	a.uploadQueued(t.Context(), <-a.uploads)
+	if n := p.attempts.Load(); n != 0 {
+		t.Fatalf("%d attempts while it rests", n)
+	}
+	p.refuses.Store(false)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	check(t, a.Run(ctx))
+	g.start()
+	g.flush()
+}

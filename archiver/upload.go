@@ -21,15 +21,16 @@ import (
 // go away on its own, such as access denied.
 const parkTime = 30 * time.Second
 
-// uploadSoon hands a stream with sealed segments to the uploaders. Where their
-// queue is full, the next commit does.
+// uploadSoon hands a stream with sealed segments to the uploaders, unless it
+// waits for one. Where their queue is full, the next commit does.
 func (a *Archiver) uploadSoon(s *stream) {
-	if len(s.upload) > 0 || s.rests() || len(s.log.Pending()) == 0 {
+	if len(s.upload) > 0 || s.rests() || len(s.log.Pending()) == 0 || s.waiting.Swap(true) {
 		return
 	}
 	select {
 	case a.uploads <- s:
 	default:
+		s.waiting.Store(false)
 	}
 }
 
@@ -39,13 +40,23 @@ func (a *Archiver) uploadLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case s := <-a.uploads:
-			select {
-			case s.upload <- struct{}{}:
-				_ = a.uploadLocked(ctx, s) // it was reported, and the stream rests
-				<-s.upload
-			default: // somebody is at it
-			}
+			s.waiting.Store(false)
+			a.uploadQueued(ctx, s)
 		}
+	}
+}
+
+// uploadQueued uploads a stream, unless somebody is at it or it has come to rest
+// since it was queued.
+func (a *Archiver) uploadQueued(ctx context.Context, s *stream) {
+	if s.rests() {
+		return
+	}
+	select {
+	case s.upload <- struct{}{}:
+		defer func() { <-s.upload }()
+		_ = a.uploadLocked(ctx, s) // it was reported, and the stream rests
+	default:
 	}
 }
 
@@ -95,10 +106,7 @@ func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
 		return err
 	}
 	s.rested()
-	s.mu.Lock()
-	keep := s.opts.CacheBytes
-	s.mu.Unlock()
-	if _, err := s.log.Evict(keep); err != nil {
+	if _, err := s.log.Evict(s.options().CacheBytes); err != nil {
 		a.diskFailed(s, 0, err)
 	}
 	return nil
