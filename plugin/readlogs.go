@@ -122,7 +122,7 @@ type frameWriter struct {
 	flush func() error
 	cfg   readConfig
 	buf   []byte
-	// missing is what the bucket did not give.
+	// missing is what the bucket did not give, or only a later version can read.
 	missing error
 
 	mu     sync.Mutex // guards w and what follows: beat writes too
@@ -138,7 +138,7 @@ func (f *frameWriter) copy(entries iter.Seq2[codec.Entry, error]) error {
 			f.complain(err)
 			continue
 		}
-		if missing := (*readback.MissingError)(nil); errors.As(err, &missing) {
+		if missing := (*readback.MissingError)(nil); errors.As(err, &missing) || errors.Is(err, codec.ErrNewer) {
 			f.missing = err
 			f.complain(err)
 			continue

@@ -112,6 +112,12 @@ func (rd *reading) miss(m *MissingError) {
 
 // tellMissing reports what could not be read, once.
 func (rd *reading) tellMissing() error {
+	if err := rd.newer.Err(); err != nil && !rd.newerTold {
+		rd.newerTold = true
+		if err := rd.report(err); err != nil {
+			return err
+		}
+	}
 	m := rd.missing
 	if m == nil {
 		return nil

@@ -73,7 +73,8 @@ type Query struct {
 // An entry whose Seq is 0 is no entry: it tells that nothing more is ready, so
 // that the consumer sends on what it has. A *codec.CorruptError stands for what
 // is damaged; the entries behind it follow. A *MissingError tells what the bucket
-// did not give, once all else was read; only what is followed comes behind it.
+// did not give, and codec.ErrNewer that it has objects which only a later version
+// can read, once all else was read; only what is followed comes behind these.
 // After any other error nothing follows.
 func (r *Reader) Entries(ctx context.Context, q Query) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
@@ -114,6 +115,8 @@ type reading struct {
 	since, until int64
 	missing      *MissingError // what was not to be had so far
 	away         bool          // so that the bucket is not asked again
+	newer        chunk.Newer   // what a later version archived, and this one cannot read
+	newerTold    bool
 }
 
 func (rd *reading) run(ctx context.Context) error {

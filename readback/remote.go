@@ -84,7 +84,7 @@ func (rd *reading) find(ctx context.Context, own listed, tail int64) ([]chunk.Ch
 	}
 	ctx, dog := watch(ctx, rd.r.cfg.Timeout)
 	defer dog.stop()
-	found, err := chunk.Find(ctx, watched{rd.r.bucket, dog}, rd.q.ContainerID, w)
+	found, err := chunk.Find(ctx, rd.newer.Watch(watched{rd.r.bucket, dog}, nil), rd.q.ContainerID, w)
 	if err != nil {
 		return nil, fmt.Errorf("find what is archived: %w", dog.explain(err))
 	}

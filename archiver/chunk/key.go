@@ -98,13 +98,22 @@ func HourPrefix(f codec.Format, containerID string, hour time.Time) string {
 var errKey = errors.New("not a chunk's key")
 
 // ParseKey is the inverse of Meta.Key. It accepts nothing that Key does not
-// make: keys are read from buckets that others can write to.
+// make: keys are read from buckets that others can write to. The error of a key
+// of a later version is codec.ErrNewer.
 func ParseKey(key string) (Meta, error) {
 	m, err := parseKey(key)
 	if err != nil {
-		return Meta{}, fmt.Errorf("parse key %q: %w", key, err)
+		return Meta{}, keyError(key, err)
 	}
 	return m, nil
+}
+
+// keyError is why a key is none of this version.
+func keyError(key string, err error) error {
+	if _, ok := newer(key); ok {
+		return newerError(key)
+	}
+	return fmt.Errorf("parse key %q: %w", key, err)
 }
 
 func parseKey(key string) (Meta, error) {

@@ -40,15 +40,15 @@ func ParseDayKey(key string) (Day, error) {
 	rest, ok := strings.CutPrefix(key, dayPrefix)
 	parts := strings.Split(rest, "/")
 	if !ok || len(parts) != 3 || !isHex(parts[0], containerLen) {
-		return Day{}, fmt.Errorf("parse key %q: %w", key, errMarker)
+		return Day{}, keyError(key, errMarker)
 	}
 	t, err := time.Parse(dayLayout, parts[1])
 	if err != nil {
-		return Day{}, fmt.Errorf("parse key %q: %w: no such day", key, errMarker)
+		return Day{}, keyError(key, fmt.Errorf("%w: no such day", errMarker))
 	}
 	f, err := codec.ParseFormat(parts[2])
 	if err != nil {
-		return Day{}, fmt.Errorf("parse key %q: %w", key, err)
+		return Day{}, keyError(key, err)
 	}
 	return Day{ContainerID: parts[0], Day: t, Format: f}, nil
 }
@@ -72,13 +72,13 @@ func ParseNameKey(key string) (Name, error) {
 	rest, ok := strings.CutPrefix(key, namePrefix)
 	parts := strings.Split(rest, "/")
 	if !ok || len(parts) != 4 || !isHex(parts[3], containerLen) {
-		return Name{}, fmt.Errorf("parse key %q: %w", key, errMarker)
+		return Name{}, keyError(key, errMarker)
 	}
 	n := Name{ContainerID: parts[3]}
 	for i, to := range []*string{&n.Service, &n.Name, &n.Host} {
 		var err error
 		if *to, err = unescape(parts[i]); err != nil {
-			return Name{}, fmt.Errorf("parse key %q: %w", key, err)
+			return Name{}, keyError(key, err)
 		}
 	}
 	return n, nil

@@ -21,6 +21,8 @@ const (
 	Mismatch Kind = "mismatch"
 	// Unindexed: an object without the day marker by which readers find it.
 	Unindexed Kind = "unindexed"
+	// Newer: an object that only a later version of coldtail can read.
+	Newer Kind = "newer"
 	// Foreign: an object whose name is none of coldtail's. A note.
 	Foreign Kind = "foreign"
 	// Absurd: rows whose times are too early or too late to tell whether they

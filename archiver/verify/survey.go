@@ -2,11 +2,13 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
 )
 
 // survey counts what there is to read. Of a whole archive it looks at every
@@ -27,18 +29,38 @@ func (v *run) survey(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("list the archive: %w", err)
 		}
-		if _, err := chunk.ParseKey(o.Key); err == nil {
-			v.total.Objects++
-			v.total.SizeBytes += o.SizeBytes
-			continue
-		}
-		if _, err := chunk.ParseDayKey(o.Key); err == nil {
-			v.markers.add(o.Key)
-			continue
-		}
-		if _, err := chunk.ParseNameKey(o.Key); err != nil {
-			v.found(Finding{Kind: Foreign, Key: o.Key, Detail: "not a name that coldtail gives; it was not read"})
-		}
+		v.surveyKey(o)
+	}
+	return nil
+}
+
+// surveyKey counts an object, or reports that its name is none of this version's.
+func (v *run) surveyKey(o bucket.Object) {
+	_, err := chunk.ParseKey(o.Key)
+	if err == nil {
+		v.total.Objects++
+		v.total.SizeBytes += o.SizeBytes
+		return
+	}
+	if _, derr := chunk.ParseDayKey(o.Key); derr == nil {
+		v.markers.add(o.Key)
+		return
+	}
+	if _, nerr := chunk.ParseNameKey(o.Key); nerr == nil {
+		return
+	}
+	if errors.Is(err, codec.ErrNewer) {
+		v.found(Finding{Kind: Newer, Key: o.Key, Detail: "it was not read: " + codec.ErrNewer.Error()})
+		return
+	}
+	v.found(Finding{Kind: Foreign, Key: o.Key, Detail: "not a name that coldtail gives; it was not read"})
+}
+
+// watchNewer reports, of containers that are looked for by the index, what only a
+// later version can read.
+func (v *run) watchNewer(context.Context) error {
+	if err := v.newer.Err(); err != nil {
+		v.found(Finding{Kind: Newer, Detail: err.Error()})
 	}
 	return nil
 }

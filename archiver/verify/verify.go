@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -44,6 +45,7 @@ type run struct {
 	total     Amount
 	markers   *markerSet
 	histories map[spoolKey]*history
+	newer     chunk.Newer // of the containers that were looked for by the index
 }
 
 // Run verifies the archive in b, which should repeat what fails (bucket.Retry).
@@ -59,7 +61,10 @@ func Run(ctx context.Context, b bucket.Bucket, cfg Config) (Summary, error) {
 		cfg.Progress = func(_, _ Amount) {}
 	}
 	v := &run{cfg: cfg, bucket: b, markers: newMarkerSet(), histories: map[spoolKey]*history{}}
-	for _, step := range []func(context.Context) error{v.survey, v.readAll, v.unindexed, v.conclude} {
+	if len(cfg.Containers) > 0 {
+		v.bucket = v.newer.Watch(b, func(id string) bool { return slices.Contains(cfg.Containers, id) })
+	}
+	for _, step := range []func(context.Context) error{v.survey, v.watchNewer, v.readAll, v.unindexed, v.conclude} {
 		if err := step(ctx); err != nil {
 			return v.sum, err
 		}

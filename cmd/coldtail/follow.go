@@ -87,7 +87,7 @@ func (f *follower) follow(ctx context.Context, interval time.Duration) error {
 	f.r.wait.stop()
 	until := f.r.query.Until
 	for until.IsZero() || f.now().Before(until) {
-		if err := f.r.out.flush(); err != nil {
+		if err := errors.Join(f.r.tellNewer(), f.r.out.flush()); err != nil {
 			return err
 		}
 		select {
@@ -180,6 +180,7 @@ func (f *follower) discover(ctx context.Context) error {
 	for _, t := range found {
 		if !slices.ContainsFunc(all, func(o *target) bool { return o.ContainerID == t.ContainerID }) {
 			all = append(all, t)
+			f.r.want([]*target{t})
 			f.add(t)
 		}
 	}

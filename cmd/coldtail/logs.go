@@ -142,10 +142,11 @@ func (a *app) logs(ctx context.Context, c *logsConfig) error {
 	}
 	r := &logsRun{
 		who: &c.who, query: q, json: c.json, out: out, stderr: a.stderr,
-		bucket: b, retrying: retrying(b, logger),
 		reader: readback.New(readback.Config{Bucket: b}),
 		wait:   wait,
 	}
+	r.bucket = r.newer.Watch(b, r.wants)
+	r.retrying = r.newer.Watch(retrying(b, logger), r.wants)
 	var f *follower
 	if c.follow {
 		f = newFollower(r, time.Now)

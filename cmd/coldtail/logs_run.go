@@ -7,9 +7,11 @@ import (
 	"io"
 	"iter"
 	"math"
+	"sync"
 	"sync/atomic"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -41,6 +43,49 @@ type logsRun struct {
 	away     atomic.Bool                            // the bucket gave nothing for a while
 	failures int
 	untold   int // of these
+
+	newer   chunk.Newer // what the search for objects met of a later version
+	ids     idSet       // whose objects are wanted
+	isNewer bool        // that there is something of a later version was told
+}
+
+// idSet is a set of containers, for several goroutines.
+type idSet struct {
+	mu  sync.RWMutex
+	ids map[string]bool
+}
+
+func (s *idSet) add(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ids == nil {
+		s.ids = map[string]bool{}
+	}
+	s.ids[id] = true
+}
+
+// want says whose objects are wanted.
+func (r *logsRun) want(targets []*target) {
+	for _, t := range targets {
+		r.ids.add(t.ContainerID)
+	}
+}
+
+func (s *idSet) has(id string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.ids[id]
+}
+
+// wants reports whether a container's log is asked for, as far as that is known.
+func (r *logsRun) wants(id string) bool { return r.ids.has(id) }
+
+// tellNewer says once that objects were met which only a later version can read.
+func (r *logsRun) tellNewer() error {
+	if err := r.newer.Err(); err != nil && !r.isNewer {
+		return r.complain(nil, err)
+	}
+	return nil
 }
 
 // print prints what there is.
@@ -75,7 +120,7 @@ func (r *logsRun) print(ctx context.Context) error {
 	if len(targets) == 1 && r.out.count == before && r.failures == 0 {
 		return r.exists(ctx, targets[0])
 	}
-	return nil
+	return r.tellNewer()
 }
 
 // find returns the containers; where these are several, with their days.
@@ -83,6 +128,7 @@ func (r *logsRun) find(ctx context.Context) ([]*target, error) {
 	ctx, b, stop := guard(ctx, r.bucket, r.wait)
 	defer stop()
 	targets, err := r.who.find(ctx, b, true)
+	r.want(targets)
 	if err != nil || len(targets) == 1 {
 		return targets, cause(ctx, err)
 	}
@@ -184,6 +230,7 @@ func (r *logsRun) complain(s *stream, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
+	r.isNewer = r.isNewer || errors.Is(err, codec.ErrNewer)
 	// What is refused may be of this container alone.
 	if missing := (*readback.MissingError)(nil); errors.As(err, &missing) && missing.Away {
 		r.away.Store(true)
@@ -196,7 +243,7 @@ func (r *logsRun) complain(s *stream, err error) error {
 		return err
 	}
 	r.wait.stop()
-	if r.who.oneLog() {
+	if r.who.oneLog() || s == nil {
 		_, _ = fmt.Fprintf(r.stderr, "coldtail: %v\n", err)
 	} else {
 		_, _ = fmt.Fprintf(r.stderr, "coldtail: %s: %v\n", s.label, err)

@@ -101,7 +101,8 @@ func (a *app) ls(ctx context.Context, c *lsConfig) error {
 	defer wait.stop()
 	search, b, stop := guard(ctx, b, wait)
 	defer stop()
-	s := &scan{bucket: b, since: since, until: until, shelves: map[string]*amount{}}
+	s := &scan{since: since, until: until, shelves: map[string]*amount{}}
+	s.bucket = s.newer.Watch(b, s.wants)
 	rows, err := s.run(search, &c.who)
 	wait.stop()
 	switch {
@@ -110,11 +111,15 @@ func (a *app) ls(ctx context.Context, c *lsConfig) error {
 	case err != nil:
 		return cause(search, err)
 	}
-	if len(rows) == 0 && c.chosen() {
+	newer := s.newer.Err()
+	if len(rows) == 0 && c.chosen() && newer == nil {
 		return noLog(&c.who)
 	}
 	if err := c.print(a.stdout, rows); err != nil {
 		return fmt.Errorf("print list: %w", err)
+	}
+	if newer != nil {
+		return fmt.Errorf("the list is not complete: %w", newer)
 	}
 	return nil
 }

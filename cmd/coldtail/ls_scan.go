@@ -43,6 +43,10 @@ type scan struct {
 	bucket       bucket.Bucket
 	since, until time.Time
 
+	newer chunk.Newer
+	ids   idSet // whose objects are listed, unless everybody's are
+	all   bool
+
 	mu      sync.Mutex
 	shelves map[string]*amount // by container
 }
@@ -56,6 +60,9 @@ func (s *scan) run(ctx context.Context, w *who) ([]lsRow, error) {
 		if err != nil {
 			return nil, err
 		}
+		for _, t := range targets {
+			s.ids.add(t.ContainerID)
+		}
 		if targets, err = loadDays(ctx, s.bucket, targets); err != nil {
 			return nil, err
 		}
@@ -64,6 +71,7 @@ func (s *scan) run(ctx context.Context, w *who) ([]lsRow, error) {
 		}
 		days = daysOf(targets)
 	} else {
+		s.all = true
 		index, err := chunk.Names(ctx, s.bucket, chunk.Name{})
 		if err != nil {
 			return nil, fmt.Errorf("list the names: %w", err)
@@ -90,6 +98,9 @@ func (s *scan) run(ctx context.Context, w *who) ([]lsRow, error) {
 	})
 	return rows, nil
 }
+
+// wants reports whether a container is to be listed.
+func (s *scan) wants(id string) bool { return s.all || s.ids.has(id) }
 
 // scanDay is a day to be listed.
 type scanDay struct {
