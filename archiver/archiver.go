@@ -122,7 +122,7 @@ func (a *Archiver) known(id string) *stream {
 	defer a.mu.Unlock()
 	s := a.streams[id]
 	if s == nil {
-		s = &stream{a: a, id: id, opts: DefaultOptions(), upload: make(chan struct{}, 1)}
+		s = &stream{a: a, id: id, opts: a.cfg.Defaults, upload: make(chan struct{}, 1)}
 		s.roll.Store(s.opts.rollBytes())
 		a.streams[id] = s
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -32,6 +33,9 @@ type Config struct {
 	CacheBytes      int64         // archived segments kept, of all containers; 4 GiB
 	CacheAge        time.Duration // archived segments kept; 7 days
 	SpoolBytes      int64         // not archived, of all containers; 16 GiB
+	// Defaults are the options of a log that is found without any, as versions
+	// left it that did not keep them; DefaultOptions.
+	Defaults Options
 	// OnEnd is called when a FIFO has ended without Detach, as its writer died.
 	OnEnd func(path string)
 	// Now is the arrival clock; time.Now.
@@ -52,6 +56,10 @@ func (c *Config) setDefaults() error {
 	c.CacheBytes = orDefault(c.CacheBytes, DefaultCacheBytes)
 	c.CacheAge = orDefault(c.CacheAge, 7*24*time.Hour)
 	c.SpoolBytes = orDefault(c.SpoolBytes, DefaultSpoolBytes)
+	c.Defaults = orDefault(c.Defaults, DefaultOptions())
+	if err := c.Defaults.Validate(); err != nil {
+		return fmt.Errorf("configure archiver: default options: %w", err)
+	}
 	if c.OnEnd == nil {
 		c.OnEnd = func(string) {}
 	}
@@ -107,6 +115,29 @@ func (o Options) Validate() error {
 // rollBytes is the segment size in use: a quota of few segments would drop much
 // at a time.
 func (o Options) rollBytes() int64 { return max(1, min(o.RollBytes, o.SpoolBytes/8)) }
+
+// frozen is what the container's segments keep of its options.
+func (o Options) frozen(meta codec.Meta) spool.Frozen {
+	return spool.Frozen{Format: o.Format, Meta: meta, Limits: &spool.Limits{
+		SpoolBytes: o.SpoolBytes, Overflow: string(o.Overflow), RollBytes: o.RollBytes,
+		RollAgeNano: int64(o.RollAge), CacheBytes: o.CacheBytes,
+	}}
+}
+
+// restored is o with what a container's segments kept of its options. Of what
+// this version does not know nothing is dropped.
+func (o Options) restored(f spool.Frozen) Options {
+	o.Format = f.Format
+	if l := f.Limits; l != nil {
+		o.RollBytes, o.RollAge, o.CacheBytes = l.RollBytes, time.Duration(l.RollAgeNano), l.CacheBytes
+		o.SpoolBytes, o.Overflow = l.SpoolBytes, Overflow(l.Overflow)
+	}
+	if o.Validate() != nil {
+		o = DefaultOptions()
+		o.Overflow = Block
+	}
+	return o
+}
 
 // Source is a FIFO and the container whose entries come through it.
 type Source struct {

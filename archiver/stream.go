@@ -84,7 +84,10 @@ func (s *stream) open() error {
 		s.a.metrics.quarantined.Add(float64(quarantined))
 		if s.openErr == nil {
 			s.a.noteLost(s, s.log.Info().LostBytes)
-			s.ready.Store(true)
+			if f, ok := s.log.Frozen(); ok {
+				s.setOptions(s.a.cfg.Defaults.restored(f))
+			}
+			s.ready.Store(true) // from now on it is held to its options
 		}
 	})
 	return s.openErr
@@ -92,6 +95,15 @@ func (s *stream) open() error {
 
 // errForgotten says that the janitor has closed the log: there is a newer stream.
 var errForgotten = errors.New("log was closed as nobody used it")
+
+// setOptions is for a log that was found: those of one that is attached come
+// with its FIFO.
+func (s *stream) setOptions(o Options) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts = o
+	s.roll.Store(o.rollBytes())
+}
 
 // attach adds FIFOs and sees to it that an ingest runs. After a restart all of
 // a container's come at once, because only one of them may go on with an
@@ -118,7 +130,7 @@ func (s *stream) attach(claims ...claim) error {
 		added = append(added, f)
 		s.opts = c.Options
 		s.roll.Store(c.Options.rollBytes())
-		s.log.Freeze(spool.Frozen{Format: c.Options.Format, Meta: c.Meta})
+		s.log.Freeze(c.Options.frozen(c.Meta))
 		if c.Resume && s.poll == nil && s.log.Torn(c.Path) {
 			torn = f
 		}

@@ -43,6 +43,33 @@ type Reservation struct {
 type Frozen struct {
 	Format codec.Format `json:"format"`
 	Meta   codec.Meta   `json:"meta"`
+	// Limits is nil in headers from before there were any.
+	Limits *Limits `json:"limits,omitempty"`
+}
+
+// Limits say how much of a container's log is kept, and what happens to the rest.
+// The spool does not act on them: it keeps them for the process that finds what
+// was not archived, when nobody else knows the container any more.
+type Limits struct {
+	SpoolBytes  int64  `json:"spool_bytes"`
+	Overflow    string `json:"overflow"`
+	RollBytes   int64  `json:"roll_bytes"`
+	RollAgeNano int64  `json:"roll_age_nano"`
+	CacheBytes  int64  `json:"cache_bytes"`
+}
+
+// asWritten is f as a header gives it back: comparing it with another one is
+// comparing what is on the disk.
+func (f Frozen) asWritten() Frozen {
+	js, err := json.Marshal(f)
+	if err != nil {
+		return f
+	}
+	var back Frozen
+	if err := json.Unmarshal(js, &back); err != nil {
+		return f
+	}
+	return back
 }
 
 // appendHeader appends the header, and once more in records: whatever byte is

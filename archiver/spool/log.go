@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 )
@@ -70,12 +71,29 @@ func (l *Log) step(step, path string) {
 // Freeze sets what the next segments' headers hold. An active segment with
 // other values is closed at the next frame's end.
 func (l *Log) Freeze(f Frozen) {
+	f = f.asWritten()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.frozen = f
 	if l.active != nil && !reflect.DeepEqual(l.active.header.Frozen, f) {
 		l.rollDue = true
 	}
+}
+
+// Frozen returns what the container was started with last: that of the newest
+// segment or gap that has limits, or else of the newest. ok is false where there is none.
+func (l *Log) Frozen() (f Frozen, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range slices.Backward(l.segments) {
+		if s.header.Limits != nil {
+			return s.header.Frozen, true
+		}
+		if !ok {
+			f, ok = s.header.Frozen, true
+		}
+	}
+	return f, ok
 }
 
 // Attached counts a FIFO that feeds the log: followers wait for more while

@@ -76,7 +76,7 @@ func (a *app) pipe(ctx context.Context, c *pipeConfig) error {
 	// One state for each name, so that several can run at once.
 	dir := filepath.Join(c.state, "pipes", src.Meta.ContainerID[:16])
 	// archiveStdin has waited for the uploads already when Run is told to end.
-	cfg := archiver.Config{StateDir: dir, Logger: logger, ShutdownTimeout: time.Millisecond}
+	cfg := archiver.Config{StateDir: dir, Logger: logger, ShutdownTimeout: time.Millisecond, Defaults: src.Options}
 	arch, err := archiver.New(cfg, b)
 	if err != nil {
 		return err

@@ -85,7 +85,7 @@ func (a *app) servePlugin(ctx context.Context, c *config, socket string) error {
 	}
 	logger.Info("listening", "socket", socket, "version", version)
 
-	p := &pluginProcess{app: a, c: c, driver: driver, reg: reg, logger: logger}
+	p := &pluginProcess{app: a, c: c, driver: driver, reg: reg, logger: logger, defaults: backlogOptions(defaults)}
 	g, gctx := errgroup.WithContext(ctx)
 	// The archiver outlives the requests, so that a FIFO that is being drained
 	// is not closed before it is empty.
@@ -109,6 +109,21 @@ type pluginProcess struct {
 	driver *plugin.Driver
 	reg    *prometheus.Registry
 	logger *slog.Logger
+	// defaults are for logs that were left without their options.
+	defaults archiver.Options
+}
+
+// backlogOptions are the options of what an earlier version left without any.
+// Where the settings are wrong no container starts, and nothing that is spooled
+// is dropped for it.
+func backlogOptions(defaults map[string]string) archiver.Options {
+	opts, err := plugin.ParseOptions(nil, defaults)
+	if err != nil {
+		o := archiver.DefaultOptions()
+		o.Overflow = archiver.Block
+		return o
+	}
+	return opts.Stream
 }
 
 // run opens the state, attaches what was attached, and archives until ctx ends.
@@ -125,7 +140,7 @@ func (p *pluginProcess) run(ctx context.Context) error {
 		if a == nil {
 			a, err = archiver.New(archiver.Config{
 				StateDir: p.c.state, Logger: p.logger, Registerer: p.reg, OnEnd: p.driver.FIFOEnded,
-				SpoolBytes: spoolBytes, CacheBytes: cacheBytes,
+				SpoolBytes: spoolBytes, CacheBytes: cacheBytes, Defaults: p.defaults,
 			}, b)
 		}
 		if err == nil {
