@@ -18,6 +18,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/codec"
 )
 
 // Archiver archives the logs of many containers. Make one with New, then let
@@ -145,6 +146,11 @@ func (a *Archiver) Attach(ctx context.Context, srcs ...Source) error {
 		}
 		src.Meta.ContainerID = chunk.ContainerID(src.Meta.ContainerID)
 		id := src.Meta.ContainerID
+		var cut codec.Cut
+		if src.Meta, cut = src.Meta.Bound(src.Options.Format); cut != (codec.Cut{}) {
+			a.cfg.Logger.Warn("a container's metadata is beyond its bounds: it is archived without what was cut",
+				"container", id, "name", src.Meta.ContainerName, "cut", cut)
+		}
 		if byContainer[id] == nil {
 			order = append(order, id)
 		}

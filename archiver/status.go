@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // Status describes the Archiver at one moment, for /status.
@@ -32,6 +34,7 @@ type StreamStatus struct {
 	CachedBytes     int64      `json:"cached_bytes"`
 	Dropped         int64      `json:"dropped_entries"`
 	OldestPending   *time.Time `json:"oldest_pending,omitempty"`
+	MetadataCut     string     `json:"metadata_cut,omitempty"` // what its labels, attributes and names lack
 }
 
 // Status returns the figures of now.
@@ -48,9 +51,10 @@ func (a *Archiver) Status() Status {
 		if in.OldestPendingNano != 0 && (oldest == 0 || in.OldestPendingNano < oldest) {
 			oldest = in.OldestPendingNano
 		}
+		frozen, _ := s.log.Frozen()
 		st.Streams = append(st.Streams, StreamStatus{
 			ContainerID: s.id, FIFOs: in.Live, LastSeq: in.LastSeq, PendingBytes: in.PendingBytes,
-			PendingSegments: in.PendingSegments, CachedBytes: in.CachedBytes, Dropped: s.dropped.Load(), OldestPending: nanoTime(in.OldestPendingNano),
+			PendingSegments: in.PendingSegments, CachedBytes: in.CachedBytes, Dropped: s.dropped.Load(), OldestPending: nanoTime(in.OldestPendingNano), MetadataCut: frozen.Meta.Labels[codec.MetaCutKey],
 		})
 	}
 	slices.SortFunc(st.Streams, func(x, y StreamStatus) int { return cmp.Compare(x.ContainerID, y.ContainerID) })

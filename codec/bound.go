@@ -13,13 +13,26 @@ import (
 // container choose its names, labels and attributes; each segment and each row
 // carries them.
 const (
-	MetaMaxPairs      = 256      // labels, and as many attributes
-	MetaMaxBytes      = 64 << 10 // keys and values of labels and attributes together
-	MetaKeyMaxBytes   = 256      // a longer key is left out with its value
-	MetaValueMaxBytes = 4 << 10  // a longer value is shortened
-	MetaNameMaxBytes  = 1 << 10  // names of container, service, image and host
-	TagMaxBytes       = 4 << 10
+	MetaMaxPairs     = 256 // labels, and as many attributes
+	MetaKeyMaxBytes  = 256 // a longer key is left out with its value
+	MetaNameMaxBytes = 256 // of container, service, image and host, and an image id
 )
+
+// MetaBounds are the bounds that depend on the format: NDJSON writes all of the
+// metadata again in each row, Parquet once.
+type MetaBounds struct {
+	Bytes int // keys and values of labels and attributes together
+	Value int // of one label or attribute
+	Tag   int
+}
+
+// BoundsOf returns the bounds of f's metadata.
+func BoundsOf(f Format) MetaBounds {
+	if f == NDJSON {
+		return MetaBounds{Bytes: 4 << 10, Value: 1 << 10, Tag: 1 << 10}
+	}
+	return MetaBounds{Bytes: 64 << 10, Value: 4 << 10, Tag: 4 << 10}
+}
 
 // MetaCutKey is the label that says what Bound took away.
 const MetaCutKey = "coldtail.cut"
@@ -50,28 +63,29 @@ func (c Cut) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Bound returns m as valid UTF-8 and within its bounds, and what it took away for
+// Bound returns m as valid UTF-8 and within f's bounds, and what it took away for
 // that, which the label MetaCutKey says, too. Keys in first go before others,
 // which go in their order. The result depends on nothing else, and is its own
 // Bound. ContainerID is never cut, as it identifies.
-func (m Meta) Bound(first ...string) (Meta, Cut) {
+func (m Meta) Bound(f Format, first ...string) (Meta, Cut) {
+	b := BoundsOf(f)
 	var names int
 	m.ContainerID = validText(m.ContainerID)
 	for _, s := range []*string{&m.ServiceName, &m.ContainerName, &m.ImageName, &m.ImageID, &m.HostName} {
 		*s = shorten(*s, MetaNameMaxBytes, &names)
 	}
-	m.Tag = shorten(m.Tag, TagMaxBytes, &names)
+	m.Tag = shorten(m.Tag, b.Tag, &names)
 	before := make(map[string]bool, len(first))
 	for _, k := range first {
 		before[k] = true
 	}
-	labels, attributes := pairsOf(m.Labels, before), pairsOf(m.Attributes, before)
+	labels, attributes := pairsOf(m.Labels, before, b.Value), pairsOf(m.Attributes, before, b.Value)
 	var cut Cut
-	if m.Labels, m.Attributes, cut = fit(labels, attributes, MetaMaxPairs, MetaMaxBytes); cut == (Cut{}) && names == 0 {
+	if m.Labels, m.Attributes, cut = fit(labels, attributes, MetaMaxPairs, b.Bytes); cut == (Cut{}) && names == 0 {
 		return m, cut
 	}
 	labels = slices.DeleteFunc(labels, func(p pair) bool { return p.key == MetaCutKey })
-	m.Labels, m.Attributes, cut = fit(labels, attributes, MetaMaxPairs-1, MetaMaxBytes-cutMaxBytes)
+	m.Labels, m.Attributes, cut = fit(labels, attributes, MetaMaxPairs-1, b.Bytes-cutMaxBytes)
 	cut.Names = names
 	if m.Labels == nil {
 		m.Labels = map[string]string{}
@@ -90,7 +104,7 @@ func (p pair) size() int { return len(p.key) + len(p.value) }
 
 // pairsOf returns m's pairs, valid and each within its bounds, in the order in
 // which they are to be kept. Those that cannot be kept have no key and cut -1.
-func pairsOf(m map[string]string, first map[string]bool) []pair {
+func pairsOf(m map[string]string, first map[string]bool, valueBytes int) []pair {
 	keys := slices.SortedFunc(maps.Keys(m), func(a, b string) int {
 		switch {
 		case first[a] == first[b]:
@@ -109,7 +123,7 @@ func pairsOf(m map[string]string, first map[string]bool) []pair {
 			continue
 		}
 		seen[p.key] = true
-		p.value = shorten(m[raw], MetaValueMaxBytes, &p.cut)
+		p.value = shorten(m[raw], valueBytes, &p.cut)
 		pairs = append(pairs, p)
 	}
 	return pairs

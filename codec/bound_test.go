@@ -36,20 +36,20 @@ func TestBound(t *testing.T) {
 		"both too much":    {meta: Meta{Labels: many(100, 4096, "é"), Attributes: many(100, 4096, "é")}, cut: Cut{Labels: 92, Attributes: 93}, labels: 9, attributes: 7},
 		"attributes alone": {meta: Meta{Attributes: many(100, 4096, "x")}, cut: Cut{Attributes: 85}, labels: 1, attributes: 15},
 		"a long key":       {meta: Meta{Labels: map[string]string{strings.Repeat("k", 257): "v", "k": "v"}}, cut: Cut{Labels: 1}, labels: 2},
-		"long names": {meta: Meta{ContainerName: strings.Repeat("n", 1025), ImageName: strings.Repeat("é", 600), Tag: strings.Repeat("t", 4096)},
+		"long names": {meta: Meta{ContainerName: strings.Repeat("n", 257), ImageName: strings.Repeat("é", 256), Tag: strings.Repeat("t", 4096)},
 			cut: Cut{Names: 2}, labels: 1},
 		"equal when valid":   {meta: Meta{Labels: map[string]string{"a\xfe": "1", "a\xff": "2"}}, cut: Cut{Labels: 1}, labels: 2},
 		"invalid, not large": {meta: Meta{HostName: "h\xff", Labels: map[string]string{"a\xff": "\xff"}}, labels: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, cut := tc.meta.Bound(tc.first...)
+			got, cut := tc.meta.Bound(Parquet, tc.first...)
 			if cut != tc.cut || len(got.Labels) != tc.labels || len(got.Attributes) != tc.attributes {
 				t.Errorf("cut %+v to %d labels and %d attributes, want %+v to %d and %d", cut, len(got.Labels), len(got.Attributes), tc.cut, tc.labels, tc.attributes)
 			}
 			if mark := got.Labels[MetaCutKey]; mark != tc.cut.String() {
 				t.Errorf("the mark says %q, want %q", mark, tc.cut)
 			}
-			checkBounds(t, got)
+			checkBounds(t, Parquet, got)
 		})
 	}
 }
@@ -61,19 +61,20 @@ func TestBoundKeepsFirst(t *testing.T) {
 		m.Labels[fmt.Sprint("a", i)] = "x"
 		m.Attributes[fmt.Sprint("A", i)] = "x"
 	}
-	got, _ := m.Bound("zone", "ZONE")
+	got, _ := m.Bound(Parquet, "zone", "ZONE")
 	if got.Labels["zone"] != "1" || got.Attributes["ZONE"] != "2" {
 		t.Error("what goes first was left out")
 	}
-	if got, _ := m.Bound(); got.Labels["zone"] != "" {
+	if got, _ := m.Bound(Parquet); got.Labels["zone"] != "" {
 		t.Error("the test fills too little")
 	}
-	checkBounds(t, got)
+	checkBounds(t, Parquet, got)
 }
 
 // checkBounds checks what Bound promises of m.
-func checkBounds(t *testing.T, m Meta) {
+func checkBounds(t *testing.T, f Format, m Meta) {
 	t.Helper()
+	bounds := BoundsOf(f)
 	total := 0
 	for _, pairs := range []map[string]string{m.Labels, m.Attributes} {
 		if len(pairs) > MetaMaxPairs {
@@ -81,12 +82,12 @@ func checkBounds(t *testing.T, m Meta) {
 		}
 		for k, v := range pairs {
 			total += len(k) + len(v)
-			if len(k) > MetaKeyMaxBytes || len(v) > MetaValueMaxBytes || !utf8.ValidString(k) || !utf8.ValidString(v) {
+			if len(k) > MetaKeyMaxBytes || len(v) > bounds.Value || !utf8.ValidString(k) || !utf8.ValidString(v) {
 				t.Errorf("a pair of %d and %d bytes, valid: %v", len(k), len(v), utf8.ValidString(k+v))
 			}
 		}
 	}
-	if total > MetaMaxBytes {
+	if total > bounds.Bytes {
 		t.Errorf("%d bytes in all", total)
 	}
 	for _, s := range []string{m.ServiceName, m.ContainerName, m.ImageName, m.ImageID, m.HostName} {
@@ -94,15 +95,15 @@ func checkBounds(t *testing.T, m Meta) {
 			t.Errorf("a name of %d bytes", len(s))
 		}
 	}
-	if len(m.Tag) > TagMaxBytes || !utf8.ValidString(m.Tag) || !utf8.ValidString(m.ContainerID) {
+	if len(m.Tag) > bounds.Tag || !utf8.ValidString(m.Tag) || !utf8.ValidString(m.ContainerID) {
 		t.Errorf("a tag of %d bytes", len(m.Tag))
 	}
-	again, cut := m.Bound()
+	again, cut := m.Bound(f)
 	if d := cmp.Diff(m, again); d != "" || cut != (Cut{}) {
 		t.Errorf("bound again: cut %+v %s", cut, d)
 	}
 	b, err := json.Marshal(m)
-	if err != nil || len(b) > 6*(MetaMaxBytes+TagMaxBytes+6*MetaNameMaxBytes)+16*2*MetaMaxPairs {
+	if err != nil || len(b) > 6*(bounds.Bytes+bounds.Tag+6*MetaNameMaxBytes)+16*2*MetaMaxPairs {
 		t.Errorf("%d bytes of JSON, %v", len(b), err)
 	}
 	var back Meta
@@ -134,15 +135,16 @@ func TestBoundAny(t *testing.T) {
 		}
 		return m
 	}
-	for range 100 {
+	for n := range 200 {
+		f := Formats()[n%2]
 		m := Meta{
-			ContainerID: text(9), ContainerName: text(2000), ServiceName: text(9), ImageName: text(2000), ImageID: text(9), HostName: text(9), Tag: text(9000),
+			ContainerID: text(9), ContainerName: text(400), ServiceName: text(9), ImageName: text(400), ImageID: text(9), HostName: text(9), Tag: text(9000),
 			Labels: pairs(), Attributes: pairs(),
 		}
 		before := fmt.Sprintf("%q", m)
-		got, cut := m.Bound("a1", "5")
-		checkBounds(t, got)
-		same, sameCut := m.Bound("a1", "5")
+		got, cut := m.Bound(f, "a1", "5")
+		checkBounds(t, f, got)
+		same, sameCut := m.Bound(f, "a1", "5")
 		if d := cmp.Diff(got, same); d != "" || cut != sameCut {
 			t.Errorf("it depends on chance: %s", d)
 		}

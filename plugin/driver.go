@@ -161,20 +161,32 @@ func (d *Driver) await(ctx context.Context) (Parts, error) {
 	return d.parts, nil
 }
 
+// Bounds of what identifies a log: Linux's of a path, and far beyond the daemon's
+// 64 digits of an id.
+const (
+	pathMaxBytes = 4096
+	idMaxBytes   = 256
+)
+
+var errStartRequest = errors.New("the request to start logging is not what a Docker daemon sends")
+
 // StartLogging attaches a FIFO. A repeated call for one FIFO does nothing. Its
 // errors are for the user: one sentence, an *OptionError where a log-opt is wrong.
 func (d *Driver) StartLogging(ctx context.Context, file string, info Info) error {
 	info.hostName = d.cfg.HostName
+	if file == "" || info.ContainerID == "" {
+		return errors.New("the request to start logging names no container: start it again")
+	}
+	if len(file) > pathMaxBytes || len(info.ContainerID) > idMaxBytes {
+		return errStartRequest
+	}
 	opts, err := ParseOptions(info.Config, d.cfg.Defaults)
 	if err != nil {
 		return err
 	}
-	meta, err := info.meta(opts)
+	meta, cut, err := info.meta(opts)
 	if err != nil {
 		return err
-	}
-	if file == "" || info.ContainerID == "" {
-		return errors.New("the request to start logging names no container: start it again")
 	}
 	parts, err := d.await(ctx)
 	if err != nil {
@@ -193,6 +205,10 @@ func (d *Driver) StartLogging(ctx context.Context, file string, info Info) error
 			d.forget(parts.Registry, file)
 		}
 		return fmt.Errorf("start logging: %w", err)
+	}
+	if fresh && cut != (codec.Cut{}) {
+		d.cfg.Logger.Warn("a container's metadata is beyond its bounds: it is archived without what was cut",
+			"container", meta.ContainerID, "name", meta.ContainerName, "cut", cut)
 	}
 	return nil
 }

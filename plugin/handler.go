@@ -182,7 +182,7 @@ func (h *Handler) startLogging(ctx context.Context, _ *http.Request, body []byte
 	}
 	// The decoder's own error may quote the body, which holds secrets.
 	if len(body) > 0 && json.Unmarshal(body, &req) != nil {
-		return nil, errors.New("the request to start logging is not what a Docker daemon sends")
+		return nil, errStartRequest
 	}
 	return answer{}, h.cfg.Driver.StartLogging(ctx, req.File, req.Info)
 }

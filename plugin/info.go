@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,23 +83,25 @@ func (i *Info) serviceName() string {
 	return i.Name()
 }
 
-// meta selects what is archived with every entry. Errors are *OptionError.
-func (i *Info) meta(opts Options) (codec.Meta, error) {
+// meta selects what is archived with every entry, within codec's bounds, and
+// returns what had to be cut. Errors are *OptionError.
+func (i *Info) meta(opts Options) (codec.Meta, codec.Cut, error) {
 	tag, err := opts.executeTag(i)
 	if err != nil {
-		return codec.Meta{}, err
+		return codec.Meta{}, codec.Cut{}, err
 	}
-	return codec.Meta{
-		ContainerID:   valid(i.ContainerID),
-		ContainerName: valid(i.Name()),
-		ServiceName:   valid(i.serviceName()),
-		ImageName:     valid(i.ContainerImageName),
-		ImageID:       valid(i.ContainerImageID),
-		HostName:      valid(i.hostName),
+	meta, cut := codec.Meta{
+		ContainerID:   i.ContainerID,
+		ContainerName: i.Name(),
+		ServiceName:   i.serviceName(),
+		ImageName:     i.ContainerImageName,
+		ImageID:       i.ContainerImageID,
+		HostName:      i.hostName,
 		Tag:           tag,
 		Labels:        selectKeys(i.ContainerLabels, opts.labels, opts.labelsRegex),
 		Attributes:    selectKeys(environment(i.ContainerEnv), opts.env, opts.envRegex),
-	}, nil
+	}.Bound(opts.Stream.Format, slices.Concat(opts.labels, opts.env)...)
+	return meta, cut, nil
 }
 
 // environment makes a map of "NAME=value" strings; the last of equal names
@@ -120,7 +123,7 @@ func selectKeys(m map[string]string, names []string, re *regexp.Regexp) map[stri
 		if out == nil {
 			out = map[string]string{}
 		}
-		out[valid(k)] = valid(v)
+		out[k] = v
 	}
 	for _, k := range names {
 		if v, ok := m[k]; ok {

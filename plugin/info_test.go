@@ -16,7 +16,7 @@ func metaOf(t *testing.T, info Info, cfg map[string]string) codec.Meta {
 	if err != nil {
 		t.Fatal(err)
 	}
-	meta, err := info.meta(opts)
+	meta, _, err := info.meta(opts)
 	if err != nil {
 		t.Fatal(err)
 	}

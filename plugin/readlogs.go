@@ -56,7 +56,7 @@ var (
 func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
 	body, err := readBody(w, r)
 	var req readRequest
-	if err != nil || json.Unmarshal(body, &req) != nil || req.Info.ContainerID == "" {
+	if err != nil || json.Unmarshal(body, &req) != nil || req.Info.ContainerID == "" || len(req.Info.ContainerID) > idMaxBytes {
 		// Not 200, or the daemon would take this for frames.
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)

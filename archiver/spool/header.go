@@ -125,6 +125,7 @@ func parseHeader(b []byte) (int, Header, error) {
 	if !plausible(h.FirstSeq) || !plausible(h.SegmentSeq) || h.Gap != nil && !plausible(h.Gap.Entries) {
 		return 0, h, errHeader
 	}
+	h.Meta, _ = h.Meta.Bound(h.Format) // release one wrote what it was given
 	for _, r := range h.Reserved {
 		if !plausible(r.FirstSeq) || !plausible(r.SegmentSeq) || !plausible(r.Gap.Entries) {
 			return 0, h, errHeader

@@ -16,9 +16,11 @@ const (
 	sidecarMagic   = "CTSI"
 	sidecarVersion = 1
 
-	prefixLen      = 12
-	recordLen      = 48
-	maxHeaderBytes = 4 << 20 // labels and attributes are the daemon's to bound
+	prefixLen = 12
+	recordLen = 48
+	// Metadata has bounds that are far below this (codec.Meta.Bound). Release one
+	// had none but those of a request, 16 MiB, which may take six bytes for one here.
+	maxHeaderBytes = 100 << 20
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -115,7 +115,7 @@ func (c *pipeConfig) source(a *app) (archiver.Source, error) {
 		if labels == nil {
 			labels = map[string]string{}
 		}
-		labels[valid(k)] = valid(v)
+		labels[k] = v
 	}
 	host := c.host
 	if host == "" {
@@ -124,12 +124,10 @@ func (c *pipeConfig) source(a *app) (archiver.Source, error) {
 		}
 	}
 	return archiver.Source{Options: opts.Stream, Meta: codec.Meta{
-		ContainerID: pipeID(host, c.name), ContainerName: valid(c.name), ServiceName: valid(first(c.service, c.name)),
-		HostName: valid(host), Labels: labels,
+		ContainerID: pipeID(host, c.name), ContainerName: c.name, ServiceName: first(c.service, c.name),
+		HostName: host, Labels: labels,
 	}}, nil
 }
-
-func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // pipeID stands for a container's id. It depends on the host, as two hosts'
 // sequence numbers would collide.
