@@ -3,9 +3,7 @@ package archiver
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -160,7 +158,7 @@ func (a *Archiver) setClosing() {
 // archive. Containers that are attached again are open already.
 func (a *Archiver) recoverAll(ctx context.Context) {
 	defer close(a.recovered)
-	ids, err := a.containerDirs()
+	ids, err := containerDirs(a.cfg.StateDir)
 	if err != nil {
 		a.cfg.Logger.Error("cannot look for logs of an earlier run", "err", err)
 		return
@@ -169,7 +167,7 @@ func (a *Archiver) recoverAll(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if !a.unarchived(id) {
+		if !unarchived(filepath.Join(a.cfg.StateDir, spoolDir, id)) {
 			continue
 		}
 		a.contain("recover a container's log", id, func() {
@@ -191,35 +189,6 @@ func (s *stream) dropTorn() {
 	if s.poll == nil {
 		s.a.noteLost(s, s.log.DropTorn())
 	}
-}
-
-// containerDirs returns the ids of the containers that have a spool.
-func (a *Archiver) containerDirs() ([]string, error) {
-	des, err := os.ReadDir(filepath.Join(a.cfg.StateDir, spoolDir))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	var ids []string
-	for _, de := range des {
-		if de.IsDir() {
-			ids = append(ids, de.Name())
-		}
-	}
-	return ids, err
-}
-
-// unarchived tells whether a container's directory has a segment that is not archived.
-func (a *Archiver) unarchived(id string) bool {
-	des, err := os.ReadDir(filepath.Join(a.cfg.StateDir, spoolDir, id))
-	if err != nil {
-		return false
-	}
-	for _, de := range des {
-		if de.Name() == spool.DroppingFile || slices.Contains([]string{".active", ".sealed", ".gap"}, filepath.Ext(de.Name())) {
-			return true
-		}
-	}
-	return false
 }
 
 // close closes the logs and releases the state directory.

@@ -17,8 +17,7 @@ import (
 )
 
 var (
-	errInterrupted = errors.New("interrupted")
-	errAway        = errors.New("the bucket is away")
+	errAway = errors.New("the bucket is away")
 )
 
 // maxComplaints bounds the lines about what could not be read.

@@ -13,7 +13,9 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -32,7 +34,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), grace: grace}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
@@ -41,6 +43,12 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string // "NAME=value"
+
+	// grace is how long a command may take to end after a signal; 0: as long as
+	// it takes.
+	grace   time.Duration
+	patient atomic.Bool            // the command bounds its end itself
+	left    atomic.Pointer[string] // what is to be said of a command that is given up
 }
 
 // getenv returns a variable's value; of several the last one counts.
@@ -70,20 +78,28 @@ func usagef(format string, args ...any) error {
 // run runs a command and returns its exit status.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.rootCommand()
+	help := &checkedWriter{w: a.stdout}
+	root.SetOut(help)
 	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := a.execute(ctx, root)
+	if err == nil {
+		err = help.err()
+	}
 	if err == nil {
 		return exitOK
 	}
 	if errors.Is(err, errReported) {
 		return exitFailure
 	}
-	fmt.Fprintf(a.stderr, "coldtail: %v\n", err)
-	if ue := (*usageError)(nil); errors.As(err, &ue) {
-		fmt.Fprintf(a.stderr, "Run '%s --help' for its usage.\n", cmd.CommandPath())
-		return exitUsage
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errInterrupted
 	}
-	return exitFailure
+	message, status := fmt.Sprintf("coldtail: %v\n", err), exitFailure
+	if ue := (*usageError)(nil); errors.As(err, &ue) {
+		message, status = message+fmt.Sprintf("Run '%s --help' for its usage.\n", cmd.CommandPath()), exitUsage
+	}
+	a.tell(ctx, message)
+	return status
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -106,7 +122,6 @@ func (a *app) rootCommand() *cobra.Command {
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(a.pluginCommand(), a.pipeCommand(), a.logsCommand(), a.lsCommand(), a.verifyCommand(), a.flushCommand(), a.statusCommand(), a.doctorCommand(), a.ddlCommand(), a.versionCommand())

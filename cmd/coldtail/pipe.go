@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/codec"
@@ -38,7 +36,10 @@ func (a *app) pipeCommand() *cobra.Command {
 one host continue one history, which 'coldtail logs NAME' prints.
 
 The exit status is 0 only if everything was archived. What was not stays in the
-state directory for the next run of that name.`,
+state directory for the next run of that name, which finds it also where the host
+was renamed. A second run of a name on one host waits for the first. SIGINT and
+SIGTERM end the command within 3 s; what it has read stays in the state
+directory, too.`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.pipe(cmd.Context(), &c) },
 	}
@@ -73,22 +74,15 @@ func (a *app) pipe(ctx context.Context, c *pipeConfig) error {
 	if err != nil {
 		return err
 	}
-	// One state for each name, so that several can run at once.
-	dir := filepath.Join(c.state, "pipes", src.Meta.ContainerID[:16])
-	// archiveStdin has waited for the uploads already when Run is told to end.
-	cfg := archiver.Config{StateDir: dir, Logger: logger, ShutdownTimeout: time.Millisecond, Defaults: src.Options}
-	arch, err := archiver.New(cfg, b)
-	if err != nil {
-		return err
-	}
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ran := make(chan error, 1)
-	go func() { ran <- arch.Run(work) }()
-	src.Path = filepath.Join(dir, "fifo")
-	err = a.archiveStdin(ctx, arch, src, c.patience)
-	stop()
-	return errors.Join(err, <-ran)
+	p := &pipeRun{app: a, name: c.name, patience: c.patience, bucket: b, logger: logger, src: src,
+		// One state for each name, so that several can run at once.
+		dir: filepath.Join(c.state, pipesDir, src.Meta.ContainerID[:16])}
+	p.src.Path = filepath.Join(p.dir, "fifo")
+	return p.run(ctx)
 }
+
+// pipesDir has the states of pipes, in the state directory.
+const pipesDir = "pipes"
 
 // source describes stdin as a container's log.
 func (c *pipeConfig) source(a *app) (archiver.Source, error) {
@@ -134,68 +128,4 @@ func (c *pipeConfig) source(a *app) (archiver.Source, error) {
 func pipeID(host, name string) string {
 	sum := sha256.Sum256([]byte("pipe\x00" + host + "\x00" + name))
 	return hex.EncodeToString(sum[:])
-}
-
-// archiveStdin plays the daemon for one container: it writes stdin's entries to
-// a FIFO that the archiver has attached.
-func (a *app) archiveStdin(ctx context.Context, arch *archiver.Archiver, src archiver.Source, patience time.Duration) error {
-	if err := os.Remove(src.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove old fifo: %w", err)
-	}
-	if err := unix.Mkfifo(src.Path, 0o600); err != nil {
-		return fmt.Errorf("make fifo: %w", err)
-	}
-	defer func() { _ = os.Remove(src.Path) }() // else the next run does
-	// For reading, too, as the daemon does: then it can be opened without a reader.
-	f, err := os.OpenFile(src.Path, os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("open fifo: %w", err)
-	}
-	defer f.Close()
-	work := context.WithoutCancel(ctx)
-	if err := arch.Attach(work, src); err != nil {
-		return err
-	}
-	w := &frameWriter{f: f}
-	c := &copier{src: a.stdin, source: codec.Stdout, now: time.Now, emit: w.write}
-	copied := make(chan error, 1)
-	go func() { copied <- c.run() }()
-	copyErr := awaitCopy(ctx, copied)
-	w.stop()
-	if err := arch.Detach(work, src.Path); err != nil {
-		return errors.Join(copyErr, err)
-	}
-	deadline, cancel := context.WithTimeoutCause(work, patience, fmt.Errorf("the bucket did not take everything within %s", patience))
-	defer cancel()
-	res, err := arch.Flush(deadline, true)
-	if err == nil && res.Pending > 0 {
-		err = fmt.Errorf("%d segments are not archived", res.Pending)
-	}
-	if err != nil {
-		err = fmt.Errorf("%w\nwhat is not archived stays in %s for the next run of this name", err, filepath.Dir(src.Path))
-	}
-	return errors.Join(copyErr, err)
-}
-
-// lastWords is how long stdin may go on after a signal: who interrupts a
-// pipeline interrupts the writer, too, and its last lines matter most.
-const lastWords = time.Second
-
-// awaitCopy waits for the end of stdin, or not much longer than ctx.
-func awaitCopy(ctx context.Context, copied <-chan error) error {
-	var err error
-	select {
-	case err = <-copied:
-	case <-ctx.Done():
-		select {
-		case err = <-copied:
-		case <-time.After(lastWords):
-			// The copier stays in its read until the process ends.
-			return errors.New("interrupted before the end of standard input")
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("read standard input: %w", err)
-	}
-	return nil
 }

@@ -41,6 +41,7 @@ is COLDTAIL_OPT_ROLL_SIZE=1m. So is every parameter of the bucket's URL: region
 is COLDTAIL_REGION.`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.patient.Store(true)
 			if err := c.resolve(a, pluginState); err != nil {
 				return err
 			}

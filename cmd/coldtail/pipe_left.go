@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// archiveLeft archives what earlier runs of the name left in other states than
+// this run's: a state is a host's and a name's, and the host may have been
+// renamed. A state that another run uses is that run's matter.
+func (p *pipeRun) archiveLeft(ctx context.Context) error {
+	pipes := filepath.Dir(p.dir)
+	entries, err := os.ReadDir(pipes)
+	if err != nil {
+		return fmt.Errorf("look for what earlier runs left: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		dir := filepath.Join(pipes, e.Name())
+		if !e.IsDir() || dir == p.dir {
+			continue
+		}
+		left, err := archiver.Left(dir)
+		if err == nil && slices.ContainsFunc(left, func(m codec.Meta) bool { return m.ContainerName == p.src.Meta.ContainerName }) {
+			err = p.archiveState(ctx, dir)
+		}
+		if err != nil && !errors.Is(err, unix.EWOULDBLOCK) {
+			errs = append(errs, fmt.Errorf("archive what an earlier run left in %s: %w", printable(dir), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// archiveState archives what a state holds.
+func (p *pipeRun) archiveState(ctx context.Context, dir string) error {
+	arch, err := p.openState(dir)
+	if err != nil {
+		return err
+	}
+	stop := runArchiver(ctx, arch)
+	return errors.Join(flushed(ctx, arch), stop())
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver"
+	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// After a signal, the times from it on.
+const (
+	// lastWords is how long stdin may go on: who interrupts a pipeline
+	// interrupts the writer, too, and its last lines matter most.
+	lastWords = time.Second
+	// lastUploads is when uploads end. What is spooled then stays.
+	lastUploads = 1800 * time.Millisecond
+)
+
+// pipeRun is one run of `coldtail pipe`.
+type pipeRun struct {
+	app      *app
+	name     string
+	patience time.Duration // for the uploads at the end
+	bucket   bucket.Bucket
+	logger   *slog.Logger
+	src      archiver.Source
+	dir      string // the state's
+}
+
+// run archives stdin and what earlier runs of the name left.
+func (p *pipeRun) run(ctx context.Context) error {
+	left := fmt.Sprintf("what is not archived stays in %s for the next run of this name: coldtail pipe --name %s uploads it", printable(p.dir), printable(p.name))
+	p.app.leaves(left)
+	uploads, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(lastUploads, func() { giveUp(errInterrupted) })
+	})()
+	arch, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	earlier := make(chan error, 1)
+	go func() { earlier <- p.archiveLeft(uploads) }()
+	stop := runArchiver(ctx, arch)
+	inputErr := p.spoolStdin(ctx, uploads, arch)
+	late := fmt.Errorf("the bucket did not take everything within %s", p.patience)
+	defer time.AfterFunc(p.patience, func() { giveUp(late) }).Stop()
+	err = errors.Join(flushed(uploads, arch), <-earlier)
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, left)
+	}
+	return errors.Join(inputErr, err, stop())
+}
+
+// open opens the state, as soon as no other run of the name uses it: what comes
+// from stdin meanwhile waits.
+func (p *pipeRun) open(ctx context.Context) (*archiver.Archiver, error) {
+	for waits := false; ; waits = true {
+		arch, err := p.openState(p.dir)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return arch, err
+		}
+		if !waits {
+			p.logger.Warn("waiting for another coldtail pipe of this name to end", "name", p.name)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w while another coldtail pipe of this name was running: nothing of standard input was archived", errInterrupted)
+		case <-time.After(lockInterval):
+		}
+	}
+}
+
+// lockInterval is how often a run looks whether another one of its name has ended.
+const lockInterval = 100 * time.Millisecond
+
+// openState opens the state of a pipe.
+func (p *pipeRun) openState(dir string) (*archiver.Archiver, error) {
+	return archiver.New(archiver.Config{
+		StateDir: dir, Logger: p.logger, Defaults: p.src.Options,
+		// Uploads were waited for when Run is told to end.
+		ShutdownTimeout: time.Millisecond,
+		// One container's log is bounded by its max-spool.
+		SpoolBytes: math.MaxInt64,
+	}, p.bucket)
+}
+
+// runArchiver runs an archiver until stop, which returns when it has ended.
+func runArchiver(ctx context.Context, arch *archiver.Archiver) (stop func() error) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ran := make(chan error, 1)
+	go func() { ran <- arch.Run(work) }()
+	return func() error {
+		cancel()
+		return <-ran
+	}
+}
+
+// flushed uploads what is spooled, and fails where something is left.
+func flushed(ctx context.Context, arch *archiver.Archiver) error {
+	res, err := arch.Flush(ctx, true)
+	if err == nil && res.Pending > 0 {
+		err = fmt.Errorf("%d segments are not archived", res.Pending)
+	}
+	return err
+}
+
+// spoolStdin plays the daemon for one container: it writes stdin's entries to a
+// FIFO that the archiver has attached, until stdin ends or a little after ctx
+// has. All that was read of stdin is in the spool then, unless it fails, or the
+// spool takes nothing until the end of the uploads.
+func (p *pipeRun) spoolStdin(ctx, uploads context.Context, arch *archiver.Archiver) error {
+	fifo, err := p.makeFIFO()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(p.src.Path) }() // else the next run does
+	defer fifo.Close()
+	if err := arch.Attach(context.WithoutCancel(ctx), p.src); err != nil {
+		return err
+	}
+	in := newInput(p.app.stdin)
+	w := &frameWriter{f: fifo}
+	c := &copier{src: in, source: codec.Stdout, now: time.Now, emit: w.write}
+	copied := make(chan struct{})
+	go func() { err = c.run(); close(copied) }()
+	awaitInput(ctx, in, copied)
+	// Nothing more is read. What is in the FIFO or on its way there is little, and
+	// would end with this process.
+	in.stop()
+	arch.Admit(p.src.Meta.ContainerID)
+	select {
+	case <-copied:
+	case <-uploads.Done():
+		return fmt.Errorf("%w: the spool did not take all that was read of standard input", context.Cause(uploads))
+	}
+	switch {
+	case errors.Is(err, errStopped):
+		err = fmt.Errorf("%w before the end of standard input", errInterrupted)
+	case err != nil:
+		err = fmt.Errorf("read standard input: %w", err)
+	}
+	return errors.Join(err, arch.Detach(uploads, p.src.Path))
+}
+
+// awaitInput waits for the end of stdin, or not much longer than ctx.
+func awaitInput(ctx context.Context, in *input, copied <-chan struct{}) {
+	select {
+	case <-in.ended:
+	case <-copied: // it failed
+	case <-ctx.Done():
+		select {
+		case <-in.ended:
+		case <-copied:
+		case <-time.After(lastWords):
+		}
+	}
+}
+
+func (p *pipeRun) makeFIFO() (*os.File, error) {
+	if err := os.Remove(p.src.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove old fifo: %w", err)
+	}
+	if err := unix.Mkfifo(p.src.Path, 0o600); err != nil {
+		return nil, fmt.Errorf("make fifo: %w", err)
+	}
+	// For reading, too, as the daemon does: then it can be opened without a reader.
+	f, err := os.OpenFile(p.src.Path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open fifo: %w", err)
+	}
+	return f, nil
+}
