@@ -76,14 +76,19 @@ type ChunkInfo struct {
 // Encoder writes the entries of one chunk, given in sequence order. The same
 // entries give the same rows.
 type Encoder interface {
-	// Encode adds an entry. It keeps no reference to e or its bytes.
+	// Encode adds an entry. It keeps no reference to e or its bytes. An entry
+	// that no chunk can hold is an *EntryError; the encoder is as if it had not
+	// been given, and takes the next one.
 	Encode(e *Entry) error
 	// Close writes what is left and the footer. It does not close the writer.
 	Close() (Stats, error)
 }
 
 // NewEncoder returns an encoder that writes a chunk to w.
+//
+// What of meta is beyond its bounds is cut, whoever made it: see [Meta.Bound].
 func NewEncoder(f Format, w io.Writer, meta Meta, info ChunkInfo) (Encoder, error) {
+	meta, _ = meta.Bound(f)
 	switch f {
 	case Parquet:
 		return newParquetEncoder(w, meta, info)
@@ -91,6 +96,26 @@ func NewEncoder(f Format, w io.Writer, meta Meta, info ChunkInfo) (Encoder, erro
 		return newNDJSONEncoder(w, meta)
 	}
 	return nil, fmt.Errorf("format %q: must be parquet or ndjson", f)
+}
+
+// EntryError says which entry no chunk can hold, and why.
+type EntryError struct {
+	Seq int64
+	Err error
+}
+
+func (e *EntryError) Error() string {
+	return fmt.Sprintf("entry %d cannot be archived: %v", e.Seq, e.Err)
+}
+
+func (e *EntryError) Unwrap() error { return e.Err }
+
+// lasting returns err where it ends an encoder, and nil where it concerns one entry.
+func lasting(err error) error {
+	if _, one := err.(*EntryError); one {
+		return nil
+	}
+	return err
 }
 
 // Decoder reads a chunk's entries in sequence order.

@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // MaxFrameBytes bounds a frame's length prefix. The daemon's frames are at most
@@ -38,7 +41,7 @@ func ParseFrame(b []byte, e *Entry) (int, error) {
 	body := b[prefixBytes:]
 	// Every frame of the daemon starts with the source field; a frame without
 	// is taken for bytes from a frame's middle.
-	if len(body) > 0 && body[0] != tagSource {
+	if len(body) > 0 && uint64(body[0]) != tagSource {
 		return 0, errSource
 	}
 	if len(body) < n {
@@ -59,114 +62,114 @@ func FrameMissing(b []byte) int {
 	return max(0, prefixBytes+int(binary.BigEndian.Uint32(b))-len(b))
 }
 
-// The wire tags of LogEntry: field number << 3 | wire type.
+// The tags of LogEntry: field number << 3 | wire type.
 const (
-	tagSource  = 1<<3 | 2
-	tagTime    = 2<<3 | 0
-	tagLine    = 3<<3 | 2
-	tagPartial = 4<<3 | 0
-	tagPartMD  = 5<<3 | 2
+	tagSource  = 1<<3 | uint64(protowire.BytesType)
+	tagTime    = 2<<3 | uint64(protowire.VarintType)
+	tagLine    = 3<<3 | uint64(protowire.BytesType)
+	tagPartial = 4<<3 | uint64(protowire.VarintType)
+	tagPartMD  = 5<<3 | uint64(protowire.BytesType)
 
-	tagLast    = 1<<3 | 0
-	tagID      = 2<<3 | 2
-	tagOrdinal = 3<<3 | 0
+	tagLast    = 1<<3 | uint64(protowire.VarintType)
+	tagID      = 2<<3 | uint64(protowire.BytesType)
+	tagOrdinal = 3<<3 | uint64(protowire.VarintType)
 )
 
 // parseEntry decodes a LogEntry. It exists beside the generated Unmarshal
 // because that allocates for every entry.
+//
+// Fields come in any order, and the last of several counts. A field that this
+// version does not know, by its number or its wire type, is passed over, as
+// protobuf demands: the next daemon may send one.
 func parseEntry(b []byte, e *Entry) error {
 	e.TimeNano, e.Source, e.Line = 0, "", nil
 	e.Partial, e.Last, e.PartID, e.Ordinal = false, false, nil, 0
 	for len(b) > 0 {
-		tag := b[0]
-		b = b[1:]
-		switch tag {
-		case tagSource:
-			v, rest, ok := takeBytes(b)
-			if !ok {
+		tag, n := uint64(b[0]), 1
+		if tag >= 0x80 {
+			if tag, n = protowire.ConsumeVarint(b); n < 0 {
 				return errWire
 			}
-			e.Source, b = sourceName(v), rest
-		case tagTime:
-			v, rest, ok := takeVarint(b)
-			if !ok {
-				return errWire
-			}
-			e.TimeNano, b = int64(v), rest
-		case tagLine:
-			v, rest, ok := takeBytes(b)
-			if !ok {
-				return errWire
-			}
-			e.Line, b = v, rest
-		case tagPartial:
-			v, rest, ok := takeVarint(b)
-			if !ok {
-				return errWire
-			}
-			e.Partial, b = v != 0, rest
-		case tagPartMD:
-			v, rest, ok := takeBytes(b)
-			if !ok || !parsePartMetadata(v, e) {
-				return errWire
-			}
-			b = rest
-		default:
-			return fmt.Errorf("%w: unknown field %d", errWire, tag>>3)
 		}
+		b = b[n:]
+		switch tag {
+		case tagTime, tagPartial:
+			var v uint64
+			if v, n = protowire.ConsumeVarint(b); n < 0 {
+				return errWire
+			}
+			if tag == tagTime {
+				e.TimeNano = int64(v)
+			} else {
+				e.Partial = v != 0
+			}
+		case tagSource, tagLine, tagPartMD:
+			var v []byte
+			if v, n = protowire.ConsumeBytes(b); n < 0 {
+				return errWire
+			}
+			v = v[:len(v):len(v)]
+			switch tag {
+			case tagSource:
+				e.Source = sourceName(v)
+			case tagLine:
+				e.Line = v
+			default:
+				if !parsePartMetadata(v, e) {
+					return errWire
+				}
+			}
+		default:
+			if n = unknownField(tag, b); n < 0 {
+				return fmt.Errorf("%w: malformed field %d", errWire, tag>>3)
+			}
+		}
+		b = b[n:]
 	}
 	return nil
 }
 
 func parsePartMetadata(b []byte, e *Entry) bool {
 	for len(b) > 0 {
-		tag := b[0]
-		b = b[1:]
-		var v uint64
-		var ok bool
-		switch tag {
-		case tagLast:
-			v, b, ok = takeVarint(b)
-			e.Last = v != 0
-		case tagID:
-			e.PartID, b, ok = takeBytes(b)
-		case tagOrdinal:
-			v, b, ok = takeVarint(b)
-			e.Ordinal = int32(v)
-		}
-		if !ok {
+		tag, n := protowire.ConsumeVarint(b)
+		if n < 0 {
 			return false
 		}
+		b = b[n:]
+		var v uint64
+		switch tag {
+		case tagLast:
+			v, n = protowire.ConsumeVarint(b)
+			e.Last = v != 0
+		case tagID:
+			e.PartID, n = protowire.ConsumeBytes(b)
+		case tagOrdinal:
+			v, n = protowire.ConsumeVarint(b)
+			e.Ordinal = int32(v)
+		default:
+			n = unknownField(tag, b)
+		}
+		if n < 0 {
+			return false
+		}
+		b = b[n:]
 	}
 	return true
 }
 
-func takeVarint(b []byte) (uint64, []byte, bool) {
-	v, n := binary.Uvarint(b)
-	if n <= 0 {
-		return 0, nil, false
+// unknownField returns the size of the value at the start of b, negative if tag
+// is none or the value is malformed.
+func unknownField(tag uint64, b []byte) int {
+	num, typ := protowire.DecodeTag(tag)
+	if !num.IsValid() {
+		return -1
 	}
-	return v, b[n:], true
+	return protowire.ConsumeFieldValue(num, typ, b)
 }
 
-func takeBytes(b []byte) (v, rest []byte, ok bool) {
-	// One-byte lengths are the common case.
-	if len(b) > 0 && b[0] < 0x80 {
-		n := int(b[0])
-		if n > len(b)-1 {
-			return nil, nil, false
-		}
-		return b[1 : 1+n : 1+n], b[1+n:], true
-	}
-	n, k := binary.Uvarint(b)
-	if k <= 0 || n > uint64(len(b)-k) {
-		return nil, nil, false
-	}
-	end := k + int(n)
-	return b[k:end:end], b[end:], true
-}
-
-// sourceName gives the daemon's two names without allocating.
+// sourceName gives the daemon's two names without allocating. A protobuf string
+// is UTF-8, and so is a name in a chunk: what is not becomes U+FFFD here, where
+// it enters, so that an entry is the same wherever it is read.
 func sourceName(b []byte) string {
 	switch string(b) {
 	case Stdout:
@@ -174,7 +177,7 @@ func sourceName(b []byte) string {
 	case Stderr:
 		return Stderr
 	}
-	return string(b)
+	return strings.ToValidUTF8(string(b), "\uFFFD")
 }
 
 // AppendFrame appends e's frame as the daemon would write it to a FIFO.
@@ -194,12 +197,12 @@ func appendFrame(dst []byte, e *Entry, newline bool) []byte {
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
 	if e.Source != "" {
-		dst = append(dst, tagSource)
+		dst = append(dst, byte(tagSource))
 		dst = binary.AppendUvarint(dst, uint64(len(e.Source)))
 		dst = append(dst, e.Source...)
 	}
 	if e.TimeNano != 0 {
-		dst = append(dst, tagTime)
+		dst = append(dst, byte(tagTime))
 		dst = binary.AppendUvarint(dst, uint64(e.TimeNano))
 	}
 	lineLen := len(e.Line)
@@ -207,7 +210,7 @@ func appendFrame(dst []byte, e *Entry, newline bool) []byte {
 		lineLen++
 	}
 	if lineLen > 0 {
-		dst = append(dst, tagLine)
+		dst = append(dst, byte(tagLine))
 		dst = binary.AppendUvarint(dst, uint64(lineLen))
 		dst = append(dst, e.Line...)
 		if newline {
@@ -215,7 +218,7 @@ func appendFrame(dst []byte, e *Entry, newline bool) []byte {
 		}
 	}
 	if e.Partial {
-		dst = append(dst, tagPartial, 1)
+		dst = append(dst, byte(tagPartial), 1)
 		dst = appendPartMetadata(dst, e)
 	}
 	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-prefixBytes))
@@ -231,33 +234,24 @@ func appendPartMetadata(dst []byte, e *Entry) []byte {
 		size += 2
 	}
 	if n := len(e.PartID); n > 0 {
-		size += 1 + uvarintLen(uint64(n)) + n
+		size += 1 + protowire.SizeVarint(uint64(n)) + n
 	}
 	if e.Ordinal != 0 {
-		size += 1 + uvarintLen(uint64(e.Ordinal))
+		size += 1 + protowire.SizeVarint(uint64(e.Ordinal))
 	}
-	dst = append(dst, tagPartMD)
+	dst = append(dst, byte(tagPartMD))
 	dst = binary.AppendUvarint(dst, uint64(size))
 	if e.Last {
-		dst = append(dst, tagLast, 1)
+		dst = append(dst, byte(tagLast), 1)
 	}
 	if len(e.PartID) > 0 {
-		dst = append(dst, tagID)
+		dst = append(dst, byte(tagID))
 		dst = binary.AppendUvarint(dst, uint64(len(e.PartID)))
 		dst = append(dst, e.PartID...)
 	}
 	if e.Ordinal != 0 {
-		dst = append(dst, tagOrdinal)
+		dst = append(dst, byte(tagOrdinal))
 		dst = binary.AppendUvarint(dst, uint64(e.Ordinal))
 	}
 	return dst
-}
-
-func uvarintLen(v uint64) int {
-	n := 1
-	for v >= 0x80 {
-		v >>= 7
-		n++
-	}
-	return n
 }

@@ -1,8 +1,11 @@
 package codec
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"unicode/utf8"
 )
 
 // holdMaxBytes bounds the bytes of the rows that wait behind an open join, and
@@ -12,6 +15,15 @@ const holdMaxBytes = 4 << 20
 // joinSources is how many sources can have a join open at once: the daemon's
 // two. Parts of any other source become rows of their own.
 const joinSources = 2
+
+// Bounds of the sources that a chunk can have beside coldtail's own and the
+// daemon's two.
+const (
+	sourceMaxBytes = 1 << 10
+	sourcesMax     = 1 << 10
+)
+
+var errSourceText = errors.New("its source's name is not valid UTF-8")
 
 // A row is one logical line: an entry, or a run of joined parts.
 type row struct {
@@ -43,6 +55,7 @@ type rowSink interface {
 type assembler struct {
 	sink      rowSink
 	stats     Stats
+	sources   map[string]struct{} // but those of [ordinarySource]
 	queue     []*heldRow
 	open      [joinSources]*heldRow
 	heldBytes int
@@ -64,8 +77,8 @@ func (a *assembler) add(e *Entry) error {
 	if a.stats.Entries > 0 && e.Seq <= a.stats.LastSeq {
 		return fmt.Errorf("encode entry: sequence number %d follows %d", e.Seq, a.stats.LastSeq)
 	}
-	if len(e.Line) > MaxFrameBytes {
-		return fmt.Errorf("encode entry %d: %d bytes are more than %d", e.Seq, len(e.Line), MaxFrameBytes)
+	if err := a.fits(e); err != nil {
+		return &EntryError{e.Seq, err}
 	}
 	a.stats.Add(e)
 	if len(a.queue) == 0 && !startsJoin(e) {
@@ -76,6 +89,36 @@ func (a *assembler) add(e *Entry) error {
 	a.hold(e)
 	return a.flush()
 }
+
+// fits reports what of e no chunk can hold.
+func (a *assembler) fits(e *Entry) error {
+	if len(e.Line) > MaxFrameBytes {
+		return fmt.Errorf("its line of %d bytes is longer than %d", len(e.Line), MaxFrameBytes)
+	}
+	if ordinarySource(e.Source) {
+		return nil
+	}
+	if len(e.Source) > sourceMaxBytes {
+		return fmt.Errorf("its source's name of %d bytes is longer than %d", len(e.Source), sourceMaxBytes)
+	}
+	if !utf8.ValidString(e.Source) {
+		return errSourceText
+	}
+	if _, known := a.sources[e.Source]; known {
+		return nil
+	}
+	if len(a.sources) == sourcesMax {
+		return fmt.Errorf("it is of one more source than the %d that a chunk can have", sourcesMax)
+	}
+	if a.sources == nil {
+		a.sources = make(map[string]struct{})
+	}
+	a.sources[strings.Clone(e.Source)] = struct{}{}
+	return nil
+}
+
+// ordinarySource reports whether coldtail knows the source's name.
+func ordinarySource(s string) bool { return s == Stdout || s == Stderr || s == GapSource }
 
 // finish closes what is open and emits what waits.
 func (a *assembler) finish() error {

@@ -377,7 +377,6 @@ func TestEncodeRefuses(t *testing.T) {
 		for name, second := range map[string]Entry{
 			"same number":  {Seq: 5, Source: Stdout},
 			"less":         {Seq: 4, Source: Stdout},
-			"too long":     {Seq: 6, Source: Stdout, Line: make([]byte, MaxFrameBytes+1)},
 			"after closed": {},
 		} {
 			t.Run(string(f)+" "+name, func(t *testing.T) {
@@ -398,6 +397,25 @@ func TestEncodeRefuses(t *testing.T) {
 				}
 				if _, err := enc.Close(); err == nil {
 					t.Error("closed without an error")
+				}
+			})
+		}
+	}
+}
+
+// One entry that no chunk can hold costs nothing but itself.
+func TestEncodeRefusesOne(t *testing.T) {
+	for _, f := range Formats() {
+		for name, bad := range map[string]Entry{
+			"long line":          {Source: Stdout, Line: make([]byte, MaxFrameBytes+1)},
+			"long source":        {Source: strings.Repeat("x", sourceMaxBytes+1)},
+			"source that is raw": {Source: "a\xff"},
+		} {
+			t.Run(string(f)+" "+name, func(t *testing.T) {
+				bad.Seq = 2
+				all := []Entry{{Seq: 1, Source: Stdout}, bad, {Seq: 3, Source: Stderr}}
+				if n := wantIdentity(t, f, all); n != 1 {
+					t.Errorf("%d were refused", n)
 				}
 			})
 		}

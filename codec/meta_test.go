@@ -12,7 +12,7 @@ import (
 // of rows and labels.
 func TestReadMeta(t *testing.T) {
 	many := map[string]string{}
-	for i := range 300 {
+	for i := range MetaMaxPairs {
 		many[fmt.Sprint("key ", i)] = fmt.Sprint("value ", i%7)
 	}
 	metas := map[string]Meta{

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -85,10 +84,12 @@ func constantMembers(meta *Meta) ([]byte, error) {
 }
 
 func (n *ndjsonEncoder) Encode(e *Entry) error {
-	if n.err == nil {
-		n.err = n.asm.add(e)
+	if n.err != nil {
+		return n.err
 	}
-	return n.err
+	err := n.asm.add(e)
+	n.err = lasting(err)
+	return err
 }
 
 func (n *ndjsonEncoder) Close() (Stats, error) {
@@ -132,7 +133,7 @@ func (n *ndjsonEncoder) appendRow(r *row) {
 	if r.source == Stdout || r.source == Stderr {
 		b = append(append(append(b, '"'), r.source...), '"')
 	} else {
-		b = appendJSONString(b, []byte(strings.ToValidUTF8(r.source, "\uFFFD")))
+		b = appendJSONString(b, []byte(r.source))
 	}
 	b = append(b, `,"body":`...)
 	if utf8.Valid(r.line) {

@@ -108,7 +108,7 @@ type streamColumn struct {
 	indexes  map[string]uint32
 	runs     runWriter
 	rows     int
-	source   string // of the last row, as it was given
+	source   string // of the last row
 	index    uint32
 	min, max string
 }
@@ -129,11 +129,9 @@ func (c *streamColumn) add(source string) error {
 	return nil
 }
 
-// change makes source the current one. A source that is not UTF-8 cannot stand
-// in a string column; the daemon sends none.
+// change makes source the current one.
 func (c *streamColumn) change(source string) error {
-	name := strings.ToValidUTF8(source, "\uFFFD")
-	i, ok := c.indexes[name]
+	i, ok := c.indexes[source]
 	if !ok {
 		i = uint32(len(c.names))
 		// The page's indexes have had fewer bytes so far.
@@ -142,17 +140,14 @@ func (c *streamColumn) change(source string) error {
 				return err
 			}
 		}
-		name = strings.Clone(name)
 		if c.indexes == nil {
 			c.indexes = make(map[string]uint32)
 		}
-		c.indexes[name] = i
-		c.names = append(c.names, name)
+		source = strings.Clone(source)
+		c.indexes[source] = i
+		c.names = append(c.names, source)
 	}
 	c.source, c.index = c.names[i], i
-	if name != source {
-		c.source = strings.Clone(source)
-	}
 	if c.rows == 0 {
 		c.runs.reset(indexWidth(len(c.names)))
 		c.min, c.max = c.names[i], c.names[i]

@@ -62,3 +62,11 @@ func deltaFits(b []byte, n int) bool {
 	}
 	return true
 }
+
+func takeVarint(b []byte) (uint64, []byte, bool) {
+	v, n := binary.Uvarint(b)
+	if n <= 0 {
+		return 0, nil, false
+	}
+	return v, b[n:], true
+}

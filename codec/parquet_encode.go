@@ -72,8 +72,9 @@ func (p *parquetEncoder) Encode(e *Entry) error {
 	if p.err != nil {
 		return p.err
 	}
-	p.err = p.asm.add(e)
-	return p.err
+	err := p.asm.add(e)
+	p.err = lasting(err)
+	return err
 }
 
 func (p *parquetEncoder) writeRow(r *row) error {
