@@ -1,7 +1,6 @@
 package archiver
 
 import (
-	"cmp"
 	"context"
 	"io/fs"
 	"os"
@@ -51,7 +50,7 @@ func (a *Archiver) trimCache(maxBytes int64, maxAge time.Duration) (freedBytes i
 		total += c.sizeBytes
 		perContainer[c.container] += c.sizeBytes
 	}
-	slices.SortFunc(all, func(x, y cached) int { return cmp.Compare(x.modified.UnixNano(), y.modified.UnixNano()) })
+	slices.SortFunc(all, func(x, y cached) int { return x.modified.Compare(y.modified) })
 	trim := map[string]bool{}
 	now := a.cfg.Now()
 	for _, c := range all {

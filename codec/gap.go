@@ -45,5 +45,5 @@ func ParseGap(line []byte) (Gap, error) {
 	if err := json.Unmarshal(line, &b); err != nil || b.Coldtail != gapKind || b.Entries <= 0 {
 		return Gap{}, errGap
 	}
-	return Gap{b.Entries, b.FirstTime.UnixNano(), b.LastTime.UnixNano(), b.Reason}, nil
+	return Gap{b.Entries, UnixNano(b.FirstTime), UnixNano(b.LastTime), b.Reason}, nil
 }

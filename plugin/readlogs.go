@@ -228,13 +228,13 @@ func (f *frameWriter) beat(ctx context.Context, gone func()) (stop func()) {
 
 // unseen is the frame of an entry that the daemon passes on and nobody prints.
 func (f *frameWriter) unseen() []byte {
-	return codec.AppendReadFrame(nil, &codec.Entry{TimeNano: f.now().UnixNano(), Source: fillSource})
+	return codec.AppendReadFrame(nil, &codec.Entry{TimeNano: codec.UnixNano(f.now()), Source: fillSource})
 }
 
 // complain adds a line on stderr: the status has been sent, so nothing else can
 // tell the user what is missing.
 func (f *frameWriter) complain(err error) {
-	f.add(&codec.Entry{TimeNano: f.now().UnixNano(), Source: codec.Stderr, Line: []byte("coldtail: " + oneLine(err))})
+	f.add(&codec.Entry{TimeNano: codec.UnixNano(f.now()), Source: codec.Stderr, Line: []byte("coldtail: " + oneLine(err))})
 }
 
 // now is the time, or the nearest to it in the range that was asked for: the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"iter"
+	"math"
 	"net/http/httptest"
 	"slices"
 	"testing"
@@ -131,6 +132,9 @@ func TestComplaintsAreInRange(t *testing.T) {
 	}{
 		"until": {readConfig{Until: past}, past.UnixNano()},
 		"since": {readConfig{Since: future}, future.UnixNano()},
+		// The nearest that an entry's time can be.
+		"until 1600": {readConfig{Until: time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC)}, math.MinInt64},
+		"since 9999": {readConfig{Since: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)}, math.MaxInt64},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fw := &frameWriter{cfg: tc.cfg}

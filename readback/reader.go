@@ -98,7 +98,7 @@ func nanoOr(t time.Time, def int64) int64 {
 	if t.IsZero() {
 		return def
 	}
-	return t.UnixNano()
+	return codec.UnixNano(t)
 }
 
 // What ends a reading early: the consumer has enough, or Until was passed.

@@ -51,3 +51,35 @@ func TestSinceWithClockSetBack(t *testing.T) {
 		}
 	}
 }
+
+// TestTimesOutOfRange: a time that nanoseconds cannot express is before, or
+// after, all entries, in the spool and in the bucket.
+func TestTimesOutOfRange(t *testing.T) {
+	early := []time.Time{time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Unix(-1<<40, 0)}
+	late := []time.Time{time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Unix(1<<40, 0)}
+	for _, format := range codec.Formats() {
+		g := newRig(t, format)
+		for _, flush := range []bool{false, true} {
+			g.print(3)
+			if flush {
+				g.flush(true)
+				g.print(2)
+			}
+			for _, tail := range []int64{-1, 2} {
+				some := g.sent
+				if tail > 0 {
+					some = some[len(some)-int(tail):]
+				}
+				for _, at := range early {
+					g.want(readback.Query{Tail: tail, Since: at}, some)
+					g.want(readback.Query{Tail: tail, Until: at}, nil)
+				}
+				for _, at := range late {
+					g.want(readback.Query{Tail: tail, Since: at}, nil)
+					g.want(readback.Query{Tail: tail, Until: at}, some)
+				}
+				g.want(readback.Query{Tail: tail, Since: early[0], Until: late[1]}, some)
+			}
+		}
+	}
+}

@@ -300,7 +300,7 @@ func (s *segment) recover(sc *sidecar, fi fs.FileInfo, trust bool) (lost int64, 
 		s.written = fi.Size()
 		s.doubtful = s.written
 		// What is parsed arrived before the file was last written.
-		return s.parseSources(sc.sources, fi.ModTime().UnixNano())
+		return s.parseSources(sc.sources, codec.UnixNano(fi.ModTime()))
 	}
 	if s.damaged, err = s.broken(fi.Size()); err != nil {
 		return 0, err

@@ -258,8 +258,8 @@ func (p *place) add(e *codec.Entry) {
 		return
 	}
 	// The latest arrival with which it could be filed under another hour.
-	late := p.hour.Add(time.Hour - 1).UnixNano()
-	early := p.hour.UnixNano()
+	late := codec.UnixNano(p.hour.Add(time.Hour - 1))
+	early := codec.UnixNano(p.hour)
 	if chunk.Hour(e.TimeNano, early).Equal(p.hour) || chunk.Hour(e.TimeNano, late).Equal(p.hour) {
 		if p.absurd++; p.absurd == 1 {
 			p.firstAbsurd = e.TimeNano

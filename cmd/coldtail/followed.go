@@ -70,9 +70,9 @@ func (s *followed) wants(e *codec.Entry, q *readback.Query) bool {
 	switch {
 	case s.ended || e.Seq < s.firstSeq || s.printed.has(e.Seq):
 		return false
-	case s.waits && e.TimeNano < q.Since.UnixNano():
+	case s.waits && e.TimeNano < codec.UnixNano(q.Since):
 		return false
-	case !q.Until.IsZero() && e.TimeNano > q.Until.UnixNano():
+	case !q.Until.IsZero() && e.TimeNano > codec.UnixNano(q.Until):
 		s.ended = true
 		return false
 	}

@@ -85,7 +85,7 @@ func (c *logsConfig) query(now time.Time) (q readback.Query, err error) {
 	if q.Since, err = parseTime(c.since, now); err != nil {
 		return q, usagef("--since %w", err)
 	}
-	if q.Until, err = parseTime(c.until, now); err != nil {
+	if q.Until, err = parseUntil(c.until, now); err != nil {
 		return q, usagef("--until %w", err)
 	}
 	if q.Tail, err = parseTail(c.tail); err != nil {

@@ -170,7 +170,7 @@ func (r *logsRun) streams(ctx context.Context, targets []*target, q readback.Que
 		q.ContainerID, q.Described = t.ContainerID, r.described(t)
 		s := &stream{target: t, from: math.MinInt64, entries: r.unlessAway(r.reader.Entries(ctx, q))}
 		if len(t.days) > 0 {
-			s.from = t.first().UnixNano()
+			s.from = codec.UnixNano(t.first())
 		}
 		out = append(out, s)
 	}

@@ -66,7 +66,7 @@ func (r *logsRun) printTail(ctx context.Context) error {
 			return err
 		}
 		kept := last.all()
-		if n < len(byEnd) && (!last.full() || kept[0].e.TimeNano < byEnd[n].last().UnixNano()) {
+		if n < len(byEnd) && (!last.full() || kept[0].e.TimeNano < codec.UnixNano(byEnd[n].last())) {
 			continue
 		}
 		for _, f := range failed {
@@ -82,14 +82,14 @@ func (r *logsRun) printTail(ctx context.Context) error {
 func (r *logsRun) printRange(kept []keptEntry) error {
 	q := &r.query
 	if !q.Since.IsZero() {
-		first := slices.IndexFunc(kept, func(k keptEntry) bool { return k.e.TimeNano >= q.Since.UnixNano() })
+		first := slices.IndexFunc(kept, func(k keptEntry) bool { return k.e.TimeNano >= codec.UnixNano(q.Since) })
 		if first < 0 {
 			return nil
 		}
 		kept = kept[first:]
 	}
 	for i := range kept {
-		if !q.Until.IsZero() && kept[i].e.TimeNano > q.Until.UnixNano() {
+		if !q.Until.IsZero() && kept[i].e.TimeNano > codec.UnixNano(q.Until) {
 			break
 		}
 		if err := r.emit(kept[i].s, &kept[i].e); err != nil {

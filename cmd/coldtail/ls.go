@@ -66,7 +66,7 @@ func (c *lsConfig) span(now time.Time) (since, until time.Time, err error) {
 	if since, err = parseTime(c.since, now); err != nil {
 		return since, until, usagef("--since %w", err)
 	}
-	if until, err = parseTime(c.until, now); err != nil {
+	if until, err = parseUntil(c.until, now); err != nil {
 		return since, until, usagef("--until %w", err)
 	}
 	switch {

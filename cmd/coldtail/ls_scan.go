@@ -239,7 +239,7 @@ func (s *scan) listHours(ctx context.Context, d scanDay) error {
 
 // count adds an object, if it has something of the time that is asked for.
 func (s *scan) count(found map[string]*amount, c chunk.Chunk) {
-	if !s.since.IsZero() && c.MaxNano < s.since.UnixNano() || !s.until.IsZero() && c.MinNano > s.until.UnixNano() {
+	if !s.since.IsZero() && c.MaxNano < codec.UnixNano(s.since) || !s.until.IsZero() && c.MinNano > codec.UnixNano(s.until) {
 		return
 	}
 	a := found[c.ContainerID]

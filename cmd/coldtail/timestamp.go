@@ -50,5 +50,17 @@ func parseUnix(value string) (time.Time, bool) {
 	if err != nil {
 		return time.Time{}, false
 	}
-	return time.Unix(sec, int64(nano)), true
+	return time.Unix(min(max(sec, -maxSeconds), maxSeconds), int64(nano)), true
+}
+
+// maxSeconds bounds Unix times, some 35,000 years around now: a time.Time
+// wraps around, too.
+const maxSeconds = 1 << 40
+
+// parseUntil is parseTime, but that 0 is no time, as for docker logs.
+func parseUntil(value string, now time.Time) (time.Time, error) {
+	if value == "0" {
+		return time.Time{}, nil
+	}
+	return parseTime(value, now)
 }
