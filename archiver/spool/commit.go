@@ -138,6 +138,9 @@ func (l *Log) seal(s *segment) error {
 	if s.entries() == 0 {
 		return l.remove(s)
 	}
+	if err := l.checkFiles(s); err != nil {
+		return full(err)
+	}
 	l.step("seal", s.path(extActive))
 	l.mu.Lock()
 	err := os.Rename(s.path(extActive), s.path(extSealed))
@@ -194,17 +197,50 @@ func (l *Log) Archived(v *View, objs []Object) error {
 		return full(err)
 	}
 	l.step("listed", l.cfg.Dir)
-	l.mu.Lock()
-	err := os.Rename(s.name(Sealed), s.name(Archived))
-	if err == nil {
-		s.state = Archived
-	}
-	l.mu.Unlock()
-	if err != nil {
+	switch err := l.release(s); {
+	case errors.Is(err, os.ErrNotExist):
+		return l.releaseMissing(s)
+	case err != nil:
 		return full(fmt.Errorf("archive segment: %w", err))
 	}
 	l.step("released", s.name(Archived))
 	return durable.SyncDir(l.cfg.Dir)
+}
+
+// release gives a segment the name of an archived one.
+func (l *Log) release(s *segment) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := os.Rename(s.name(Sealed), s.name(Archived))
+	if err == nil {
+		s.state = Archived
+	}
+	return err
+}
+
+// releaseMissing is for a segment whose file was removed while the process ran:
+// there is no local copy of it, nor may there be of what is older, as what is
+// local has to be in one piece. Called with commitMu held.
+func (l *Log) releaseMissing(s *segment) error {
+	for _, o := range l.releasedUpTo(s) {
+		if err := l.remove(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// releasedUpTo marks s as archived, and returns the archived segments up to it.
+func (l *Log) releasedUpTo(s *segment) (out []*segment) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.state = Archived
+	for _, o := range l.segments {
+		if o.state == Archived && o.header.SegmentSeq <= s.header.SegmentSeq {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 func (l *Log) find(segmentSeq int64) *segment {

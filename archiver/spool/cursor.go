@@ -159,6 +159,11 @@ func (c *Cursor) missed(s *segment) bool {
 func (c *Cursor) enter(v *View) error {
 	if err := v.open(); err != nil {
 		c.seq = max(c.seq, v.Header.FirstSeq)
+		var bad *codec.CorruptError
+		if errors.As(err, &bad) { // the next call goes on behind it
+			c.seq = max(c.seq, v.LastSeq+1)
+			c.i++
+		}
 		return err
 	}
 	c.view, c.off = v, 0

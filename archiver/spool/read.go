@@ -6,8 +6,6 @@ import (
 	"os"
 	"slices"
 	"sort"
-
-	"github.com/coldtail/coldtail/codec"
 )
 
 // ErrGone tells that what a cursor would read next was evicted: the bucket has it.
@@ -35,7 +33,7 @@ type View struct {
 	log  *Log
 	seg  *segment
 	data *os.File // nil until it is opened
-	idx  *os.File
+	idx  *os.File // nil where somebody removed it
 	recs []Record // once the segment is no longer active
 }
 
@@ -86,10 +84,15 @@ func (l *Log) OpenSegment(segmentSeq int64) (*View, error) {
 	if s == nil {
 		return nil, fmt.Errorf("open segment %d: %w", segmentSeq, ErrGone)
 	}
-	l.mu.Lock()
-	v := l.view(s)
-	l.mu.Unlock()
+	v := l.viewOf(s)
 	return v, v.open()
+}
+
+// viewOf is view for who does not hold mu.
+func (l *Log) viewOf(s *segment) *View {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view(s)
 }
 
 // view describes a segment. Called with mu held.
@@ -109,12 +112,12 @@ func (v *View) open() error {
 	if !slices.Contains(l.segments, v.seg) || v.seg.header.Gap != nil {
 		return fmt.Errorf("open segment %d: %w", v.Header.SegmentSeq, ErrGone)
 	}
-	data, err := os.Open(v.seg.name(v.seg.state))
+	data, err := v.seg.openData()
 	if err != nil {
-		return fmt.Errorf("open segment: %w", err)
+		return err
 	}
 	idx, err := os.Open(v.seg.path(extIndex))
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // without one the data says all
 		return errors.Join(fmt.Errorf("open segment: %w", err), data.Close())
 	}
 	v.data, v.idx = data, idx
@@ -132,7 +135,10 @@ func (v *View) Close() error {
 	if v.data == nil {
 		return nil
 	}
-	err := errors.Join(v.data.Close(), v.idx.Close())
+	err := v.data.Close()
+	if v.idx != nil {
+		err = errors.Join(err, v.idx.Close())
+	}
 	v.data, v.idx, v.recs = nil, nil, nil
 	return err
 }
@@ -161,34 +167,38 @@ func (v *View) next(off int64) (piece, error) {
 		r := Record{kind: kindBatch, Length: int64(len(b)), FirstSeq: v.Header.FirstSeq, Entries: v.Header.Gap.Entries, ArrivalNano: v.Header.CreatedNano}
 		return piece{Record: r, mem: b, ok: off == 0, whole: true, rolled: true}, nil
 	}
-	v.log.mu.Lock()
-	if v.seg.state == Active {
-		defer v.log.mu.Unlock()
-		p := findPiece(v.seg.records, off)
-		p.rolled = v.seg.rolled
-		if p.ok && v.seg == v.log.active && v.log.tail.holds(p.Offset, p.end()) {
-			p.tail = v.log.tail
-			p.tail.refs++
-			p.tail.read = true
-			p.mem = p.tail.b[p.Offset-p.tail.off:][:p.Length]
-		}
+	if p, ok := v.active(off); ok {
 		return p, nil
 	}
-	v.log.mu.Unlock()
 	if v.recs == nil {
-		sc, err := readSidecar(v.idx)
+		recs, err := v.records()
 		if err != nil {
 			return piece{}, err
 		}
-		if sc.damaged || sc.lastSeq() < v.LastSeq {
-			// It was whole when the log was opened. The next start mends it.
-			return piece{}, &codec.CorruptError{What: "sidecar " + v.idx.Name(), Offset: sc.end, Err: errHole}
-		}
-		v.recs = sc.records
+		v.recs = recs
 	}
 	p := findPiece(v.recs, off)
 	p.rolled = true
 	return p, nil
+}
+
+// active is next for a segment that is active: the records are in memory. ok
+// is false where it is not.
+func (v *View) active(off int64) (p piece, ok bool) {
+	v.log.mu.Lock()
+	defer v.log.mu.Unlock()
+	if v.seg.state != Active {
+		return piece{}, false
+	}
+	p = findPiece(v.seg.records, off)
+	p.rolled = v.seg.rolled
+	if p.ok && v.seg == v.log.active && v.log.tail.holds(p.Offset, p.end()) {
+		p.tail = v.log.tail
+		p.tail.refs++
+		p.tail.read = true
+		p.mem = p.tail.b[p.Offset-p.tail.off:][:p.Length]
+	}
+	return p, true
 }
 
 // findPiece returns what the records say of the frames from off on.

@@ -2,18 +2,12 @@ package spool
 
 import (
 	"errors"
-	"fmt"
-	"hash/crc32"
-	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/coldtail/coldtail/archiver/durable"
 )
 
 // Damage is never made worse and never hidden:
@@ -24,6 +18,9 @@ import (
 //     record stays, so that reading reports the loss in its place.
 //   - A segment with a damaged header is put aside. If it was the last, the
 //     numbers of its entries are not given again.
+//   - The same holds while the process runs: whoever reads a segment whose sidecar
+//     is damaged or gone gets the records that its data gives, and memory knows
+//     how many entries there were.
 //   - A damaged segment that is archived is put aside with the cached ones before
 //     it: the bucket has them whole.
 
@@ -129,123 +126,4 @@ func (l *Log) findLastSegment() error {
 		}
 	}
 	return nil
-}
-
-var errHole = errors.New("segment's records are damaged beyond repair")
-
-// mend replaces the holes in sc by what the data says, and with all adds what
-// follows the last record. It returns how many bytes there were no frames.
-func (s *segment) mend(sc *sidecar, data io.ReaderAt, sizeBytes int64, all bool) (lost int64, err error) {
-	m := &segment{header: sc.header, lastSeq: sc.header.FirstSeq - 1}
-	arrival := sc.header.CreatedNano // a chunk is a function of its segment
-	for _, r := range sc.records {
-		if r.kind == kindHole {
-			n, err := m.refill(data, sizeBytes, r, arrival)
-			if err != nil {
-				return 0, err
-			}
-			lost += n
-			continue
-		}
-		m.records = append(m.records, r)
-		m.open, m.end = false, r.end()
-		if r.kind == kindBatch {
-			m.lastSeq, arrival = r.LastSeq(), r.ArrivalNano
-		}
-	}
-	if all && m.end < sizeBytes {
-		n, err := m.parse(data, sizeBytes, arrival)
-		if err != nil {
-			return 0, err
-		}
-		lost += n
-		if n := sizeBytes - m.end; n > 0 {
-			m.skip(n)
-			lost += n
-		}
-	}
-	sc.records = m.records
-	return lost, nil
-}
-
-// refill puts records in the place of a hole. Where the data does not give the
-// entries that belong there, they get a record that says so: its checksum does
-// not hold.
-func (s *segment) refill(data io.ReaderAt, sizeBytes int64, hole Record, arrivalNano int64) (lost int64, err error) {
-	if hole.Length > math.MaxUint32 || hole.Entries > math.MaxUint32 {
-		return 0, errHole
-	}
-	n, end, last := len(s.records), s.end, s.lastSeq
-	s.open = false
-	defer func() { s.open = false }()
-	if hole.end() <= sizeBytes {
-		if lost, err = s.parse(data, hole.end(), arrivalNano); err != nil {
-			return 0, err
-		}
-	}
-	if s.lastSeq == hole.LastSeq() {
-		if n := hole.end() - s.end; n > 0 {
-			s.skip(n)
-			lost += n
-		}
-		return lost, nil
-	}
-	s.records, s.end, s.lastSeq = s.records[:n], end, last
-	sum, err := sumOf(data, hole)
-	if err != nil {
-		return 0, err
-	}
-	bad := hole
-	bad.kind, bad.CRC, bad.ArrivalNano = kindBatch, ^sum, arrivalNano
-	s.records = append(s.records, bad)
-	s.end, s.lastSeq = bad.end(), bad.LastSeq()
-	return 0, nil
-}
-
-// sumOf is the checksum of the data under a record, as far as there is any.
-func sumOf(data io.ReaderAt, r Record) (uint32, error) {
-	h := crc32.New(castagnoli)
-	if _, err := io.Copy(h, io.NewSectionReader(data, r.Offset, r.Length)); err != nil {
-		return 0, fmt.Errorf("repair segment: %w", err)
-	}
-	return h.Sum32(), nil
-}
-
-// repair mends a segment's sidecar on the disk. What it was stays in the quarantine.
-func (s *segment) repair(sc *sidecar, sizeBytes int64, all bool) (lost int64, err error) {
-	data, err := os.Open(s.name(s.state))
-	if err != nil {
-		return 0, fmt.Errorf("repair segment: %w", err)
-	}
-	defer data.Close()
-	if lost, err = s.mend(sc, data, sizeBytes, all); err != nil {
-		return 0, err
-	}
-	b, err := appendHeader(nil, &sc.header)
-	if err != nil {
-		return 0, err
-	}
-	sc.start = int64(len(b))
-	for _, r := range sc.records {
-		b = r.append(b)
-	}
-	sc.sources = nil
-	if sc.source != 0 {
-		last := Record{kind: kindSource, CRC: sc.source, Offset: sc.dataEnd()}
-		sc.sources = []placed{{int64(len(b)), last}}
-		b = last.append(b)
-	}
-	dir := filepath.Join(s.dir, quarantineDir)
-	if err := durable.MkdirAll(dir, 0o700); err != nil {
-		return 0, fmt.Errorf("repair segment: %w", err)
-	}
-	path := s.path(extIndex)
-	if err := os.Link(path, filepath.Join(dir, filepath.Base(path)+".damaged")); err != nil && !errors.Is(err, os.ErrExist) {
-		return 0, fmt.Errorf("repair segment: %w", err)
-	}
-	if err := durable.WriteFile(path, b, 0o600); err != nil {
-		return 0, fmt.Errorf("repair segment: %w", full(err))
-	}
-	sc.end, sc.damaged, sc.restored, sc.rest = int64(len(b)), false, false, false
-	return lost, nil
 }

@@ -113,18 +113,25 @@ func (l *Log) syncIndex(s *segment) error {
 // wait for x.mu to add a source record: neither is taken within the other here,
 // and neither is held while the disk is written.
 func (l *Log) rewriteIndex(s *segment) error {
-	l.mu.Lock()
-	recs := slices.Clone(s.records[:s.committed])
-	l.mu.Unlock()
-	s.idx.mu.Lock()
-	b := s.idx.content(recs)
-	s.idx.mu.Unlock()
-	_, err := s.idx.f.WriteAt(b, 0)
+	_, err := s.idx.f.WriteAt(l.indexContent(s), 0)
 	return err
+}
+
+// indexContent is what is in the sidecar of an active segment. Called with
+// commitMu held.
+func (l *Log) indexContent(s *segment) []byte { return s.idx.content(l.written(s)) }
+
+// written returns the records that are in the sidecar.
+func (l *Log) written(s *segment) []Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(s.records[:s.committed])
 }
 
 // content is what is in the sidecar: the header, and the records where they are.
 func (x *index) content(recs []Record) []byte {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	b := append(make([]byte, 0, x.end), x.head...)
 	sources := x.sources
 	for int64(len(b)) < x.end {

@@ -29,20 +29,21 @@ type segment struct {
 	// it is not closed. Dropped once the segment is committed for good: then
 	// they are read from the sidecar again.
 	records   []Record
-	open      bool  // the last record may grow
-	committed int   // how many of the records are in the sidecar
-	handed    int   // how many of them a commit has taken: these never change
-	written   int64 // bytes in the data file, an unfinished frame included
-	end       int64 // where the last whole frame ends
-	lastSeq   int64 // FirstSeq-1 while empty
-	firstNano int64 // arrival of the first batch, 0 while empty
+	open      bool    // the last record may grow
+	committed int     // how many of the records are in the sidecar
+	handed    int     // how many of them a commit has taken: these never change
+	written   int64   // bytes in the data file, an unfinished frame included
+	end       int64   // where the last whole frame ends
+	lastSeq   int64   // FirstSeq-1 while empty
+	firstNano int64   // arrival of the first batch, 0 while empty
+	bounds    []int64 // once the records are dropped: offsets that no frame crosses
 
 	data *os.File // nil unless active or about to be sealed
 	idx  *index
 	// rolled is set when a later segment takes the entries.
 	rolled bool
-	// mended and damaged tell what loading it found: a sidecar that was repaired,
-	// and data that is no longer what its records say.
+	// mended and damaged tell what was found: a sidecar that was repaired, and data
+	// that is no longer what its records say.
 	mended, damaged bool
 	// doubtful is how far the data has to be written again before it is synced,
 	// from the last record in the sidecar on; 0 where it has not. Guarded by
@@ -254,8 +255,20 @@ func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int6
 	return s, lost + n, err
 }
 
-// forget drops the records: they are read from the sidecar again.
-func (s *segment) forget() { s.records, s.committed, s.handed = nil, 0, 0 }
+// maxBounds is how many of a segment's bounds are kept in memory.
+const maxBounds = 512
+
+// forget drops the records: they are read from the sidecar again. Only where
+// what is no frame begins and ends is kept, as the data does not tell that.
+func (s *segment) forget() {
+	s.bounds = nil
+	for _, r := range s.records {
+		if r.kind == kindSkip && len(s.bounds) < maxBounds {
+			s.bounds = append(s.bounds, r.Offset, r.end())
+		}
+	}
+	s.records, s.committed, s.handed = nil, 0, 0
+}
 
 // adopt takes over the records.
 func (s *segment) adopt(recs []Record) {

@@ -1,0 +1,63 @@
+package archiver
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/coldtail/coldtail/codec"
+)
+
+// TestSidecarDamagedUnderTheArchiver: a segment whose sidecar is damaged while it
+// waits is read and archived whole.
+func TestSidecarDamagedUnderTheArchiver(t *testing.T) {
+	for name, damage := range map[string]func([]byte) []byte{
+		"removed":             func([]byte) []byte { return nil },
+		"cut":                 func(b []byte) []byte { return b[:100] },
+		"first record":        func(b []byte) []byte { b[len(b)-48*2] ^= 1; return b },
+		"header and its copy": func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("web"), []byte("WEB")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, away := defaultsRig(t)
+			d := newDaemon(t)
+			src := source(d.path, idA)
+			src.Options.RollBytes = 64 << 10
+			check(t, g.a.Attach(t.Context(), src))
+			lines := numbers(8_000)
+			d.print(lines...)
+			check(t, g.a.Detach(t.Context(), d.path))
+			s := g.a.all()[0]
+			s.log.Roll()
+			check(t, s.log.Commit())
+			paths, err := filepath.Glob(filepath.Join(g.cfg.StateDir, spoolDir, idA, "*.idx"))
+			check(t, err)
+			if len(paths) < 2 {
+				t.Fatalf("%d segments", len(paths))
+			}
+			for _, path := range paths {
+				b, err := os.ReadFile(path)
+				check(t, err)
+				if b = damage(b); b == nil {
+					check(t, os.Remove(path))
+				} else {
+					check(t, os.WriteFile(path, b, 0o600))
+				}
+			}
+			sn, err := g.a.Snapshot(idA)
+			check(t, err)
+			var read []string
+			for _, v := range sn.Segments {
+				_, err := each(v, func(e *codec.Entry) error { read = append(read, string(e.Line)); return nil })
+				check(t, err)
+			}
+			if !slices.Equal(read, lines) {
+				t.Fatalf("read %d lines of %d", len(read), len(lines))
+			}
+			g.comeBack(away)
+			g.flush()
+			g.want(idA, lines)
+		})
+	}
+}
