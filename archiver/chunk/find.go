@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
 )
@@ -39,6 +37,7 @@ const (
 	secondHours = 16
 
 	hourSeconds = 3600
+	daySeconds  = 24 * hourSeconds
 )
 
 // Find returns chunks that hold at least what is wanted, in the order of List,
@@ -53,7 +52,7 @@ const (
 // and that has not caught up since; or of a range, entries of a clock that left
 // it and came back before the first or after the last that was found.
 func Find(ctx context.Context, b bucket.Bucket, containerID string, w Want) ([]Chunk, error) {
-	f := &finder{b: b, id: containerID, w: w, listed: map[partition]bool{}}
+	f := &finder{b: b, id: containerID, w: w, lister: newLister(b, containerID), listed: map[partition]bool{}}
 	f.add(w.Known)
 	var err error
 	if w.Tail == codec.All {
@@ -68,7 +67,8 @@ type finder struct {
 	b      bucket.Bucket
 	id     string
 	w      Want
-	days   []markedDay // known ones, oldest first
+	lister *lister
+	days   *daySet // known ones
 	listed map[partition]bool
 	found  []Chunk // sorted, each once
 	gaps   map[string]int64
@@ -80,6 +80,13 @@ type partition struct {
 	hour   int64 // its start, Unix seconds
 }
 
+// startOfDay is the first partition of p's day.
+func (p partition) startOfDay() partition {
+	return partition{p.format, p.hour - mod(p.hour, daySeconds)}
+}
+
+func mod(a, b int64) int64 { return (a%b + b) % b }
+
 // span finds the chunks of a time range.
 func (f *finder) span(ctx context.Context) error {
 	if f.w.Since.IsZero() && f.w.Until.IsZero() {
@@ -89,7 +96,7 @@ func (f *finder) span(ctx context.Context) error {
 	if f.days, err = daysSince(ctx, f.b, f.id, f.w.Since); err != nil {
 		return err
 	}
-	in := slices.DeleteFunc(partitions(f.days), func(p partition) bool {
+	in := slices.DeleteFunc(partitions(f.days.all()), func(p partition) bool {
 		return !f.w.Until.IsZero() && p.hour > f.w.Until.Unix() || !f.endsAfterSince(p)
 	})
 	if err := f.list(ctx, in); err != nil {
@@ -107,21 +114,25 @@ func (f *finder) tail(ctx context.Context) error {
 		return err
 	}
 	var err error
-	complete := false // the days are all that there are
+	complete := false // the days are all that there are, or that are wanted
 	if f.days, complete, err = newestDays(ctx, f.b, f.id); err != nil {
 		return err
 	}
-	if setBack(f.days) {
+	complete = complete && !f.days.moreEarly || f.w.Since.After(time.Now().AddDate(0, 0, 1-windowDays))
+	if setBack(f.days.all()) || f.days.moreLate {
 		return f.everything(ctx)
 	}
 	n, rest := f.newestFirst()
 	for next := secondHours; len(rest) > 0; n, next = next, 2*next {
 		now := rest[:wholeHours(rest, n)]
+		if next > 2*secondHours { // the hours are too many for a request each
+			now = rest[:wholeDay(rest, len(now))]
+		}
 		rest = rest[len(now):]
 		if err := f.list(ctx, now); err != nil {
 			return err
 		}
-		bottom := !slices.ContainsFunc(rest, f.endsAfterSince)
+		bottom := complete && !slices.ContainsFunc(rest, f.endsAfterSince)
 		if ok, err := f.proven(ctx, bottom); ok || err != nil {
 			return err
 		}
@@ -130,6 +141,14 @@ func (f *finder) tail(ctx context.Context) error {
 		return nil
 	}
 	return f.everything(ctx)
+}
+
+// wholeDay is n, or as many more of ps as it takes not to part a day.
+func wholeDay(ps []partition, n int) int {
+	for 0 < n && n < len(ps) && ps[n].startOfDay().hour == ps[n-1].startOfDay().hour {
+		n++
+	}
+	return n
 }
 
 // wholeHours is n, or as many more of ps as it takes not to part the formats of
@@ -149,7 +168,7 @@ func (f *finder) endsAfterSince(p partition) bool {
 // newestFirst orders the partitions of the known days, and says how many to list
 // in the first round.
 func (f *finder) newestFirst() (first int, ps []partition) {
-	all := partitions(f.days)
+	all := partitions(f.days.all())
 	slices.SortStableFunc(all, func(a, b partition) int { return cmp.Compare(b.hour, a.hour) })
 	from := func(limit time.Time) int {
 		i := slices.IndexFunc(all, func(p partition) bool { return p.hour <= limit.Unix() })
@@ -174,21 +193,31 @@ func (f *finder) everything(ctx context.Context) error {
 	if f.days, err = daysSince(ctx, f.b, f.id, time.Time{}); err != nil {
 		return err
 	}
-	return f.list(ctx, partitions(f.days))
+	if err := f.list(ctx, partitions(f.days.all())); err != nil {
+		return err
+	}
+	more, err := f.lister.unlisted(ctx, f.days)
+	f.keep(more)
+	return err
 }
 
 // list lists partitions, many at a time.
 func (f *finder) list(ctx context.Context, ps []partition) error {
 	ps = slices.DeleteFunc(slices.Clone(ps), func(p partition) bool { return f.listed[p] })
-	results, err := listPartitions(ctx, f.b, f.id, ps)
+	results, err := f.lister.list(ctx, ps)
 	if err != nil {
 		return err
 	}
 	for _, p := range ps {
 		f.listed[p] = true
 	}
-	f.add(slices.DeleteFunc(results, func(c Chunk) bool { return f.w.Elsewhere != nil && f.w.Elsewhere(c.Meta) }))
+	f.keep(results)
 	return nil
+}
+
+// keep adds what is not read from elsewhere.
+func (f *finder) keep(chunks []Chunk) {
+	f.add(slices.DeleteFunc(chunks, func(c Chunk) bool { return f.w.Elsewhere != nil && f.w.Elsewhere(c.Meta) }))
 }
 
 // add merges chunks into what was found.
@@ -210,22 +239,4 @@ func partitions(days []markedDay) []partition {
 		}
 	}
 	return ps
-}
-
-// listPartitions lists a container's chunks of some hours.
-func listPartitions(ctx context.Context, b bucket.Bucket, containerID string, ps []partition) ([]Chunk, error) {
-	results := make([][]Chunk, len(ps))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallelLists)
-	for i, p := range ps {
-		g.Go(func() error {
-			var err error
-			results[i], err = list(ctx, b, HourPrefix(p.format, containerID, time.Unix(p.hour, 0)))
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return slices.Concat(results...), nil
 }

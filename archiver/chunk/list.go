@@ -29,11 +29,14 @@ type Chunk struct {
 // each format.
 func Days(ctx context.Context, b bucket.Bucket, containerID string) ([]Day, error) {
 	marked, err := daysSince(ctx, b, containerID, time.Time{})
+	if err != nil {
+		return nil, err
+	}
 	var days []Day
-	for _, d := range marked {
+	for _, d := range marked.all() {
 		days = append(days, d.Day)
 	}
-	return days, err
+	return days, nil
 }
 
 // ListHour returns a container's chunks of one hour, in the order of List.
@@ -45,7 +48,9 @@ func ListHour(ctx context.Context, b bucket.Bucket, f codec.Format, containerID 
 
 // ListDay returns a container's chunks of one day, in the order of List.
 func ListDay(ctx context.Context, b bucket.Bucket, d Day) ([]Chunk, error) {
-	return listDays(ctx, b, d.ContainerID, []markedDay{{Day: d}})
+	chunks, err := newLister(b, d.ContainerID).list(ctx, partitions([]markedDay{{Day: d}}))
+	Sort(chunks)
+	return chunks, err
 }
 
 // List returns all chunks of a container in the order in which their entries
@@ -57,13 +62,15 @@ func List(ctx context.Context, b bucket.Bucket, containerID string) ([]Chunk, er
 	if err != nil {
 		return nil, err
 	}
-	return listDays(ctx, b, containerID, days)
-}
-
-func listDays(ctx context.Context, b bucket.Bucket, containerID string, days []markedDay) ([]Chunk, error) {
-	chunks, err := listPartitions(ctx, b, containerID, partitions(days))
+	l := newLister(b, containerID)
+	chunks, err := l.list(ctx, partitions(days.all()))
+	if err != nil {
+		return nil, err
+	}
+	more, err := l.unlisted(ctx, days)
+	chunks = append(chunks, more...)
 	Sort(chunks)
-	return chunks, err
+	return slices.CompactFunc(chunks, func(a, b Chunk) bool { return a.Meta == b.Meta }), err
 }
 
 func list(ctx context.Context, b bucket.Bucket, prefix string) ([]Chunk, error) {

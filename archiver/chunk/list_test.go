@@ -160,15 +160,15 @@ func TestListIsParallelAndBounded(t *testing.T) {
 
 func testListIsParallelAndBounded(t *testing.T) {
 	w := &watched{Bucket: openFolder(t)}
-	for d := range 3 {
+	for d := range 2 {
 		m := sample
 		m.Hour = m.Hour.AddDate(0, 0, d)
 		store(t, w, m)
 	}
-	if got, err := List(t.Context(), w, cid); err != nil || len(got) != 3 {
+	if got, err := List(t.Context(), w, cid); err != nil || len(got) != 2 {
 		t.Fatalf("%v, %v", got, err)
 	}
-	if w.total != 1+3*24 || w.most != parallelLists {
+	if w.total != 1+2*24 || w.most != parallelLists {
 		t.Errorf("%d listings, %d at a time", w.total, w.most)
 	}
 	w.fail = "dt=2026-01-03/hour=17"
