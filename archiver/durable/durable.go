@@ -8,6 +8,7 @@
 package durable
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,35 @@ import (
 	"strings"
 	"syscall"
 )
+
+// Files are those of the whole file system, or of a folder: see [In].
+type Files struct{ system }
+
+// system is what an [os.Root] has for the files in it.
+type system interface {
+	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
+	Mkdir(name string, perm fs.FileMode) error
+	Rename(oldName, newName string) error
+	Remove(name string) error
+	Stat(name string) (fs.FileInfo, error)
+}
+
+// In returns the files in a folder. Paths are relative to it, and no link leads
+// out of it.
+func In(root *os.Root) Files { return Files{root} }
+
+// all is the whole file system.
+var all = Files{whole{}}
+
+type whole struct{}
+
+func (whole) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(name, flag, perm)
+}
+func (whole) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(name, perm) }
+func (whole) Rename(oldName, newName string) error      { return os.Rename(oldName, newName) }
+func (whole) Remove(name string) error                  { return os.Remove(name) }
+func (whole) Stat(name string) (fs.FileInfo, error)     { return os.Stat(name) }
 
 // ErrUnsynced tells that a file has its new name already, but that a power loss
 // may still take that back.
@@ -41,7 +71,7 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 
 // Write is WriteFile for content that write produces.
 func Write(path string, perm fs.FileMode, write func(w io.Writer) error) error {
-	tmp, err := WriteTemp(filepath.Dir(path), perm, write)
+	tmp, err := all.WriteTemp(filepath.Dir(path), perm, write)
 	if err != nil {
 		return err
 	}
@@ -52,16 +82,28 @@ func Write(path string, perm fs.FileMode, write func(w io.Writer) error) error {
 	return nil
 }
 
+// Rename renames a file, replacing newPath if it exists, and syncs the
+// directories that it changed. The file's content must be synced already. With
+// ErrUnsynced, newPath is the file.
+func Rename(oldPath, newPath string) error { return all.Rename(oldPath, newPath) }
+
+// SyncDir makes the creation, renaming and removal of names in dir durable. It
+// is no error that a file system does not support it.
+func SyncDir(dir string) error { return all.SyncDir(dir) }
+
+// MkdirAll creates dir and the parents that it lacks, durably.
+func MkdirAll(dir string, perm fs.FileMode) error { return all.MkdirAll(dir, perm) }
+
 // WriteTemp writes and syncs a file of a fresh name in dir and returns its
 // path, for a later Rename within the same file system. It leaves no file after an error.
-func WriteTemp(dir string, perm fs.FileMode, write func(w io.Writer) error) (string, error) {
-	f, err := os.CreateTemp(dir, tempPrefix+"*")
+func (fsys Files) WriteTemp(dir string, perm fs.FileMode, write func(w io.Writer) error) (string, error) {
+	path := filepath.Join(dir, tempPrefix+rand.Text())
+	f, err := fsys.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return "", fmt.Errorf("create temporary file: %w", err)
 	}
-	path := f.Name()
 	if err := fill(f, perm, write); err != nil {
-		_ = os.Remove(path)
+		_ = fsys.Remove(path)
 		return "", err
 	}
 	return path, nil
@@ -85,18 +127,16 @@ func fill(f *os.File, perm fs.FileMode, write func(w io.Writer) error) error {
 	return err
 }
 
-// Rename renames a file, replacing newPath if it exists, and syncs the
-// directories that it changed. The file's content must be synced already. With
-// ErrUnsynced, newPath is the file.
-func Rename(oldPath, newPath string) error {
-	if err := os.Rename(oldPath, newPath); err != nil {
+// Rename is the function of that name.
+func (fsys Files) Rename(oldPath, newPath string) error {
+	if err := fsys.system.Rename(oldPath, newPath); err != nil {
 		return err
 	}
 	newDir, oldDir := filepath.Dir(newPath), filepath.Dir(oldPath)
 	// The new name first: a crash in between leaves two names rather than none.
-	err := SyncDir(newDir)
+	err := fsys.SyncDir(newDir)
 	if err == nil && oldDir != newDir {
-		err = SyncDir(oldDir)
+		err = fsys.SyncDir(oldDir)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnsynced, err)
@@ -104,10 +144,9 @@ func Rename(oldPath, newPath string) error {
 	return nil
 }
 
-// SyncDir makes the creation, renaming and removal of names in dir durable. It
-// is no error that a file system does not support it.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
+// SyncDir is the function of that name.
+func (fsys Files) SyncDir(dir string) error {
+	d, err := fsys.OpenFile(dir, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -123,10 +162,10 @@ func SyncDir(dir string) error {
 	return err
 }
 
-// MkdirAll creates dir and the parents that it lacks, durably.
-func MkdirAll(dir string, perm fs.FileMode) error {
+// MkdirAll is the function of that name.
+func (fsys Files) MkdirAll(dir string, perm fs.FileMode) error {
 	dir = filepath.Clean(dir)
-	if info, err := os.Stat(dir); err == nil {
+	if info, err := fsys.Stat(dir); err == nil {
 		if info.IsDir() {
 			return nil
 		}
@@ -134,12 +173,12 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 	}
 	parent := filepath.Dir(dir)
 	if parent != dir {
-		if err := MkdirAll(parent, perm); err != nil {
+		if err := fsys.MkdirAll(parent, perm); err != nil {
 			return err
 		}
 	}
-	if err := os.Mkdir(dir, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := fsys.Mkdir(dir, perm); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return SyncDir(parent)
+	return fsys.SyncDir(parent)
 }

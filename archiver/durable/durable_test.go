@@ -60,7 +60,7 @@ func TestWriteRemovesTempWhereRenameFails(t *testing.T) {
 
 func TestWriteTempIsRecognised(t *testing.T) {
 	dir := t.TempDir()
-	tmp, err := WriteTemp(dir, 0o640, func(w io.Writer) error { _, err := w.Write([]byte("x")); return err })
+	tmp, err := all.WriteTemp(dir, 0o640, func(w io.Writer) error { _, err := w.Write([]byte("x")); return err })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,4 +113,42 @@ func wantNames(t *testing.T, dir string, want ...string) {
 			t.Fatalf("names in directory: %q, want %q", got, want)
 		}
 	}
+}
+
+// TestIn writes in a folder that no link leads out of.
+func TestIn(t *testing.T) {
+	dir, outside := t.TempDir(), t.TempDir()
+	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	files := In(root)
+	write := func(w io.Writer) error { _, err := w.Write([]byte("x")); return err }
+	if err := files.MkdirAll(filepath.Join("a", "b"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tmp, err := files.WriteTemp("a", 0o640, write)
+	if err != nil || filepath.Dir(tmp) != "a" {
+		t.Fatalf("got %q, %v", tmp, err)
+	}
+	if err := files.Rename(tmp, filepath.Join("a", "b", "f")); err != nil {
+		t.Fatal(err)
+	}
+	if content, err := os.ReadFile(filepath.Join(dir, "a", "b", "f")); err != nil || string(content) != "x" {
+		t.Errorf("got %q, %v", content, err)
+	}
+	if _, err := files.WriteTemp("link", 0o600, write); err == nil {
+		t.Error("wrote through a link")
+	}
+	if err := files.MkdirAll(filepath.Join("link", "c"), 0o700); err == nil {
+		t.Error("made a folder through a link")
+	}
+	if err := files.Rename(filepath.Join("a", "b", "f"), filepath.Join("link", "f")); err == nil {
+		t.Error("moved a file through a link")
+	}
+	wantNames(t, outside)
 }

@@ -41,12 +41,13 @@ type Bucket struct {
 	cfg   Config
 	log   *slog.Logger
 	limit limit
+	stale sync.Once // removes what crashes left
 	// mu is held shared while an object appears or goes, and exclusively while
 	// the folder is measured or emptied.
 	mu sync.RWMutex
 }
 
-// Open returns the folder's bucket and removes what crashes left in it.
+// Open returns the folder's bucket. It changes nothing in it.
 func Open(cfg Config, log *slog.Logger) (*Bucket, error) {
 	dir, err := filepath.Abs(cfg.Dir)
 	if err != nil {
@@ -60,32 +61,60 @@ func Open(cfg Config, log *slog.Logger) (*Bucket, error) {
 	case !info.IsDir():
 		return nil, fmt.Errorf("open folder bucket: %s is not a folder", dir)
 	}
-	b := &Bucket{cfg: cfg, log: log}
-	b.removeStale()
-	return b, nil
+	return &Bucket{cfg: cfg, log: log}, nil
 }
 
-// removeStale ignores errors: a reader may lack the right to remove.
-func (b *Bucket) removeStale() {
-	tmp := filepath.Join(b.cfg.Dir, tmpDir)
-	entries, _ := os.ReadDir(tmp)
+// openRoot opens the folder for one operation: it may be made, mounted or
+// replaced between two. The folder itself may be a link, which its owner chose.
+func (b *Bucket) openRoot() (*os.Root, error) { return os.OpenRoot(b.cfg.Dir) }
+
+// removeStale removes unfinished files that crashes left, at the first Put.
+// Errors are ignored: they are somebody else's files, perhaps.
+func (b *Bucket) removeStale(root *os.Root) {
+	entries, _ := readDir(root, tmpDir+"/")
 	for _, e := range entries {
-		info, err := e.Info()
-		if err == nil && durable.IsTemp(e.Name()) && time.Since(info.ModTime()) > staleAfter {
-			_ = os.Remove(filepath.Join(tmp, e.Name()))
+		info, err := root.Lstat(tmpDir + "/" + e.Name())
+		if err == nil && info.Mode().IsRegular() && durable.IsTemp(e.Name()) && time.Since(info.ModTime()) > staleAfter {
+			_ = root.Remove(tmpDir + "/" + e.Name())
 		}
 	}
 }
 
-// path returns the file of a key, refusing keys that would leave the folder.
-func (b *Bucket) path(key string) (string, error) {
+// path returns the file of a key, relative to the folder. It refuses keys that
+// would leave the folder, in which there is no link to follow.
+func path(root *os.Root, key string) (string, error) {
 	if err := checkKey(key); err != nil {
 		return "", err
 	}
-	return filepath.Join(b.cfg.Dir, filepath.FromSlash(key)), nil
+	path := filepath.FromSlash(key)
+	return path, checkLinks(root, path)
 }
 
-var errKey = errors.New("not a key")
+// checkLinks refuses a path of which any part is a link. One that led out of the
+// folder would be refused anyway, by os.Root; one that stays inside gives an
+// object two keys, of which listings have one.
+func checkLinks(root *os.Root, path string) error {
+	for i := range len(path) + 1 {
+		if i < len(path) && path[i] != filepath.Separator {
+			continue
+		}
+		info, err := root.Lstat(path[:i])
+		if err != nil {
+			return nil // what is not there is no link, and the caller sees other errors
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("%w: %s", errLink, filepath.Join(root.Name(), path[:i]))
+		}
+	}
+	return nil
+}
+
+var (
+	errKey  = errors.New("not a key")
+	errLink = errors.New("symbolic links in a folder bucket are not followed")
+)
+
+const hintLink = "put a folder or a mount in the link's place; the bucket's folder itself may be a link"
 
 func checkKey(key string) error {
 	if strings.ContainsRune(key, 0) {
@@ -111,6 +140,8 @@ func classify(err error) (permanent bool, hint string) {
 	switch {
 	case errors.Is(err, errKey), errors.Is(err, errTooLarge), errors.Is(err, errNoRoom):
 		return true, ""
+	case errors.Is(err, errLink):
+		return true, hintLink
 	case errors.Is(err, fs.ErrPermission):
 		return true, "give the folder to the user that coldtail runs as"
 	case errors.Is(err, syscall.EROFS):
@@ -134,57 +165,79 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes i
 }
 
 func (b *Bucket) put(ctx context.Context, key string, r *io.SectionReader, opts bucket.PutOptions) error {
-	path, err := b.path(key)
-	if err != nil {
+	if err := checkKey(key); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := durable.MkdirAll(b.cfg.Dir, dirPerm); err != nil {
+		return err
+	}
+	root, err := b.openRoot()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	path, err := path(root, key)
+	if err != nil {
+		return err
+	}
 	if opts.IfAbsent {
-		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
+		if info, err := root.Lstat(path); err == nil && info.Mode().IsRegular() {
+			touchMarker(root, path, info)
 			return nil
 		}
 	}
 	if err := b.checkSize(r.Size()); err != nil {
 		return err
 	}
-	tmp := filepath.Join(b.cfg.Dir, tmpDir)
-	if err := durable.MkdirAll(tmp, dirPerm); err != nil {
+	return b.write(ctx, root, path, r)
+}
+
+// write writes a file in the folder and moves it into its place.
+func (b *Bucket) write(ctx context.Context, root *os.Root, path string, r *io.SectionReader) error {
+	if err := checkLinks(root, tmpDir); err != nil {
 		return err
 	}
-	name, err := durable.WriteTemp(tmp, filePerm, func(w io.Writer) error {
+	b.stale.Do(func() { b.removeStale(root) })
+	files := durable.In(root)
+	if err := files.MkdirAll(tmpDir, dirPerm); err != nil {
+		return err
+	}
+	name, err := files.WriteTemp(tmpDir, filePerm, func(w io.Writer) error {
 		_, err := io.Copy(w, &ctxReader{ctx, r})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if err := b.commit(ctx, name, path, r.Size()); err != nil {
-		_ = os.Remove(name)
+	if err := b.commit(ctx, root, name, path, r.Size()); err != nil {
+		_ = root.Remove(name)
 		return err
 	}
 	return nil
 }
 
 // commit moves a written file into its place.
-func (b *Bucket) commit(ctx context.Context, tmp, path string, sizeBytes int64) error {
-	if err := b.makeRoom(ctx, sizeBytes); err != nil {
+func (b *Bucket) commit(ctx context.Context, root *os.Root, tmp, path string, sizeBytes int64) error {
+	if err := b.makeRoom(ctx, root, sizeBytes); err != nil {
 		return err
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
+	files := durable.In(root)
 	var err error
 	// A Delete may remove the directory that was just made, once in a while.
 	for range 10 {
-		if err = durable.MkdirAll(filepath.Dir(path), dirPerm); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err = files.MkdirAll(filepath.Dir(path), dirPerm); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		replaced := int64(0)
-		if info, err := os.Lstat(path); err == nil {
+		if info, err := root.Lstat(path); err == nil {
 			replaced = cost(info.Size())
 		}
-		if err = durable.Rename(tmp, path); err == nil {
+		if err = files.Rename(tmp, path); err == nil {
 			b.limit.total.Add(cost(sizeBytes) - replaced)
 			return nil
 		}
@@ -215,8 +268,7 @@ func (b *Bucket) Get(ctx context.Context, key string, opts bucket.GetOptions) (b
 }
 
 func (b *Bucket) get(ctx context.Context, key string, opts bucket.GetOptions) (bucket.Body, error) {
-	path, err := b.path(key)
-	if err != nil {
+	if err := checkKey(key); err != nil {
 		return bucket.Body{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -225,12 +277,8 @@ func (b *Bucket) get(ctx context.Context, key string, opts bucket.GetOptions) (b
 	if err := opts.Validate(key); err != nil {
 		return bucket.Body{}, err
 	}
-	// Looked at before it is opened: to open a FIFO would wait.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return bucket.Body{}, bucket.ErrNotFound
-	}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	f, err := b.openFile(key)
+	if absent(err) {
 		return bucket.Body{}, bucket.ErrNotFound
 	}
 	if err != nil {
@@ -249,6 +297,29 @@ func (b *Bucket) get(ctx context.Context, key string, opts bucket.GetOptions) (b
 	start, length := opts.Span(o.SizeBytes)
 	r := &ctxReader{ctx, io.NewSectionReader(f, start, length)}
 	return bucket.Body{ReadCloser: &body{Reader: r, Closer: f}, Object: o}, nil
+}
+
+// openFile opens a key's file, which stays readable without its folder.
+func (b *Bucket) openFile(key string) (*os.File, error) {
+	root, err := b.openRoot()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	path, err := path(root, key)
+	if err != nil {
+		return nil, err
+	}
+	// Looked at before it is opened: to open a FIFO would wait.
+	if info, err := root.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fs.ErrNotExist
+	}
+	return root.Open(path)
+}
+
+// absent reports whether err says that there is no such file.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 type body struct {
@@ -277,36 +348,47 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 }
 
 func (b *Bucket) delete(ctx context.Context, key string) error {
-	path, err := b.path(key)
-	if err != nil {
+	if err := checkKey(key); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	root, err := b.openRoot()
+	if absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	path, err := path(root, key)
+	if err != nil {
+		return err
+	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return b.remove(path)
+	return b.remove(root, path)
 }
 
 // remove removes a file, if it is one, and keeps the account.
-func (b *Bucket) remove(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+func (b *Bucket) remove(root *os.Root, path string) error {
+	info, err := root.Lstat(path)
+	if absent(err) {
 		return nil
 	}
 	if err != nil || !info.Mode().IsRegular() {
 		return err
 	}
-	if err := os.Remove(path); err != nil {
-		if errors.Is(err, fs.ErrNotExist) { // somebody else was faster
+	if err := root.Remove(path); err != nil {
+		if absent(err) { // somebody else was faster
 			return nil
 		}
 		return err
 	}
 	b.limit.total.Add(-cost(info.Size()))
-	for dir := filepath.Dir(path); dir != b.cfg.Dir; dir = filepath.Dir(dir) {
-		if os.Remove(dir) != nil { // is not empty
+	for dir := filepath.Dir(path); dir != "."; dir = filepath.Dir(dir) {
+		if root.Remove(dir) != nil { // is not empty
 			break
 		}
 	}

@@ -119,28 +119,46 @@ func TestFileAndFolderOfOneName(t *testing.T) {
 	}
 }
 
+// TestStaleTempFilesGo: who puts removes what crashes left, who reads does not.
 func TestStaleTempFilesGo(t *testing.T) {
 	dir := t.TempDir()
 	put(t, open(t, Config{Dir: dir}), "a", "x")
 	old, young := filepath.Join(dir, tmpDir, ".tmp-1"), filepath.Join(dir, tmpDir, ".tmp-2")
-	for _, f := range []string{old, young} {
+	other := filepath.Join(dir, tmpDir, "other")
+	for _, f := range []string{old, young, other} {
 		if err := os.WriteFile(f, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ago := time.Now().Add(-2 * staleAfter)
-	if err := os.Chtimes(old, ago, ago); err != nil {
-		t.Fatal(err)
-	}
+	makeStale(t, old, other)
 	b := open(t, Config{Dir: dir})
+	if got := keys(t, b); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("listed %q", got)
+	}
+	wantFiles(t, old, young, other)
+	put(t, b, "b", "x")
 	if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("stale file: %v", err)
 	}
-	if _, err := os.Stat(young); err != nil {
-		t.Errorf("another process's file: %v", err)
+	wantFiles(t, young, other)
+}
+
+func makeStale(t *testing.T, files ...string) {
+	t.Helper()
+	ago := time.Now().Add(-2 * staleAfter)
+	for _, f := range files {
+		if err := os.Chtimes(f, ago, ago); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if got := keys(t, b); !slices.Equal(got, []string{"a"}) {
-		t.Errorf("listed %q", got)
+}
+
+func wantFiles(t *testing.T, files ...string) {
+	t.Helper()
+	for _, f := range files {
+		if _, err := os.Lstat(f); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package filebucket
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,9 +16,9 @@ import (
 
 // A bounded folder gives up its oldest data: whole hours first, by dt= and
 // hour= in the key and not by the files' age, because an imported archive is
-// as old as what it tells; within the last hour to go, by the files' age. Day
-// markers of days that are gone go with them, and name markers of containers
-// that have no day left (docs/format.md has the keys).
+// as old as what it tells; within the last hour to go, by the files' age. A day
+// that no log can be of, as a clock was wrong, counts as when its objects were
+// stored: see partition.at. Then markers go that lead nowhere: see markers.go.
 //
 // The size is measured by one walk at the first Put, then counted. When it
 // would exceed the maximum, a second walk measures again, which accounts for
@@ -33,8 +31,12 @@ import (
 // million small objects would count as little.
 const overheadBytes = 4096
 
-// markerGrace spares markers that were written for an object still to come.
-const markerGrace = time.Hour
+// earliest is the first day that a log can be of, and maxClockAhead how far the
+// last one is ahead of now: a time zone, and the day that an entry's time may be
+// ahead of its arrival (docs/format.md).
+const maxClockAhead = 48 * time.Hour
+
+var earliest = time.Date(2013, 1, 1, 0, 0, 0, 0, time.UTC)
 
 var (
 	errTooLarge = errors.New("object is larger than the folder's max-size")
@@ -61,7 +63,7 @@ func (b *Bucket) hasRoom(sizeBytes int64) bool {
 }
 
 // makeRoom removes the oldest chunks until sizeBytes more fit.
-func (b *Bucket) makeRoom(ctx context.Context, sizeBytes int64) error {
+func (b *Bucket) makeRoom(ctx context.Context, root *os.Root, sizeBytes int64) error {
 	if b.cfg.MaxSizeBytes <= 0 || b.hasRoom(sizeBytes) {
 		return nil
 	}
@@ -70,7 +72,7 @@ func (b *Bucket) makeRoom(ctx context.Context, sizeBytes int64) error {
 	if b.hasRoom(sizeBytes) {
 		return nil // another Put has made it
 	}
-	partitions, err := b.measure(ctx)
+	partitions, err := b.measure(ctx, root)
 	if err != nil {
 		return fmt.Errorf("measure folder: %w", err)
 	}
@@ -79,11 +81,11 @@ func (b *Bucket) makeRoom(ctx context.Context, sizeBytes int64) error {
 	}
 	before := b.limit.total.Load()
 	target := min(b.cfg.MaxSizeBytes/10*9, b.cfg.MaxSizeBytes-cost(sizeBytes))
-	gone, err := b.evict(ctx, partitions, target)
+	gone, err := b.evict(ctx, root, partitions, target)
 	if err != nil {
 		return fmt.Errorf("remove oldest chunks: %w", err)
 	}
-	if err := b.dropMarkers(ctx, partitions); err != nil {
+	if err := b.dropMarkers(ctx, root, partitions); err != nil {
 		return fmt.Errorf("remove old markers: %w", err)
 	}
 	if gone > 0 {
@@ -99,145 +101,91 @@ func (b *Bucket) makeRoom(ctx context.Context, sizeBytes int64) error {
 // partition is one hour of one format.
 type partition struct {
 	dir       string // key prefix, ends with a slash
-	format    string // what stands before dt=, with its slash; may be empty
 	day, hour string
-	sizeBytes int64 // cost of its objects
+	stored    time.Time // when its newest object was
 }
 
 func (p *partition) when() string { return p.day + "T" + p.hour }
 
+// at is how old the partition counts as. Objects of a clock that is ahead must
+// not outlive all others: where their day is implausible, what counts is when
+// they were stored; where that is still to come, too, nothing is older.
+func (p *partition) at(now time.Time) time.Time {
+	t, err := time.Parse("2006-01-02T15", p.when())
+	if err == nil && !t.Before(earliest) && !t.After(now.Add(maxClockAhead)) {
+		return t
+	}
+	if p.stored.After(now.Add(maxClockAhead)) {
+		return time.Time{}
+	}
+	return p.stored
+}
+
 // partitionPattern is the directory of a chunk's key (docs/format.md).
-var partitionPattern = regexp.MustCompile(`^(.*/)?dt=(\d{4}-\d\d-\d\d)/hour=(\d\d)/$`)
+var partitionPattern = regexp.MustCompile(`^(?:.*/)?dt=(\d{4}-\d\d-\d\d)/hour=(\d\d)/$`)
+
+// list is List within an operation: links are nobody's objects there.
+func (b *Bucket) list(ctx context.Context, root *os.Root, prefix string, yield func(bucket.Object)) error {
+	dir, _ := cutLast(prefix)
+	w := walker{ctx: ctx, root: root, prefix: prefix, passLinks: true, yield: func(o bucket.Object, _ error) bool {
+		yield(o)
+		return true
+	}}
+	return w.walk(dir)
+}
 
 // measure walks the folder and returns its partitions, oldest first. Its
 // memory grows with the hours, not with the objects.
-func (b *Bucket) measure(ctx context.Context) ([]partition, error) {
+func (b *Bucket) measure(ctx context.Context, root *os.Root) ([]partition, error) {
 	var partitions []partition
 	var total int64
-	for o, err := range b.List(ctx, "", bucket.ListOptions{}) {
-		if err != nil {
-			return nil, err
-		}
+	err := b.list(ctx, root, "", func(o bucket.Object) {
 		total += cost(o.SizeBytes)
 		dir, _ := cutLast(o.Key)
 		// A partition's objects follow each other in a listing.
-		if n := len(partitions); n > 0 && partitions[n-1].dir == dir {
-			partitions[n-1].sizeBytes += cost(o.SizeBytes)
-		} else if m := partitionPattern.FindStringSubmatch(dir); m != nil {
-			partitions = append(partitions, partition{dir: dir, format: m[1], day: m[2], hour: m[3], sizeBytes: cost(o.SizeBytes)})
+		n := len(partitions)
+		if n == 0 || partitions[n-1].dir != dir {
+			m := partitionPattern.FindStringSubmatch(dir)
+			if m == nil {
+				return
+			}
+			partitions = append(partitions, partition{dir: dir, day: m[1], hour: m[2]})
+			n++
 		}
+		if p := &partitions[n-1]; o.ModTime.After(p.stored) {
+			p.stored = o.ModTime
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	b.limit.total.Store(total)
 	b.limit.measured.Store(true)
-	slices.SortStableFunc(partitions, func(p, q partition) int {
-		return cmp.Or(cmp.Compare(p.day, q.day), cmp.Compare(p.hour, q.hour))
-	})
+	now := time.Now()
+	slices.SortStableFunc(partitions, func(p, q partition) int { return p.at(now).Compare(q.at(now)) })
 	return partitions, nil
 }
 
 // evict removes the oldest chunks until the total is at most target, and
 // returns how many of the partitions were touched.
-func (b *Bucket) evict(ctx context.Context, partitions []partition, target int64) (int, error) {
+func (b *Bucket) evict(ctx context.Context, root *os.Root, partitions []partition, target int64) (int, error) {
 	for i, p := range partitions {
 		if b.limit.total.Load() <= target {
 			return i, nil
 		}
 		var objects []bucket.Object
-		for o, err := range b.List(ctx, p.dir, bucket.ListOptions{}) {
-			if err != nil {
-				return i, err
-			}
-			objects = append(objects, o)
+		if err := b.list(ctx, root, p.dir, func(o bucket.Object) { objects = append(objects, o) }); err != nil {
+			return i, err
 		}
 		slices.SortStableFunc(objects, func(a, b bucket.Object) int { return a.ModTime.Compare(b.ModTime) })
 		for _, o := range objects {
 			if b.limit.total.Load() <= target {
 				break
 			}
-			if err := b.removeKey(o.Key); err != nil {
+			if err := b.remove(root, filepath.FromSlash(o.Key)); err != nil {
 				return i, err
 			}
 		}
 	}
 	return len(partitions), nil
-}
-
-// dropMarkers removes the markers of days before the oldest that is left.
-func (b *Bucket) dropMarkers(ctx context.Context, partitions []partition) error {
-	if len(partitions) == 0 {
-		return nil
-	}
-	oldest := partitions[len(partitions)-1].day + "\xff" // in case nothing is left
-	for _, p := range partitions {
-		entries, err := readDir(b.cfg.Dir, p.dir)
-		if err != nil {
-			return err
-		}
-		if len(entries) > 0 {
-			oldest = p.day
-			break
-		}
-	}
-	if oldest == partitions[0].day {
-		return nil // not one whole day has gone
-	}
-	lost, err := b.dropDayMarkers(oldest)
-	if err != nil || len(lost) == 0 {
-		return err
-	}
-	for o, err := range b.List(ctx, "index/name/", bucket.ListOptions{}) {
-		if err != nil {
-			return err
-		}
-		if _, id := cutLast(o.Key); lost[id] {
-			if err := b.removeKey(o.Key); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// removeKey is remove for a key that a listing gave.
-func (b *Bucket) removeKey(key string) error {
-	return b.remove(filepath.Join(b.cfg.Dir, filepath.FromSlash(key)))
-}
-
-// dropDayMarkers removes index/day/<container>/<day>/<format> for all days
-// before oldest and returns the containers that have none left.
-func (b *Bucket) dropDayMarkers(oldest string) (map[string]bool, error) {
-	const root = "index/day/"
-	lost := map[string]bool{}
-	containers, err := readDir(b.cfg.Dir, root)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range containers {
-		days, err := readDir(b.cfg.Dir, root+c.sortName)
-		if err != nil {
-			return nil, err
-		}
-		for _, day := range days {
-			if day.Name() >= oldest {
-				break
-			}
-			dir := root + c.sortName + day.sortName
-			markers, err := readDir(b.cfg.Dir, dir)
-			if err != nil {
-				return nil, err
-			}
-			for _, m := range markers {
-				if info, err := m.Info(); err != nil || time.Since(info.ModTime()) < markerGrace {
-					continue
-				}
-				if err := b.removeKey(dir + m.Name()); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if _, err := os.Stat(filepath.Join(b.cfg.Dir, root+c.sortName)); errors.Is(err, os.ErrNotExist) {
-			lost[strings.TrimSuffix(c.sortName, "/")] = true
-		}
-	}
-	return lost, nil
 }

@@ -103,29 +103,126 @@ func TestLimitCountsWhatIsThere(t *testing.T) {
 	checkKeys(t, b, keys(t, b))
 }
 
+func containerOf(n int) string { return fmt.Sprintf("%064x", n) }
+
 func TestLimitDropsMarkersOfLostDays(t *testing.T) {
 	b := open(t, Config{Dir: t.TempDir(), MaxSizeBytes: 100_000})
-	markers := []string{
-		"index/day/c1/2026-01-01/parquet", "index/day/c1/2026-01-02/parquet",
-		"index/day/c2/2026-01-01/parquet",
-		"index/day/c3/2026-01-01/parquet", // written a moment ago, its object is to come
-		"index/name/svc/n1/host/c1", "index/name/svc/n2/host/c2", "index/name/svc/n3/host/c3",
+	c1, c2, c3 := containerOf(1), containerOf(2), containerOf(3)
+	kept := []string{
+		"index/day/" + c1 + "/2026-01-02/parquet",
+		"index/day/" + c3 + "/2026-01-01/parquet", // written a moment ago, its object is to come
+		"index/name/svc/n1/host/" + c1, "index/name/svc/n3/host/" + c3,
+		"index/by-name/n1/" + c1, "index/of-a-newer-version/x", "index/newer/n3/" + c3 + "/more",
 	}
-	for _, m := range markers {
+	gone := []string{
+		"index/day/" + c1 + "/2026-01-01/parquet", "index/day/" + c2 + "/2026-01-01/parquet",
+		"index/name/svc/n2/host/" + c2, "index/by-name/n2/" + c2,
+	}
+	for _, m := range append(gone, kept...) {
 		put(t, b, m, "")
-		if !strings.Contains(m, "c3") {
+		if !strings.Contains(m, c3) {
 			age(t, b, m, 2*markerGrace)
 		}
 	}
-	for i := range 6 {
-		put(t, b, chunk(1, i, "c1"), content)
+	for i := range 4 {
+		put(t, b, chunk(1, i, c2+"-1"), content)
 	}
-	// With seven markers this leaves no room for any hour of day one.
-	put(t, b, chunk(2, 0, "c1"), strings.Repeat("x", 60_000))
-	want := slices.DeleteFunc(slices.Clone(markers), func(m string) bool {
-		return m == "index/day/c1/2026-01-01/parquet" || strings.Contains(m, "c2")
-	})
-	checkKeys(t, b, append(want, chunk(2, 0, "c1")))
+	put(t, b, chunk(2, 0, c1+"-1"), content)
+	// This leaves no room for any hour of day one.
+	put(t, b, chunk(2, 1, c1+"-2"), strings.Repeat("x", 40_000))
+	checkKeys(t, b, append(kept, chunk(2, 0, c1+"-1"), chunk(2, 1, c1+"-2")))
+}
+
+// TestLimitOfWrongClocks: objects of a clock that was ahead, or not set, do not
+// outlive all that came later.
+func TestLimitOfWrongClocks(t *testing.T) {
+	b := open(t, Config{Dir: t.TempDir(), MaxSizeBytes: 100_000})
+	day := func(day, name string) string { return "parquet/dt=" + day + "/hour=00/" + name + ".parquet" }
+	now := time.Now().UTC()
+	today := now.Format(time.DateOnly)
+	tomorrow := now.Add(24 * time.Hour).Format(time.DateOnly)
+	stored := func(key string, ago time.Duration) {
+		put(t, b, key, content)
+		age(t, b, key, ago)
+	}
+	stored(day("2099-01-01", "a"), 10*24*time.Hour)
+	stored(day("2098-01-01", "ahead-still"), -100*24*time.Hour) // its folder's clock was ahead, too
+	stored(day("9999-12-31", "b"), 9*24*time.Hour)
+	stored(day("1970-01-01", "not-set"), 5*time.Minute)
+	stored(day("2020-01-01", "imported"), time.Minute)
+	for i := range 3 {
+		stored(day(now.Add(-time.Duration(i+2)*24*time.Hour).Format(time.DateOnly), "real"), time.Duration(i+2)*24*time.Hour)
+	}
+	stored(day(today, "real"), time.Minute)
+	stored(day(tomorrow, "real"), time.Minute)
+	var order []string
+	for i := range 9 {
+		before := keys(t, b)
+		put(t, b, day(today, fmt.Sprintf("new%d", i)), content)
+		after := keys(t, b)
+		for _, k := range before {
+			if !slices.Contains(after, k) && !strings.Contains(k, "/new") {
+				order = append(order, k)
+			}
+		}
+	}
+	want := []string{day("2098-01-01", "ahead-still"), day("2020-01-01", "imported"), day("2099-01-01", "a"), day("9999-12-31", "b")}
+	if len(order) < 7 || !slices.Equal(order[:4], want) {
+		t.Fatalf("went: %q\nwant first: %q", order, want)
+	}
+	for i, k := range order[4:7] {
+		if want := now.Add(-time.Duration(4-i) * 24 * time.Hour).Format(time.DateOnly); !strings.Contains(k, want) {
+			t.Errorf("%s went, want one of %s", k, want)
+		}
+	}
+}
+
+// TestLimitWithManyContainers: the markers of containers that lived for a moment
+// today do not fill the folder.
+func TestLimitWithManyContainers(t *testing.T) {
+	b := open(t, Config{Dir: t.TempDir(), MaxSizeBytes: 60 * overheadBytes})
+	today := time.Now().UTC().Format(time.DateOnly)
+	for i := range 60 {
+		id := containerOf(i)
+		object := fmt.Sprintf("parquet/dt=%s/hour=00/%s-1.parquet", today, id)
+		for _, key := range []string{"index/day/" + id + "/" + today + "/parquet", "index/name/svc/name/host/" + id, object} {
+			put(t, b, key, "")
+			age(t, b, key, 2*markerGrace-time.Duration(i)*time.Second)
+		}
+		if last := keys(t, b); !slices.Contains(last, object) {
+			t.Fatalf("container %d is not there", i)
+		}
+	}
+	checkKeys(t, b, keys(t, b))
+	objects, marked := 0, 0
+	for _, k := range keys(t, b) {
+		if strings.HasPrefix(k, "parquet/") {
+			objects++
+		} else {
+			marked++
+		}
+	}
+	if objects < 8 || marked > 2*objects+10 {
+		t.Errorf("%d objects and %d markers are left", objects, marked)
+	}
+}
+
+// TestMarkerIsWantedAgain: a marker that is put again, and is there, is not taken
+// for one that leads nowhere.
+func TestMarkerIsWantedAgain(t *testing.T) {
+	b := open(t, Config{Dir: t.TempDir(), MaxSizeBytes: 50_000})
+	marker := "index/name/svc/name/host/" + containerOf(1)
+	put(t, b, marker, "")
+	age(t, b, marker, 2*markerGrace)
+	if err := b.Put(t.Context(), marker, strings.NewReader(""), 0, bucket.PutOptions{IfAbsent: true}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6 {
+		put(t, b, chunk(1, i, containerOf(2)+"-1"), content)
+	}
+	if got := keys(t, b); got[0] != marker {
+		t.Errorf("left: %q", got)
+	}
 }
 
 func TestLimitRefusesWhatCannotFit(t *testing.T) {

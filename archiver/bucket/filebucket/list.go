@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 )
@@ -22,8 +21,16 @@ func (b *Bucket) List(ctx context.Context, prefix string, opts bucket.ListOption
 		if dir != "" && checkKey(strings.TrimSuffix(dir, "/")) != nil {
 			return // there can be no such key
 		}
-		w := walker{ctx: ctx, root: b.cfg.Dir, prefix: prefix, after: opts.StartAfter, yield: yield}
-		if err := w.walk(dir); err != nil && !errors.Is(err, errStop) {
+		root, err := b.openRoot()
+		if absent(err) {
+			return
+		}
+		if err == nil {
+			defer root.Close()
+			w := walker{ctx: ctx, root: root, prefix: prefix, after: opts.StartAfter, yield: yield}
+			err = w.start(dir)
+		}
+		if err != nil && !errors.Is(err, errStop) {
 			yield(bucket.Object{}, wrap(ctx, bucket.OpList, prefix, err))
 		}
 	}
@@ -39,10 +46,23 @@ var errStop = errors.New("stopped by the caller")
 
 type walker struct {
 	ctx    context.Context
-	root   string
+	root   *os.Root
 	prefix string
 	after  string
 	yield  func(bucket.Object, error) bool
+	// passLinks passes over links. Otherwise they are errors, as what is behind
+	// one would be missing without a word.
+	passLinks bool
+}
+
+// start walks the directory of a prefix.
+func (w *walker) start(dir string) error {
+	if dir != "" {
+		if err := checkLinks(w.root, filepath.FromSlash(strings.TrimSuffix(dir, "/"))); err != nil {
+			return err
+		}
+	}
+	return w.walk(dir)
 }
 
 // walk yields the objects whose keys start with dir, which is empty or ends
@@ -57,10 +77,13 @@ func (w *walker) walk(dir string) error {
 	}
 	for _, e := range entries {
 		key := dir + e.sortName
-		if e.IsDir() {
+		switch {
+		case e.IsDir():
 			err = w.walkBelow(key)
-		} else {
-			err = w.visit(key, e)
+		case e.Type()&fs.ModeSymlink == 0:
+			err = w.visit(key)
+		case !w.passLinks && strings.HasPrefix(key, w.prefix) && key > w.after:
+			err = checkLinks(w.root, filepath.FromSlash(key))
 		}
 		if err != nil {
 			return err
@@ -80,12 +103,12 @@ func (w *walker) walkBelow(dir string) error {
 	return w.walk(dir)
 }
 
-func (w *walker) visit(key string, e entry) error {
+func (w *walker) visit(key string) error {
 	if !strings.HasPrefix(key, w.prefix) || key <= w.after {
 		return nil
 	}
-	info, err := e.Info()
-	if errors.Is(err, fs.ErrNotExist) { // deleted meanwhile
+	info, err := w.root.Lstat(filepath.FromSlash(key))
+	if absent(err) { // deleted meanwhile
 		return nil
 	}
 	if err != nil {
@@ -106,14 +129,19 @@ type entry struct {
 	sortName string // a directory's ends with a slash
 }
 
-// readDir returns a directory's files and directories in the order of keys,
-// and nothing where there is no directory.
-func readDir(root, dir string) ([]entry, error) {
-	raw, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(dir)))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+// readDir returns a directory's files, directories and links in the order of
+// keys, and nothing where there is no directory. dir is empty or ends with a slash.
+func readDir(root *os.Root, dir string) ([]entry, error) {
+	d, err := root.Open(filepath.FromSlash(dir + "."))
+	if absent(err) {
 		return nil, nil
 	}
 	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	raw, err := d.ReadDir(-1)
+	if err != nil && !absent(err) { // removed while it is read
 		return nil, err
 	}
 	entries := make([]entry, 0, len(raw))
@@ -122,7 +150,7 @@ func readDir(root, dir string) ([]entry, error) {
 		case dir == "" && e.Name() == tmpDir:
 		case e.IsDir():
 			entries = append(entries, entry{e, e.Name() + "/"})
-		case e.Type().IsRegular():
+		case e.Type().IsRegular(), e.Type()&fs.ModeSymlink != 0:
 			entries = append(entries, entry{e, e.Name()})
 		}
 	}
