@@ -68,24 +68,32 @@ func (c Cut) String() string {
 // which go in their order. The result depends on nothing else, and is its own
 // Bound. ContainerID is never cut, as it identifies.
 func (m Meta) Bound(f Format, first ...string) (Meta, Cut) {
+	return m.BoundAfter(Cut{}, f, first...)
+}
+
+// BoundAfter is Bound of a Meta that lacks already what before says.
+func (m Meta) BoundAfter(before Cut, f Format, first ...string) (Meta, Cut) {
 	b := BoundsOf(f)
-	var names int
+	names := before.Names
 	m.ContainerID = validText(m.ContainerID)
 	for _, s := range []*string{&m.ServiceName, &m.ContainerName, &m.ImageName, &m.ImageID, &m.HostName} {
 		*s = shorten(*s, MetaNameMaxBytes, &names)
 	}
 	m.Tag = shorten(m.Tag, b.Tag, &names)
-	before := make(map[string]bool, len(first))
+	head := make(map[string]bool, len(first))
 	for _, k := range first {
-		before[k] = true
+		head[k] = true
 	}
-	labels, attributes := pairsOf(m.Labels, before, b.Value), pairsOf(m.Attributes, before, b.Value)
+	labels, attributes := pairsOf(m.Labels, head, b.Value), pairsOf(m.Attributes, head, b.Value)
 	var cut Cut
-	if m.Labels, m.Attributes, cut = fit(labels, attributes, MetaMaxPairs, b.Bytes); cut == (Cut{}) && names == 0 {
+	if m.Labels, m.Attributes, cut = fit(labels, attributes, MetaMaxPairs, b.Bytes); cut == (Cut{}) && before == (Cut{}) && names == 0 {
 		return m, cut
 	}
 	labels = slices.DeleteFunc(labels, func(p pair) bool { return p.key == MetaCutKey })
 	m.Labels, m.Attributes, cut = fit(labels, attributes, MetaMaxPairs-1, b.Bytes-cutMaxBytes)
+	cut.Labels += before.Labels
+	cut.Attributes += before.Attributes
+	cut.Values += before.Values
 	cut.Names = names
 	if m.Labels == nil {
 		m.Labels = map[string]string{}

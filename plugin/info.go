@@ -1,7 +1,7 @@
 package plugin
 
 import (
-	"regexp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +29,8 @@ type Info struct {
 	DaemonName          string
 
 	hostName string
+	extra    func() map[string]string // of ExtraAttributes
+	extraMap map[string]string        // what it returned
 }
 
 // shortID is how many digits the daemon shows of an id.
@@ -59,9 +61,25 @@ func (i *Info) ImageFullID() string { return i.ContainerImageID }
 // ImageName is the image's name as the container was created with.
 func (i *Info) ImageName() string { return i.ContainerImageName }
 
-// Command is the container's entrypoint and arguments.
+// Command is the container's entrypoint and arguments, as far as they fit into a tag.
 func (i *Info) Command() string {
-	return strings.Join(append([]string{i.ContainerEntrypoint}, i.ContainerArgs...), " ")
+	b := []byte(i.ContainerEntrypoint)
+	for _, arg := range i.ContainerArgs {
+		if len(b) > tagArgsMax {
+			break
+		}
+		b = append(append(b, ' '), arg...)
+	}
+	return string(b[:min(len(b), tagArgsMax+1)])
+}
+
+// ExtraAttributes returns the labels and variables that the log-opts select. Docker
+// documents {{(.ExtraAttributes nil).NAME}}; its argument, which changes keys, is nil.
+func (i *Info) ExtraAttributes(func(string) string) map[string]string {
+	if i.extraMap == nil && i.extra != nil {
+		i.extraMap = i.extra()
+	}
+	return i.extraMap
 }
 
 // Hostname is the host's name.
@@ -86,10 +104,18 @@ func (i *Info) serviceName() string {
 // meta selects what is archived with every entry, within codec's bounds, and
 // returns what had to be cut. Errors are *OptionError.
 func (i *Info) meta(opts Options) (codec.Meta, codec.Cut, error) {
-	tag, err := opts.executeTag(i)
+	tag, tagCut, err := opts.executeTag(i)
 	if err != nil {
 		return codec.Meta{}, codec.Cut{}, err
 	}
+	var before codec.Cut
+	if tagCut {
+		before.Names = 1
+	}
+	labels, unseen := opts.labels.of(i.ContainerLabels)
+	before.Labels = unseen
+	attributes, unseen := opts.env.of(environment(i.ContainerEnv))
+	before.Attributes = unseen
 	meta, cut := codec.Meta{
 		ContainerID:   i.ContainerID,
 		ContainerName: i.Name(),
@@ -98,10 +124,20 @@ func (i *Info) meta(opts Options) (codec.Meta, codec.Cut, error) {
 		ImageID:       i.ContainerImageID,
 		HostName:      i.hostName,
 		Tag:           tag,
-		Labels:        selectKeys(i.ContainerLabels, opts.labels, opts.labelsRegex),
-		Attributes:    selectKeys(environment(i.ContainerEnv), opts.env, opts.envRegex),
-	}.Bound(opts.Stream.Format, slices.Concat(opts.labels, opts.env)...)
+		Labels:        labels,
+		Attributes:    attributes,
+	}.BoundAfter(before, opts.Stream.Format, slices.Concat(opts.labels.names, opts.env.names)...)
 	return meta, cut, nil
+}
+
+// extraAttributes are the selected labels and variables, which win, in one map.
+func (o Options) extraAttributes(i *Info) map[string]string {
+	labels, _ := o.labels.of(i.ContainerLabels)
+	env, _ := o.env.of(environment(i.ContainerEnv))
+	m := make(map[string]string, len(labels)+len(env))
+	maps.Copy(m, labels)
+	maps.Copy(m, env)
+	return m
 }
 
 // environment makes a map of "NAME=value" strings; the last of equal names
@@ -114,31 +150,6 @@ func environment(env []string) map[string]string {
 		}
 	}
 	return m
-}
-
-// selectKeys returns the entries of m that are named or match; nil for none.
-func selectKeys(m map[string]string, names []string, re *regexp.Regexp) map[string]string {
-	var out map[string]string
-	take := func(k, v string) {
-		if out == nil {
-			out = map[string]string{}
-		}
-		out[k] = v
-	}
-	for _, k := range names {
-		if v, ok := m[k]; ok {
-			take(k, v)
-		}
-	}
-	if re == nil {
-		return out
-	}
-	for k, v := range m {
-		if re.MatchString(k) {
-			take(k, v)
-		}
-	}
-	return out
 }
 
 // valid makes s valid UTF-8, as columns of text must be.

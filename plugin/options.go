@@ -3,7 +3,6 @@ package plugin
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,10 +22,7 @@ type Options struct {
 	tag         *template.Template // nil: no tag
 	tagText     string
 	tagKey      string // who set it: for errors when it is executed
-	labels      []string
-	labelsRegex *regexp.Regexp // nil: none
-	env         []string
-	envRegex    *regexp.Regexp // nil: none
+	labels, env selection
 }
 
 // OptionError is a log-opt that cannot be used. Its text is one sentence for
@@ -42,7 +38,7 @@ func (e *OptionError) Error() string {
 	if strings.HasPrefix(e.Key, envPrefix) {
 		kind = "plugin setting"
 	}
-	return fmt.Sprintf("%s %s=%q: %s", kind, e.Key, clip(e.Value), e.Reason)
+	return fmt.Sprintf("%s %s=%q: %s", kind, clip(e.Key), clip(e.Value), e.Reason)
 }
 
 // clip keeps a sentence a sentence, whatever was given for a value.
@@ -51,8 +47,10 @@ func clip(v string) string {
 	if len(v) <= most {
 		return v
 	}
-	return valid(v[:most]) + "…"
+	return valid(v[:most]) + ellipsis
 }
+
+const ellipsis = "…"
 
 // Bounds of the options. A smaller roll makes objects that cost more to store
 // and list than their content; a larger one takes memory to encode and keeps too
@@ -64,6 +62,9 @@ const (
 	// Below this the spool would be full of what a container writes between two uploads.
 	maxSpoolMin = 1 << 20
 )
+
+// optionMaxBytes bounds each option's text.
+const optionMaxBytes = 64 << 10
 
 // option is a log-opt that coldtail knows.
 type option struct {
@@ -90,10 +91,10 @@ func options() map[string]option {
 		"overflow":     {parse: (*parser).overflow},
 		"max-spool":    {parse: (*parser).maxSpool},
 		"tag":          {parse: (*parser).tag},
-		"labels":       {parse: func(p *parser, v string) string { p.opts.labels = splitNames(v); return "" }},
-		"labels-regex": {parse: func(p *parser, v string) string { return parseRegex(v, &p.opts.labelsRegex) }},
-		"env":          {parse: func(p *parser, v string) string { p.opts.env = splitNames(v); return "" }},
-		"env-regex":    {parse: func(p *parser, v string) string { return parseRegex(v, &p.opts.envRegex) }},
+		"labels":       {parse: func(p *parser, v string) string { return p.opts.labels.setNames(v) }},
+		"labels-regex": {parse: func(p *parser, v string) string { return p.opts.labels.setRegex(v) }},
+		"env":          {parse: func(p *parser, v string) string { return p.opts.env.setNames(v) }},
+		"env-regex":    {parse: func(p *parser, v string) string { return p.opts.env.setRegex(v) }},
 		"max-size":     {parse: func(p *parser, v string) string { return parseSize(v, &p.maxSize) }},
 		"max-file":     {parse: func(p *parser, v string) string { return parseCount(v, &p.maxFile) }},
 
@@ -148,6 +149,9 @@ func ParseOptions(cfg, defaults map[string]string) (Options, error) {
 
 func (p *parser) parse(opt option, key, value string) error {
 	p.key = key
+	if len(value) > optionMaxBytes {
+		return &OptionError{key, value, fmt.Sprintf("must be at most %d bytes long", optionMaxBytes)}
+	}
 	if reason := opt.parse(p, value); reason != "" {
 		return &OptionError{key, value, reason}
 	}
@@ -221,27 +225,6 @@ func (p *parser) tag(v string) string {
 		return tagReason(err)
 	}
 	p.opts.tag, p.opts.tagText, p.opts.tagKey = t, v, p.key
-	return ""
-}
-
-// splitNames splits as the daemon does for its own drivers: at commas, without
-// trimming.
-func splitNames(v string) []string {
-	if v == "" {
-		return nil
-	}
-	return strings.Split(v, ",")
-}
-
-func parseRegex(v string, dst **regexp.Regexp) string {
-	if v == "" {
-		return ""
-	}
-	re, err := regexp.Compile(v)
-	if err != nil {
-		return "must be a regular expression in Go's syntax: " + err.Error()
-	}
-	*dst = re
 	return ""
 }
 

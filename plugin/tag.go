@@ -2,104 +2,77 @@ package plugin
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"text/template"
+	"unicode/utf8"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
-// Bounds of what a tag template may make.
-const (
-	tagMaxBytes = 4 << 10
-	padMax      = 4 << 10
-)
+// tagTextMax bounds a template's text, and so the number of its nodes.
+const tagTextMax = 4 << 10
 
-var (
-	errTagLong = fmt.Errorf("it makes more than %d bytes", tagMaxBytes)
-	errPad     = fmt.Errorf("pad takes widths from 0 to %d", padMax)
-	errLength  = errors.New("truncate takes a length of at least 0")
-)
+// errTagLong tells that a container brings more than a tag may have. It is cut.
+var errTagLong = errors.New("the tag becomes too long")
 
-// parseTag parses a tag template. What it may use is Docker's (moby
-// daemon/logger/loggerutils/log_tag.go, daemon/logger/templates).
+// parseTag parses a tag template that ends, with bounded results, whatever the
+// container brings: one without loops, variables and templates of its own. What it
+// may use is Docker's (moby daemon/logger/loggerutils/log_tag.go, daemon/logger/templates).
 func parseTag(text string) (*template.Template, error) {
-	return template.New("tag").Funcs(template.FuncMap{
-		"json":  tagJSON,
-		"split": strings.Split,
-		"join":  strings.Join,
-		//nolint:staticcheck // SA1019: deprecated for its idea of a word, which is Docker's here
-		"title":    strings.Title,
-		"lower":    strings.ToLower,
-		"upper":    strings.ToUpper,
-		"pad":      tagPad,
-		"truncate": tagTruncate,
-	}).Parse(text)
+	if len(text) > tagTextMax {
+		return nil, fmt.Errorf("it is longer than %d bytes", tagTextMax)
+	}
+	t, err := template.New("tag").Funcs(tagFuncs()).Parse(text)
+	if err != nil {
+		return nil, tagCause(err)
+	}
+	return t, checkTag(t)
 }
 
-// executeTag renders the tag of a container.
-func (o Options) executeTag(info *Info) (string, error) {
+// executeTag renders the tag of a container and reports whether it had to be cut.
+func (o Options) executeTag(info *Info) (tag string, cut bool, err error) {
 	if o.tag == nil {
-		return "", nil
+		return "", false, nil
 	}
-	var w tagWriter
-	if err := o.tag.Execute(&w, info); err != nil {
-		return "", &OptionError{o.tagKey, o.tagText, tagReason(err)}
+	info.extraMap, info.extra = nil, func() map[string]string { return o.extraAttributes(info) }
+	w := tagWriter{left: codec.BoundsOf(o.Stream.Format).Tag - len(ellipsis)}
+	if err := o.tag.Execute(&w, info); errors.Is(err, errTagLong) {
+		return valid(whole(w.String())) + ellipsis, true, nil
+	} else if err != nil {
+		return "", false, &OptionError{o.tagKey, o.tagText, tagReason(tagCause(err))}
 	}
-	return valid(w.String()), nil
+	return valid(w.String()), false, nil
+}
+
+// whole removes a character at the end of s of which only a part is there.
+func whole(s string) string {
+	for range utf8.UTFMax - 1 {
+		if r, n := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || n != 1 {
+			break
+		}
+		s = s[:len(s)-1]
+	}
+	return s
 }
 
 // tagReason explains what is wrong with a template in terms of Docker's.
 func tagReason(err error) string {
-	// The package's errors start with "template: tag:1:9: " and may go on for
-	// several clauses, of which the last one tells.
-	why := err.Error()
-	if i := strings.LastIndex(why, ">: "); i >= 0 {
-		why = why[i+len(">: "):]
-	} else if rest, ok := strings.CutPrefix(why, "template: tag:"); ok {
-		why = rest
-		if _, after, ok := strings.Cut(rest, ": "); ok {
-			why = after
-		}
-	}
-	return "must be a template with Docker's fields {{.ID}}, {{.FullID}}, {{.Name}}, {{.ImageID}}, {{.ImageFullID}}, {{.ImageName}}, {{.Command}}, {{.DaemonName}}, {{.Hostname}}: " + why
+	return "must be a template with Docker's fields {{.ID}}, {{.FullID}}, {{.Name}}, {{.ImageID}}, {{.ImageFullID}}, {{.ImageName}}, {{.Command}}, {{.DaemonName}}, {{.Hostname}}, {{(.ExtraAttributes nil).NAME}}: " + clip(err.Error())
 }
 
 // tagWriter bounds a tag.
-type tagWriter struct{ bytes.Buffer }
+type tagWriter struct {
+	bytes.Buffer
+	left int
+}
 
 func (w *tagWriter) Write(p []byte) (int, error) {
-	if w.Len()+len(p) > tagMaxBytes {
-		return 0, errTagLong
+	n := min(len(p), w.left)
+	w.left -= n
+	w.Buffer.Write(p[:n])
+	if n < len(p) {
+		return n, errTagLong
 	}
-	return w.Buffer.Write(p)
-}
-
-func tagJSON(v any) (string, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(buf.String()), nil
-}
-
-// tagPad surrounds s with spaces, unless it is empty.
-func tagPad(s string, before, after int) (string, error) {
-	if min(before, after) < 0 || max(before, after) > padMax {
-		return "", errPad
-	}
-	if s == "" {
-		return "", nil
-	}
-	return strings.Repeat(" ", before) + s + strings.Repeat(" ", after), nil
-}
-
-// tagTruncate cuts s to length bytes.
-func tagTruncate(s string, length int) (string, error) {
-	if length < 0 {
-		return "", errLength
-	}
-	return s[:min(length, len(s))], nil
+	return n, nil
 }
