@@ -11,8 +11,8 @@ import (
 )
 
 // Objects reads all entries of some objects of one container, in order and with
-// the errors of Entries. Of q it heeds the container, Lazy and Described. Who
-// polls a bucket reads what is new by it.
+// the errors of Entries. Of q it heeds the container, Lazy, Described and
+// From. Pollers use it to read newly listed objects.
 func (r *Reader) Objects(ctx context.Context, q Query, objects []chunk.Chunk) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
 		rd := &reading{r: r, q: q, yield: yield, since: math.MinInt64, until: math.MaxInt64}

@@ -1,6 +1,7 @@
 package readback
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 
@@ -157,5 +158,49 @@ func arrange(objs []chunk.Chunk, local func(chunk.Meta) bool) (groups []group) {
 		}
 		groups = append(groups, group{objects: []object{next}, tail: codec.All})
 	}
+	for i := 0; i < len(groups); i++ {
+		if made := groups[i].makings(); len(made) > 1 {
+			groups = slices.Replace(groups, i, i+1, made...)
+			i += len(made) - 1
+		}
+	}
 	return groups
+}
+
+// makings parts the objects of a segment that was made more than once: a state
+// that was set back gives numbers, and a segment's, again. In one making each
+// number is one entry's at most, so its objects hold no more entries than there
+// are numbers. The makings follow each other in time, as they would interleave by
+// their numbers.
+func (g group) makings() []group {
+	if g.entries() <= g.numbers() {
+		return []group{g}
+	}
+	byTime := slices.Clone(g.objects)
+	slices.SortStableFunc(byTime, func(a, b object) int { return cmp.Compare(a.MinNano, b.MinNano) })
+	var made []group
+	for _, o := range byTime {
+		i := slices.IndexFunc(made, func(m group) bool {
+			with := group{objects: append(slices.Clip(m.objects), o)}
+			return with.entries() <= with.numbers()
+		})
+		if i < 0 {
+			made = append(made, group{tail: g.tail})
+			i = len(made) - 1
+		}
+		made[i].objects = append(made[i].objects, o)
+	}
+	for _, m := range made {
+		slices.SortStableFunc(m.objects, func(a, b object) int { return cmp.Compare(a.FirstSeq, b.FirstSeq) })
+	}
+	return made
+}
+
+// numbers is how many sequence numbers lie between the first and the last.
+func (g group) numbers() int64 {
+	first := g.objects[0].FirstSeq
+	for _, o := range g.objects {
+		first = min(first, o.FirstSeq)
+	}
+	return g.lastSeq() - first + 1
 }

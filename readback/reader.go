@@ -66,6 +66,9 @@ type Query struct {
 	// Described, unless nil, is told before the entries of each archived segment
 	// what its rows have in common.
 	Described func(codec.Meta)
+	// From, unless nil, is told before an archived entry which object it is from,
+	// where that is another one than the last entry's.
+	From func(chunk.Meta)
 }
 
 // Entries reads in order. An entry's bytes are valid until the next one.
@@ -113,6 +116,7 @@ type reading struct {
 	q            Query
 	yield        func(codec.Entry, error) bool
 	since, until int64
+	from         *input        // of the entry before: see Query.From
 	missing      *MissingError // what was not to be had so far
 	away         bool          // so that the bucket is not asked again
 	newer        chunk.Newer   // what a later version archived, and this one cannot read

@@ -201,7 +201,7 @@ func (rd *reading) group(ctx context.Context, p *prefetcher, g group) (err error
 		in := ins[i]
 		if skip > 0 {
 			skip--
-		} else if err := rd.send(&in.e); err != nil {
+		} else if err := rd.sendFrom(in); err != nil {
 			return err
 		}
 		err := in.advance()
@@ -216,6 +216,15 @@ func (rd *reading) group(ctx context.Context, p *prefetcher, g group) (err error
 			p.release(ctx, in)
 		}
 	}
+}
+
+// sendFrom sends an object's next entry.
+func (rd *reading) sendFrom(in *input) error {
+	if rd.q.From != nil && rd.from != in {
+		rd.q.From(in.object.Meta)
+		rd.from = in
+	}
+	return rd.send(&in.e)
 }
 
 // failed ends an object that cannot be read on. Others can, unless the result

@@ -35,12 +35,15 @@ type follower struct {
 	now    func() time.Time
 	states []*followed
 	of     map[*target]*followed
+	sums   sums
 	fullAt time.Time // when everything was looked at
 	lister hourLister
+	first  bool            // the first reading goes on
+	told   map[string]bool // the objects that were complained of since the last poll
 }
 
 func newFollower(r *logsRun, now func() time.Time) *follower {
-	f := &follower{r: r, now: now, of: map[*target]*followed{}, lister: hourLister{bucket: r.retrying}}
+	f := &follower{r: r, now: now, of: map[*target]*followed{}, lister: hourLister{bucket: r.retrying}, first: true}
 	r.sent, r.found = f.sent, f.start
 	return f
 }
@@ -70,13 +73,19 @@ func (f *follower) start(ctx context.Context, targets []*target) error {
 }
 
 func (f *follower) add(t *target) {
-	s := newFollowed(t, &f.r.query)
+	s := newFollowed(t, &f.r.query, &f.sums)
 	f.states = append(f.states, s)
 	f.of[t] = s
 }
 
 // sent keeps account of an entry that is printed.
-func (f *follower) sent(t *target, e *codec.Entry) { f.of[t].sent(e.Seq) }
+func (f *follower) sent(st *stream, e *codec.Entry) {
+	s := f.of[st.target]
+	if f.first && (len(s.begun) == 0 || st.object != s.lastBegun) {
+		s.begun[st.object.Key()], s.lastBegun = st.object.Hour, st.object
+	}
+	s.sent(&st.object, e)
+}
 
 // follow polls until ctx ends or until has passed.
 func (f *follower) follow(ctx context.Context, interval time.Duration) error {
@@ -113,6 +122,7 @@ func (f *follower) follow(ctx context.Context, interval time.Duration) error {
 
 // poll prints what has appeared, and tells whether anything has.
 func (f *follower) poll(ctx context.Context) (news bool, err error) {
+	f.first, f.told = false, map[string]bool{}
 	full := f.now().Sub(f.fullAt) >= fullInterval
 	if full {
 		f.fullAt = f.now()
@@ -142,7 +152,10 @@ func (f *follower) poll(ctx context.Context) (news bool, err error) {
 			s.learn(c)
 		}
 		q := readback.Query{ContainerID: s.ContainerID, Lazy: true, Described: f.r.described(s.target)}
-		streams = append(streams, &stream{target: s.target, from: from, entries: f.r.reader.Objects(ctx, q, ready)})
+		st := &stream{target: s.target, from: from}
+		q.From = func(m chunk.Meta) { st.object = m }
+		st.entries = f.r.reader.Objects(ctx, q, ready)
+		streams = append(streams, st)
 		fresh[s] = ready
 	}
 	return news, f.r.merge(ctx, streams, f.emit, func(st *stream, err error) error {
@@ -157,8 +170,16 @@ func (f *follower) poll(ctx context.Context) (news bool, err error) {
 
 // emit prints an entry of a new object, if it is wanted and was not printed.
 func (f *follower) emit(st *stream, e *codec.Entry) error {
-	if !f.of[st.target].wants(e, &f.r.query) {
+	wanted, twice := f.of[st.target].wants(&st.object, e, &f.r.query)
+	if !wanted {
 		return nil
+	}
+	if twice && len(f.told) < maxComplaints && !f.told[st.object.Key()] {
+		key := st.object.Key()
+		f.told[key] = true
+		if err := f.r.note(st, fmt.Errorf("another entry than before has the number %d, in %s, and maybe more there: a state was set back, or an object is not of the host's plugin; all are printed, and coldtail verify tells more", e.Seq, key)); err != nil {
+			return err
+		}
 	}
 	return f.r.emit(st, e)
 }

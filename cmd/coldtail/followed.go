@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -17,22 +18,52 @@ const maxHolds = 3
 // followed is what a follower knows of a container.
 type followed struct {
 	*target
-	known    map[string]time.Time // the keys that are done with, and their hours
-	printed  seqSet
-	limited  bool  // to what comes from the first entry on that was printed:
-	firstSeq int64 // its number
-	waits    bool  // nothing is as late as since yet
-	ended    bool  // until has passed
-
-	newest  time.Time // the hour of the object with the largest number
-	lastSeq int64     // that number
-	spoolID string    // its spool
-	holds   int       // polls that have waited for a missing object
+	known map[string]time.Time // the keys that are done with, and their hours
+	// begun are keys of which something was printed that is read again: by the
+	// first reading, or where they could not be read to their end.
+	begun     map[string]time.Time
+	lastBegun chunk.Meta
+	spools    map[string]*seen
+	sums      *sums
+	limited   bool  // to what comes from the first entry on that was printed:
+	firstSeq  int64 // its number
+	firstNano int64 // and its time
+	waits     bool  // nothing is as late as since yet
+	ended     bool  // until has passed
 }
 
-func newFollowed(t *target, q *readback.Query) *followed {
+// maxSpools bounds how many spools of a container are told apart: each is a
+// state directory that was lost, or somebody's who forges them.
+const maxSpools = 256
+
+func newFollowed(t *target, q *readback.Query, k *sums) *followed {
 	waits := !q.Since.IsZero()
-	return &followed{target: t, known: map[string]time.Time{}, limited: waits || q.Tail >= 0, waits: waits}
+	return &followed{
+		target: t, known: map[string]time.Time{}, begun: map[string]time.Time{}, spools: map[string]*seen{}, sums: k,
+		limited: waits || q.Tail >= 0, waits: waits,
+	}
+}
+
+// spool returns what is known of a spool.
+func (s *followed) spool(id string) *seen {
+	if s.spools[id] == nil {
+		if len(s.spools) >= maxSpools {
+			s.forgetSpool()
+		}
+		s.spools[id] = &seen{}
+	}
+	return s.spools[id]
+}
+
+// forgetSpool forgets the spool that had its newest object longest ago.
+func (s *followed) forgetSpool() {
+	oldest := ""
+	for id, sp := range s.spools {
+		if oldest == "" || sp.newest.Before(s.spools[oldest].newest) {
+			oldest = id
+		}
+	}
+	delete(s.spools, oldest)
 }
 
 func (s *followed) isNew(c chunk.Chunk) bool {
@@ -43,8 +74,8 @@ func (s *followed) isNew(c chunk.Chunk) bool {
 // learn says that an object is done with.
 func (s *followed) learn(c chunk.Chunk) {
 	s.known[c.Key()] = c.Hour
-	if c.LastSeq > s.lastSeq {
-		s.newest, s.lastSeq, s.spoolID = c.Hour, c.LastSeq, c.SpoolID
+	if sp := s.spool(c.SpoolID); c.LastSeq > sp.lastSeq {
+		sp.newest, sp.lastSeq = c.Hour, c.LastSeq
 	}
 }
 
@@ -52,31 +83,62 @@ func (s *followed) learn(c chunk.Chunk) {
 func (s *followed) forget(chunks []chunk.Chunk) {
 	for _, c := range chunks {
 		delete(s.known, c.Key())
+		s.begun[c.Key()] = c.Hour
 	}
 }
 
-func (s *followed) sent(seq int64) {
+// sent takes note of an entry that is printed.
+func (s *followed) sent(from *chunk.Meta, e *codec.Entry) {
 	if s.limited && s.firstSeq == 0 {
-		s.firstSeq = seq
+		s.firstSeq, s.firstNano = e.Seq, e.TimeNano
 	}
-	s.printed.add(seq)
+	s.sums.add(s.spool(from.SpoolID), e)
 	s.waits = false
 }
 
-// wants tells whether an entry of a new object is to be printed. As in a
-// readback.Query, since ends with the first entry that is as late, and until
-// with the first later one.
-func (s *followed) wants(e *codec.Entry, q *readback.Query) bool {
+// wants reports whether an entry of a new object is to be printed, and whether
+// another one was with its number. As in a readback.Query, since ends with the
+// first entry that is as late, and until with the first later one.
+func (s *followed) wants(from *chunk.Meta, e *codec.Entry, q *readback.Query) (wanted, twice bool) {
 	switch {
-	case s.ended || e.Seq < s.firstSeq || s.printed.has(e.Seq):
-		return false
+	case s.ended || e.Seq < s.firstSeq && e.TimeNano < s.firstNano:
+		return false, false
 	case s.waits && e.TimeNano < codec.UnixNano(q.Since):
-		return false
-	case !q.Until.IsZero() && e.TimeNano > codec.UnixNano(q.Until):
-		s.ended = true
-		return false
+		return false, false
 	}
-	return true
+	// A number is given once, unless a state was set back or somebody forges
+	// objects: who came first shows not which is right, so both are printed.
+	if sp := s.spool(from.SpoolID); sp.numbers.has(e.Seq) {
+		same, known := s.sums.match(sp, e)
+		if _, again := s.begun[from.Key()]; same || again && !known {
+			return false, false
+		}
+		twice = true
+	}
+	if !q.Until.IsZero() && e.TimeNano > codec.UnixNano(q.Until) {
+		s.ended = true
+		return false, false
+	}
+	return true, twice
+}
+
+// maxNewest bounds how many hours in which a spool of a container has its
+// newest object are looked at with each poll.
+const maxNewest = 8
+
+// newest returns the hours in which the spools have their newest objects, the
+// latest first.
+func (s *followed) newest() (hours []time.Time) {
+	for _, sp := range s.spools {
+		if !sp.newest.IsZero() && !slices.ContainsFunc(hours, sp.newest.Equal) {
+			hours = append(hours, sp.newest)
+		}
+	}
+	if len(hours) == 0 {
+		hours = append(hours, s.days[len(s.days)-1].Day)
+	}
+	slices.SortFunc(hours, func(a, b time.Time) int { return b.Compare(a) })
+	return hours[:min(len(hours), maxNewest)]
 }
 
 // partitions are where new objects of the container are looked for.
@@ -85,16 +147,18 @@ func (s *followed) partitions(now time.Time, full bool) (ps []partition) {
 		return nil
 	}
 	hour := now.Truncate(time.Hour)
-	newest := s.newest
-	if newest.IsZero() {
-		newest = s.days[len(s.days)-1].Day
+	newest := s.newest()
+	// A clock that is ahead, or a forged object, hides nothing of today.
+	latest := newest[0]
+	if latest.After(hour) {
+		latest = hour
 	}
 	add := func(f codec.Format, h time.Time) {
 		if p := (partition{f, h}); !slices.Contains(ps, p) {
 			ps = append(ps, p)
 		}
 	}
-	day := newest.Truncate(24 * time.Hour)
+	day := latest.Truncate(24 * time.Hour)
 	for _, d := range s.days {
 		// A day that has not ended, or one that was not known.
 		if full && !d.Day.Before(day) && (now.Sub(d.Day) < 2*recent || d.Day.After(day)) {
@@ -103,15 +167,19 @@ func (s *followed) partitions(now time.Time, full bool) (ps []partition) {
 			}
 		}
 	}
-	if now.Sub(newest) >= recent {
+	if now.Sub(latest) >= recent {
 		return ps
 	}
 	for _, f := range s.formats() {
-		for _, h := range []time.Time{newest, hour.Add(-time.Hour), hour} {
-			add(f, h)
+		for _, h := range newest {
+			if now.Sub(h) < recent {
+				add(f, h)
+			}
 		}
-		if s.holds > 0 {
-			for h := newest; h.Before(hour); h = h.Add(time.Hour) {
+		add(f, hour.Add(-time.Hour))
+		add(f, hour)
+		if s.holds() {
+			for h := latest; h.Before(hour); h = h.Add(time.Hour) {
 				add(f, h)
 			}
 		}
@@ -120,6 +188,16 @@ func (s *followed) partitions(now time.Time, full bool) (ps []partition) {
 		s.prune(day)
 	}
 	return ps
+}
+
+// holds reports whether objects wait for one that is missing before them.
+func (s *followed) holds() bool {
+	for _, sp := range s.spools {
+		if sp.holds > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *followed) formats() (fs []codec.Format) {
@@ -133,45 +211,55 @@ func (s *followed) formats() (fs []codec.Format) {
 
 // prune forgets the keys of days that are not looked at any more.
 func (s *followed) prune(day time.Time) {
-	for k, h := range s.known {
-		if h.Before(day.AddDate(0, 0, -1)) {
-			delete(s.known, k)
+	for _, keys := range []map[string]time.Time{s.known, s.begun} {
+		maps.DeleteFunc(keys, func(_ string, h time.Time) bool { return h.Before(day.AddDate(0, 0, -1)) })
+	}
+}
+
+// ready returns those of the new objects before which none of their spool is
+// missing, in order. After some polls a spool's wait no longer.
+func (s *followed) ready(fresh []chunk.Chunk) (ready []chunk.Chunk) {
+	chunk.Sort(fresh)
+	waiting := map[string]bool{}
+	for len(fresh) > 0 {
+		id := fresh[0].SpoolID
+		n := slices.IndexFunc(fresh, func(c chunk.Chunk) bool { return c.SpoolID != id })
+		if n < 0 {
+			n = len(fresh)
+		}
+		sp, whole := s.spool(id), 0
+		if whole = sp.whole(fresh[:n]); whole < n && sp.holds < maxHolds {
+			sp.holds++
+			waiting[id] = true
+		} else {
+			whole = n
+		}
+		ready = append(ready, fresh[:whole]...)
+		fresh = fresh[n:]
+	}
+	for id, sp := range s.spools {
+		if !waiting[id] {
+			sp.holds = 0
 		}
 	}
+	return ready
 }
 
-// ready returns those of the new objects before which none is missing, in
-// order. After some polls it waits no longer.
-func (s *followed) ready(fresh []chunk.Chunk) []chunk.Chunk {
-	if len(fresh) == 0 {
-		s.holds = 0
-		return nil
-	}
-	chunk.Sort(fresh)
-	n := s.whole(fresh)
-	if n == len(fresh) || s.holds >= maxHolds {
-		s.holds = 0
-		return fresh
-	}
-	s.holds++
-	return fresh[:n]
-}
-
-// whole returns how many objects, from the first, make whole segments that
-// follow each other.
-func (s *followed) whole(fresh []chunk.Chunk) int {
-	last, spoolID := s.lastSeq, s.spoolID
+// whole returns how many objects of a spool, from the first, make whole segments
+// that follow each other.
+func (sp *seen) whole(fresh []chunk.Chunk) int {
+	last := sp.lastSeq
 	for i := 0; i < len(fresh); {
 		c := fresh[i]
 		n, lo, hi, entries := i, c.FirstSeq, c.LastSeq, int64(0)
-		for ; n < len(fresh) && fresh[n].SpoolID == c.SpoolID && fresh[n].SegmentSeq == c.SegmentSeq; n++ {
+		for ; n < len(fresh) && fresh[n].SegmentSeq == c.SegmentSeq; n++ {
 			lo, hi = min(lo, fresh[n].FirstSeq), max(hi, fresh[n].LastSeq)
 			entries += fresh[n].Entries
 		}
-		if c.SpoolID == spoolID && last > 0 && lo > last+1 || entries+s.printed.count(lo, hi) < hi-lo+1 {
+		if last > 0 && lo > last+1 || entries+sp.numbers.count(lo, hi) < hi-lo+1 {
 			return i
 		}
-		last, spoolID, i = max(last, hi), c.SpoolID, n
+		last, i = max(last, hi), n
 	}
 	return len(fresh)
 }

@@ -38,7 +38,7 @@ type logsRun struct {
 
 	targets  []*target
 	found    func(context.Context, []*target) error // told what will be read, unless nil
-	sent     func(*target, *codec.Entry)            // told what is printed, unless nil
+	sent     func(*stream, *codec.Entry)            // told what is printed, unless nil
 	away     atomic.Bool                            // the bucket gave nothing for a while
 	failures int
 	untold   int // of these
@@ -168,7 +168,11 @@ func (r *logsRun) streams(ctx context.Context, targets []*target, q readback.Que
 	q.Lazy = len(targets) > eager
 	for _, t := range targets {
 		q.ContainerID, q.Described = t.ContainerID, r.described(t)
-		s := &stream{target: t, from: math.MinInt64, entries: r.unlessAway(r.reader.Entries(ctx, q))}
+		s := &stream{target: t, from: math.MinInt64}
+		if r.sent != nil {
+			q.From = func(m chunk.Meta) { s.object = m }
+		}
+		s.entries = r.unlessAway(r.reader.Entries(ctx, q))
 		if len(t.days) > 0 {
 			s.from = codec.UnixNano(t.first())
 		}
@@ -219,7 +223,7 @@ func (r *logsRun) merge(ctx context.Context, streams []*stream, emit func(*strea
 
 func (r *logsRun) emit(s *stream, e *codec.Entry) error {
 	if r.sent != nil {
-		r.sent(s.target, e)
+		r.sent(s, e)
 	}
 	return r.out.add(s.target, e)
 }
@@ -238,14 +242,19 @@ func (r *logsRun) complain(s *stream, err error) error {
 		r.untold++
 		return nil
 	}
+	return r.note(s, err)
+}
+
+// note says something of a stream, or of all, where what was read has come to.
+func (r *logsRun) note(s *stream, what error) error {
 	if err := r.out.flush(); err != nil {
 		return err
 	}
 	r.wait.stop()
 	if r.who.oneLog() || s == nil {
-		_, _ = fmt.Fprintf(r.stderr, "coldtail: %v\n", err)
+		_, _ = fmt.Fprintf(r.stderr, "coldtail: %v\n", what)
 	} else {
-		_, _ = fmt.Fprintf(r.stderr, "coldtail: %s: %v\n", s.label, err)
+		_, _ = fmt.Fprintf(r.stderr, "coldtail: %s: %v\n", s.label, what)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -16,20 +17,21 @@ type lastEntries struct {
 }
 
 type keptEntry struct {
-	s *stream
-	e codec.Entry
+	s      *stream
+	e      codec.Entry
+	object chunk.Meta
 }
 
 func (l *lastEntries) add(s *stream, e *codec.Entry) {
 	if int64(len(l.ring)) < l.size {
-		k := keptEntry{s, *e}
+		k := keptEntry{s, *e, s.object}
 		k.e.Line = slices.Clone(e.Line)
 		l.ring = append(l.ring, k)
 		return
 	}
 	k := &l.ring[l.next]
 	line := append(k.e.Line[:0], e.Line...)
-	*k = keptEntry{s, *e}
+	*k = keptEntry{s, *e, s.object}
 	k.e.Line = line
 	l.next = (l.next + 1) % len(l.ring)
 }
@@ -92,6 +94,7 @@ func (r *logsRun) printRange(kept []keptEntry) error {
 		if !q.Until.IsZero() && kept[i].e.TimeNano > codec.UnixNano(q.Until) {
 			break
 		}
+		kept[i].s.object = kept[i].object
 		if err := r.emit(kept[i].s, &kept[i].e); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -27,6 +28,8 @@ type stream struct {
 	head codec.Entry // the next entry, valid until the next pull
 	at   int64       // its place in time
 	lost []error     // what could not be read before head
+
+	object chunk.Meta // which head is from, where that is asked for
 }
 
 // farFuture is how far a time may be ahead of now. A later one is a broken
