@@ -198,9 +198,13 @@ func TestMainPath(t *testing.T) {
 			check(t, g.a.Detach(t.Context(), d.path))
 			g.flush()
 			g.want(idA, lines)
-			names, err := chunk.Names(t.Context(), g.bucket, chunk.Name{Service: "svc"})
-			if err != nil || len(names) != 1 || names[0].ContainerID != idA {
-				t.Fatalf("names %v, %v", names, err)
+			var names []chunk.Name
+			for n, err := range chunk.Names(t.Context(), g.bucket, chunk.Name{Service: "svc"}) {
+				check(t, err)
+				names = append(names, n)
+			}
+			if len(names) != 1 || names[0].ContainerID != idA {
+				t.Fatalf("names %v", names)
 			}
 		})
 	}

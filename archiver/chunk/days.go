@@ -41,11 +41,18 @@ type daySet struct {
 // earliestDay is the first one that a clock which was set can have given.
 var earliestDay = day(time.Unix(0, earliestNano))
 
+// PlausibleDays returns the first and the last day under which a clock that is
+// right can have filed anything, as of now.
+func PlausibleDays() (first, last time.Time) { return earliestDay, latestDay() }
+
 // latestDay is the last one.
 func latestDay() time.Time { return day(time.Now().Add(maxClockAhead)) }
 
-// endOfTime is after the last day that a key can have.
-var endOfTime = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+// StartOfTime is the first day that a key can have, and EndOfTime is after the last.
+var (
+	StartOfTime = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
+	EndOfTime   = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+)
 
 func dayText(t time.Time) string { return t.UTC().Format(dayLayout) }
 
@@ -73,7 +80,7 @@ func (s *daySet) all() []markedDay {
 	days := slices.Concat(s.early, s.days, s.late)
 	if s.moreLate {
 		d := s.late[0]
-		d.Day.Day = endOfTime.AddDate(0, 0, -1)
+		d.Day.Day = EndOfTime.AddDate(0, 0, -1)
 		days = append(days, d)
 	}
 	return days

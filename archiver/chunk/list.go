@@ -3,6 +3,7 @@ package chunk
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -105,9 +106,10 @@ func Sort(chunks []Chunk) {
 	})
 }
 
-// Names returns the containers whose marker has the given parts; an empty part
-// of the filter matches all. They come in the order of service, name, host.
-func Names(ctx context.Context, b bucket.Bucket, filter Name) ([]Name, error) {
+// Names yields the containers whose marker has the given parts; an empty part of
+// the filter matches all. They come in the order of service, name, host. It stops
+// after the first error.
+func Names(ctx context.Context, b bucket.Bucket, filter Name) iter.Seq2[Name, error] {
 	// What is known from the left narrows the listing.
 	prefix := namePrefix
 	for _, part := range []string{filter.Service, filter.Name, filter.Host} {
@@ -116,17 +118,18 @@ func Names(ctx context.Context, b bucket.Bucket, filter Name) ([]Name, error) {
 		}
 		prefix += escape(part) + "/"
 	}
-	var names []Name
-	for o, err := range b.List(ctx, prefix, bucket.ListOptions{}) {
-		if err != nil {
-			return nil, err
-		}
-		n, err := ParseNameKey(o.Key)
-		if err == nil && filter.matches(o.Key) {
-			names = append(names, n)
+	return func(yield func(Name, error) bool) {
+		for o, err := range b.List(ctx, prefix, bucket.ListOptions{}) {
+			if err != nil {
+				yield(Name{}, err)
+				return
+			}
+			n, err := ParseNameKey(o.Key)
+			if err == nil && filter.matches(o.Key) && !yield(n, nil) {
+				return
+			}
 		}
 	}
-	return names, nil
 }
 
 // matches compares escaped parts, so that names too long for a key are found.

@@ -211,12 +211,22 @@ func TestNames(t *testing.T) {
 		{Name{Service: long}, []Name{{Service: strings.Repeat("l", 182) + ellipsis, Name: "x", Host: "h1", ContainerID: id("6")}}},
 		{Name{Service: long + "x"}, nil},
 	} {
-		got, err := Names(t.Context(), b, c.filter)
+		got, err := collect(Names(t.Context(), b, c.filter))
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%+v: %+v, %v; want %+v", c.filter, got, err, c.want)
 		}
 	}
-	if got, err := Names(t.Context(), b, Name{}); err != nil || len(got) != 6 {
+	if got, err := collect(Names(t.Context(), b, Name{})); err != nil || len(got) != 6 {
 		t.Errorf("all: %+v, %v", got, err)
 	}
+}
+
+func collect[T any](seq iter.Seq2[T, error]) (all []T, err error) {
+	for x, err := range seq {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, x)
+	}
+	return all, nil
 }

@@ -130,7 +130,7 @@ func (w *sweeper) page(ctx context.Context, at time.Time, next wanted) (p sweepP
 		if err != nil {
 			return p, err
 		}
-		if day, ok := keyDay(w.format, o.Key); ok && !day.Equal(p.day) {
+		if day, ok := KeyDay(w.format, o.Key); ok && !day.Equal(p.day) {
 			w.take(p.today)
 			p.day, p.today = day, nil
 			if _, ok := next(day); !ok {
@@ -149,8 +149,8 @@ func (w *sweeper) page(ctx context.Context, at time.Time, next wanted) (p sweepP
 	return p, nil
 }
 
-// keyDay returns the day under which any key of the format's tree is.
-func keyDay(f codec.Format, key string) (day time.Time, ok bool) {
+// KeyDay returns the day under which any key of the format's tree is.
+func KeyDay(f codec.Format, key string) (day time.Time, ok bool) {
 	text, ok := strings.CutPrefix(key, FormatPrefix(f))
 	if !ok || len(text) < len(dayLayout) {
 		return day, false
@@ -234,12 +234,12 @@ func (l *lister) everyDay(ctx context.Context, from, to time.Time) ([]Chunk, err
 // unlisted lists the days that are too many for a list of them.
 func (l *lister) unlisted(ctx context.Context, s *daySet) (chunks []Chunk, err error) {
 	if s.moreEarly {
-		if chunks, err = l.everyDay(ctx, time.Time{}, earliestDay); err != nil {
+		if chunks, err = l.everyDay(ctx, StartOfTime, earliestDay); err != nil {
 			return nil, err
 		}
 	}
 	if s.moreLate {
-		late, err := l.everyDay(ctx, latestDay().AddDate(0, 0, 1), endOfTime)
+		late, err := l.everyDay(ctx, latestDay().AddDate(0, 0, 1), EndOfTime)
 		return append(chunks, late...), err
 	}
 	return chunks, nil

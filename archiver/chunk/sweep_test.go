@@ -1,57 +1,25 @@
 package chunk
 
 import (
-	"context"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"slices"
-	"sort"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
 	"github.com/coldtail/coldtail/codec"
 )
 
-// listing is a bucket of empty objects in memory, which counts requests: a
-// listing is one for each thousand objects.
+// listing is a bucket of empty objects in memory, which counts requests.
 type listing struct {
-	bucket.Bucket
-	keys  []string // sorted
-	lists atomic.Int64
+	buckettest.Listing
+	keys []string
 }
 
 func newListing(keys ...string) *listing {
-	l := &listing{keys: slices.Clone(keys)}
-	slices.Sort(l.keys)
-	l.keys = slices.Compact(l.keys)
-	return l
-}
-
-func (l *listing) List(_ context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
-	return func(yield func(bucket.Object, error) bool) {
-		l.lists.Add(1)
-		i := sort.SearchStrings(l.keys, prefix)
-		if opts.StartAfter >= prefix {
-			i = sort.Search(len(l.keys), func(i int) bool { return l.keys[i] > opts.StartAfter })
-		}
-		for n := 0; i < len(l.keys) && strings.HasPrefix(l.keys[i], prefix); i++ {
-			if n > 0 && n%pageKeys == 0 {
-				l.lists.Add(1)
-			}
-			n++
-			if !yield(bucket.Object{Key: l.keys[i], SizeBytes: 1}, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (l *listing) Get(context.Context, string, bucket.GetOptions) (bucket.Body, error) {
-	return bucket.Body{}, bucket.ErrNotFound
+	return &listing{Listing: buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(keys...)}}, keys: keys}
 }
 
 // logged returns the keys of a container's chunks with an entry at each time, and
@@ -70,9 +38,9 @@ func logged(id string, f codec.Format, times ...time.Time) (keys []string) {
 
 // own returns the container's chunks among the keys, in the order of List.
 func (l *listing) own(id string) (chunks []Chunk) {
-	for _, k := range l.keys {
+	for _, k := range slices.Compact(slices.Sorted(slices.Values(l.keys))) {
 		if m, err := ParseKey(k); err == nil && m.ContainerID == id {
-			chunks = append(chunks, Chunk{Meta: m, SizeBytes: 1})
+			chunks = append(chunks, Chunk{Meta: m})
 		}
 	}
 	Sort(chunks)
@@ -154,7 +122,7 @@ func TestForgedDays(t *testing.T) {
 				t.Errorf("%s, %+v: %d chunks, %v", name, w, len(got), err)
 			}
 			const most = 200
-			if n := l.lists.Load(); n > most {
+			if n := l.Lists.Load(); n > most {
 				t.Errorf("%s, %+v: %d listings, want at most %d", name, w, n, most)
 			} else {
 				t.Logf("%s, %+v: %d listings", name, w, n)
@@ -163,8 +131,8 @@ func TestForgedDays(t *testing.T) {
 	}
 	l := newListing(append(own, made...)...)
 	days, err := Days(t.Context(), l, cid)
-	if err != nil || len(days) > 2000+2+2*pageKeys+1 || l.lists.Load() > 10 {
-		t.Errorf("%d days with %d listings, %v", len(days), l.lists.Load(), err)
+	if err != nil || len(days) > 2000+2+2*pageKeys+1 || l.Lists.Load() > 10 {
+		t.Errorf("%d days with %d listings, %v", len(days), l.Lists.Load(), err)
 	}
 	if first, last := days[0].Day, days[len(days)-1].Day; first.Year() != 0 || last.Before(now.AddDate(0, 0, 20_000)) {
 		t.Errorf("from %s to %s", first, last)

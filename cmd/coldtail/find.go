@@ -112,11 +112,10 @@ func (w *who) index(ctx context.Context, b bucket.Bucket) ([]chunk.Name, error) 
 	}
 	var names []chunk.Name
 	for _, f := range filters {
-		found, err := chunk.Names(ctx, b, f)
-		if err != nil {
-			return nil, fmt.Errorf("look for %s: %w", w, err)
-		}
-		for _, n := range found {
+		for n, err := range chunk.Names(ctx, b, f) {
+			if err != nil {
+				return nil, fmt.Errorf("look for %s: %w", w, err)
+			}
 			if len(hosts) == 0 || slices.Contains(hosts, n.Host) {
 				names = append(names, n)
 			}

@@ -3,13 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
@@ -48,12 +48,14 @@ type scan struct {
 	all   bool
 
 	mu      sync.Mutex
-	shelves map[string]*amount // by container
+	shelves shelves
 }
+
+// maxShelves bounds how many containers one list has, and so its memory.
+var maxShelves = 500_000
 
 // run returns w's containers, or all, sorted by service, name and time.
 func (s *scan) run(ctx context.Context, w *who) ([]lsRow, error) {
-	var days []scanDay
 	names := map[string]chunk.Name{}
 	if w.chosen() {
 		targets, err := w.find(ctx, s.bucket, false)
@@ -69,27 +71,28 @@ func (s *scan) run(ctx context.Context, w *who) ([]lsRow, error) {
 		for _, t := range targets {
 			names[t.ContainerID] = t.Name
 		}
-		days = daysOf(targets)
-	} else {
-		s.all = true
-		index, err := chunk.Names(ctx, s.bucket, chunk.Name{})
-		if err != nil {
-			return nil, fmt.Errorf("list the names: %w", err)
-		}
-		for _, n := range slices.Backward(index) {
-			names[n.ContainerID] = n // of several the first
-		}
-		if days, err = s.allDays(ctx); err != nil {
+		if err := s.listSpans(ctx, s.spansOf(daysOf(targets))); err != nil {
 			return nil, err
 		}
-	}
-	if err := s.listDays(ctx, days); err != nil {
-		return nil, err
+	} else {
+		s.all = true
+		if err := s.everything(ctx); err != nil {
+			return nil, err
+		}
+		for n, err := range chunk.Names(ctx, s.bucket, chunk.Name{}) {
+			if err != nil {
+				return nil, fmt.Errorf("list the names: %w", err)
+			}
+			// Of several the first, and only of what is listed.
+			if _, known := names[n.ContainerID]; !known && s.shelves[newShelfID(n.ContainerID)] != nil {
+				names[strings.Clone(n.ContainerID)] = n
+			}
+		}
 	}
 	var rows []lsRow
 	for id, a := range s.shelves {
-		n := names[id]
-		n.ContainerID = id
+		n := names[id.String()]
+		n.ContainerID = id.String()
 		rows = append(rows, lsRow{n, *a})
 	}
 	slices.SortFunc(rows, func(a, b lsRow) int {
@@ -126,84 +129,20 @@ func daysOf(targets []*target) (days []scanDay) {
 	return days
 }
 
-// allDays returns the days of the months in which there are objects.
-func (s *scan) allDays(ctx context.Context) ([]scanDay, error) {
-	end := time.Now().UTC().Add(farFuture)
-	if !s.until.IsZero() && s.until.Before(end) {
-		end = s.until
-	}
-	var mu sync.Mutex
-	var days []scanDay
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallelFinds)
-	for _, f := range codec.Formats() {
-		first, err := firstHour(ctx, s.bucket, chunk.FormatPrefix(f))
-		if err != nil {
-			return nil, err
-		}
-		if first.IsZero() {
-			continue
-		}
-		if s.since.After(first) {
-			first = s.since.UTC()
-		}
-		for m := time.Date(first.Year(), first.Month(), 1, 0, 0, 0, 0, time.UTC); !m.After(end); m = m.AddDate(0, 1, 0) {
-			g.Go(func() error {
-				first, err := firstHour(ctx, s.bucket, chunk.MonthPrefix(f, m))
-				if err != nil || first.IsZero() {
-					return err
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				for d := first.Truncate(24 * time.Hour); d.Month() == m.Month() && !d.After(end); d = d.AddDate(0, 0, 1) {
-					days = append(days, scanDay{format: f, day: d})
-				}
-				return nil
-			})
-		}
-	}
-	return days, g.Wait()
-}
-
-// firstHour returns the hour of the first object with a prefix, or zero.
-func firstHour(ctx context.Context, b bucket.Bucket, prefix string) (time.Time, error) {
-	for o, err := range b.List(ctx, prefix, bucket.ListOptions{}) {
-		if err != nil {
-			return time.Time{}, fmt.Errorf("find the first object: %w", err)
-		}
-		if m, err := chunk.ParseKey(o.Key); err == nil { // others are not coldtail's
-			return m.Hour, nil
-		}
-	}
-	return time.Time{}, nil
-}
-
-func (s *scan) listDays(ctx context.Context, days []scanDay) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallelFinds)
-	for _, d := range days {
-		if !s.since.IsZero() && !d.day.AddDate(0, 0, 1).After(s.since) || !s.until.IsZero() && d.day.After(s.until) {
-			continue
-		}
-		g.Go(func() error {
-			if err := s.listDay(ctx, d); err != nil {
-				return fmt.Errorf("list %s of %s: %w", d.format, d.day.Format(time.DateOnly), err)
-			}
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
 // listDay lists the whole day, unless that takes more requests than its
 // containers' hours would.
-func (s *scan) listDay(ctx context.Context, d scanDay) error {
+func (s *scan) listDay(ctx context.Context, d scanDay) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("list %s of %s: %w", d.format, d.day.Format(time.DateOnly), err)
+		}
+	}()
 	const hours = 24
 	limit := math.MaxInt
 	if d.ids != nil {
 		limit = hours * pageKeys * len(d.ids)
 	}
-	found := map[string]*amount{}
+	found := shelves{}
 	n := 0
 	for o, err := range s.bucket.List(ctx, chunk.DayPrefix(d.format, d.day), bucket.ListOptions{}) {
 		if err != nil {
@@ -212,18 +151,14 @@ func (s *scan) listDay(ctx context.Context, d scanDay) error {
 		if n++; n > limit {
 			return s.listHours(ctx, d)
 		}
-		m, err := chunk.ParseKey(o.Key)
-		if err == nil && (d.ids == nil || slices.Contains(d.ids, m.ContainerID)) {
-			s.count(found, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes})
-		}
+		s.countKey(found, d, o)
 	}
-	s.take(found)
-	return nil
+	return s.take(found)
 }
 
 // listHours lists the day container by container.
 func (s *scan) listHours(ctx context.Context, d scanDay) error {
-	found := map[string]*amount{}
+	found := shelves{}
 	for _, id := range d.ids {
 		chunks, err := chunk.ListDay(ctx, s.bucket, chunk.Day{ContainerID: id, Day: d.day, Format: d.format})
 		if err != nil {
@@ -233,31 +168,57 @@ func (s *scan) listHours(ctx context.Context, d scanDay) error {
 			s.count(found, c)
 		}
 	}
-	s.take(found)
-	return nil
+	return s.take(found)
+}
+
+// countKey adds an object that is listed, if it is of one of the day's containers.
+func (s *scan) countKey(found shelves, d scanDay, o bucket.Object) {
+	m, err := chunk.ParseKey(o.Key)
+	if err == nil && (d.ids == nil || slices.Contains(d.ids, m.ContainerID)) {
+		s.count(found, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes})
+	}
 }
 
 // count adds an object, if it has something of the time that is asked for.
-func (s *scan) count(found map[string]*amount, c chunk.Chunk) {
+func (s *scan) count(found shelves, c chunk.Chunk) {
 	if !s.since.IsZero() && c.MaxNano < codec.UnixNano(s.since) || !s.until.IsZero() && c.MinNano > codec.UnixNano(s.until) {
 		return
 	}
-	a := found[c.ContainerID]
+	id := newShelfID(c.ContainerID)
+	a := found[id]
 	if a == nil {
 		a = &amount{}
-		found[c.ContainerID] = a
+		found[id] = a
 	}
 	a.add(amount{minNano: c.MinNano, maxNano: c.MaxNano, entries: c.Entries, objects: 1, size: c.SizeBytes})
 }
 
 // take adds what was found of a day.
-func (s *scan) take(found map[string]*amount) {
+func (s *scan) take(found shelves) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, a := range found {
 		if s.shelves[id] == nil {
+			if len(s.shelves) >= maxShelves {
+				return fmt.Errorf("more than %d containers: narrow the list with --since, --until, --service, --host or --name", maxShelves)
+			}
 			s.shelves[id] = &amount{}
 		}
 		s.shelves[id].add(*a)
 	}
+	return nil
 }
+
+// shelfID is a container's id, which takes little room.
+type shelfID [idLen / 2]byte
+
+// newShelfID makes one of an id that is in a key.
+func newShelfID(id string) (s shelfID) {
+	_, _ = hex.Decode(s[:], []byte(id))
+	return s
+}
+
+func (s shelfID) String() string { return hex.EncodeToString(s[:]) }
+
+// shelves is how much is archived of containers.
+type shelves map[shelfID]*amount

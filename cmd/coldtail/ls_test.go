@@ -105,7 +105,7 @@ func TestLsOpensNothing(t *testing.T) {
 		}
 	}
 	b := &counted{Bucket: s.bucket}
-	rows, err := (&scan{bucket: b, shelves: map[string]*amount{}}).run(t.Context(), &who{})
+	rows, err := (&scan{bucket: b, shelves: shelves{}}).run(t.Context(), &who{})
 	s.check(err)
 	if len(rows) != 1 || rows[0].objects != 3 || rows[0].entries != 3 || rows[0].Name != n {
 		t.Errorf("got %+v", rows)
@@ -115,7 +115,7 @@ func TestLsOpensNothing(t *testing.T) {
 	if bound := 3 + months + 3*31; gets != 0 || lists > bound {
 		t.Errorf("%d listings, want at most %d, and %d reads", lists, bound, gets)
 	}
-	rows, err = (&scan{bucket: b, shelves: map[string]*amount{}}).run(t.Context(), &who{services: []string{"web"}})
+	rows, err = (&scan{bucket: b, shelves: shelves{}}).run(t.Context(), &who{services: []string{"web"}})
 	s.check(err)
 	if lists, gets := b.taken(); len(rows) != 1 || gets != 0 || lists > 1+1+3 {
 		t.Errorf("%d listings and %d reads for one container of three days", lists, gets)

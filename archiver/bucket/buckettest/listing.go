@@ -1,0 +1,123 @@
+package buckettest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"iter"
+	"slices"
+	"sort"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+)
+
+// PageKeys is how many keys a store lists with one request.
+const PageKeys = 1000
+
+// Section is many keys that are made when they are listed.
+type Section struct {
+	N   int
+	Key func(i int) string // grows with i
+}
+
+// Keys is a section of keys that are there.
+func Keys(keys ...string) Section {
+	keys = slices.Sorted(slices.Values(keys))
+	keys = slices.Compact(keys)
+	return Section{len(keys), func(i int) string { return keys[i] }}
+}
+
+// Listing is a bucket of more objects than fit into memory, which counts requests.
+// Objects are empty, but those that have a content. It takes no others.
+type Listing struct {
+	Sections []Section
+	Content  map[string][]byte // keys of it are listed, too
+	Delay    time.Duration     // of each request
+
+	Lists, Gets atomic.Int64 // requests
+}
+
+// Get is as bucket.Bucket has it.
+func (l *Listing) Get(_ context.Context, key string, opts bucket.GetOptions) (bucket.Body, error) {
+	l.Gets.Add(1)
+	time.Sleep(l.Delay)
+	content, ok := l.Content[key]
+	if !ok {
+		return bucket.Body{}, &bucket.Error{Op: bucket.OpGet, Key: key, Err: bucket.ErrNotFound}
+	}
+	start, n := opts.Span(int64(len(content)))
+	part := bytes.NewReader(content[start : start+n])
+	return bucket.Body{ReadCloser: io.NopCloser(part), Object: bucket.Object{Key: key, SizeBytes: int64(len(content))}}, nil
+}
+
+// Put is not supported.
+func (l *Listing) Put(_ context.Context, key string, _ io.ReaderAt, _ int64, _ bucket.PutOptions) error {
+	return &bucket.Error{Op: bucket.OpPut, Key: key, Permanent: true, Err: bucket.ErrNotFound}
+}
+
+// Delete is not supported.
+func (l *Listing) Delete(_ context.Context, key string) error {
+	return &bucket.Error{Op: bucket.OpDelete, Key: key, Permanent: true, Err: bucket.ErrNotFound}
+}
+
+// cursor is a place in a section.
+type cursor struct {
+	s    Section
+	i    int
+	head string
+}
+
+func (c *cursor) load() bool {
+	if c.i >= c.s.N {
+		return false
+	}
+	c.head = c.s.Key(c.i)
+	return true
+}
+
+// List is as bucket.Bucket has it.
+func (l *Listing) List(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
+	return func(yield func(bucket.Object, error) bool) {
+		var cs []*cursor
+		for _, s := range append(slices.Clone(l.Sections), l.contents()) {
+			c := &cursor{s: s, i: sort.Search(s.N, func(i int) bool { k := s.Key(i); return k >= prefix && k > opts.StartAfter })}
+			if c.load() {
+				cs = append(cs, c)
+			}
+		}
+		l.Lists.Add(1)
+		time.Sleep(l.Delay)
+		for n := 0; len(cs) > 0; n++ {
+			c := slices.MinFunc(cs, func(a, b *cursor) int { return cmp.Compare(a.head, b.head) })
+			if ctx.Err() != nil {
+				yield(bucket.Object{}, context.Cause(ctx))
+				return
+			}
+			if !strings.HasPrefix(c.head, prefix) {
+				return
+			}
+			if n > 0 && n%PageKeys == 0 {
+				l.Lists.Add(1)
+				time.Sleep(l.Delay)
+			}
+			if !yield(bucket.Object{Key: c.head, SizeBytes: int64(len(l.Content[c.head]))}, nil) {
+				return
+			}
+			if c.i++; !c.load() {
+				cs = slices.DeleteFunc(cs, func(o *cursor) bool { return o == c })
+			}
+		}
+	}
+}
+
+func (l *Listing) contents() Section {
+	var keys []string
+	for k := range l.Content {
+		keys = append(keys, k)
+	}
+	return Keys(keys...)
+}
