@@ -67,6 +67,7 @@ func (a *Archiver) flush(ctx context.Context) (FlushResult, error) {
 }
 
 func (a *Archiver) flushStream(ctx context.Context, s *stream) (segments int64, err error) {
+	defer func() { err = errors.Join(err, s.log.Newer()) }()
 	s.log.Roll()
 	err = s.log.Commit()
 	for errors.Is(err, spool.ErrFull) && (a.makeRoom() || a.shed()) { // as a group commit asks for

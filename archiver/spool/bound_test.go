@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -21,12 +22,23 @@ func TestHeaderWithoutBounds(t *testing.T) {
 		meta.Labels[fmt.Sprint("label", i)] = strings.Repeat("<", 200_000) // six bytes each in JSON
 		meta.Attributes[fmt.Sprint("ENV", i)] = strings.Repeat("\x01", 100_000)
 	}
-	g.log.Freeze(Frozen{Format: codec.Parquet, Meta: meta})
+	g.log.Freeze(Frozen{Format: codec.Parquet})
 	g.send("one", "two")
 	check(t, g.log.Commit())
 	if err := g.log.Close(); err != nil {
 		t.Fatal(err)
 	}
+	b, err := os.ReadFile(g.log.active.path(extIndex))
+	check(t, err)
+	n, h, err := parseHeader(b)
+	check(t, err)
+	h.Meta = meta
+	js, err := json.Marshal(h)
+	check(t, err)
+	end, _, err := findCopy(b)
+	check(t, err)
+	header := appendJSON(nil, js)
+	check(t, os.WriteFile(g.log.active.path(extIndex), append(appendCopy(header, slices.Clone(header)), b[max(n, end):]...), 0o600))
 	if fi, err := os.Stat(g.log.active.path(extIndex)); err != nil || fi.Size() < 4<<20 {
 		t.Fatalf("the test makes no large header: %v, %v", fi.Size(), err)
 	}

@@ -19,15 +19,24 @@ type Cursor struct {
 	seq  int64
 	buf  []byte
 	held *tail
+	// newer are the segments of a newer version that are not passed yet.
+	newer []int64
 }
 
 // Cursor starts at the batch that holds entry fromSeq, or at the first later
 // one. Entries before fromSeq may come first in that batch.
 func (sn *Snapshot) Cursor(fromSeq int64) *Cursor {
-	c := &Cursor{sn: sn, seq: fromSeq}
+	c := &Cursor{sn: sn, seq: fromSeq, newer: sn.newer}
 	c.i = slices.IndexFunc(sn.Segments, func(v *View) bool { return v.LastSeq >= fromSeq })
 	if c.i < 0 {
 		c.i = max(0, len(sn.Segments)-1)
+		if len(sn.Segments) > 0 { // only what comes is wanted
+			c.newer = nil
+		}
+	}
+	if c.i > 0 { // those before are not wanted either
+		before := sn.Segments[c.i-1].Header.SegmentSeq
+		c.newer = slices.DeleteFunc(slices.Clone(c.newer), func(seq int64) bool { return seq < before })
 	}
 	return c
 }
@@ -38,7 +47,20 @@ func (sn *Snapshot) Cursor(fromSeq int64) *Cursor {
 // does, and its error ends the wait. ErrGone tells that the entries from Seq on must be read from the bucket.
 func (c *Cursor) Next(ctx context.Context, follow bool, idle func() error) (Batch, error) {
 	c.release()
+	b, err := c.next(ctx, follow, idle)
+	if errors.Is(err, io.EOF) && len(c.newer) > 0 {
+		return Batch{}, c.tellNewer()
+	}
+	return b, err
+}
+
+func (c *Cursor) next(ctx context.Context, follow bool, idle func() error) (Batch, error) {
 	for {
+		if c.view == nil {
+			if err := c.passNewer(); err != nil {
+				return Batch{}, err
+			}
+		}
 		if !follow && c.seq > c.sn.LastSeq {
 			return Batch{}, io.EOF
 		}

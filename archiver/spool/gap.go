@@ -128,7 +128,7 @@ func (l *Log) Dropping(g codec.Gap) {
 func (l *Log) commitDropping() error {
 	l.mu.Lock()
 	h := l.dropping
-	if h.Gap == nil || len(l.reserved) > 0 {
+	if h.Gap == nil || len(l.reserved) > 0 || l.newerDropping {
 		l.mu.Unlock()
 		return nil
 	}
@@ -158,6 +158,9 @@ func (l *Log) adoptDropping(d *damage) error {
 	sc, err := openSidecar(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, codec.ErrNewer):
+		l.newerDropping = true
+		l.cfg.Logger.Error("left the count of what was dropped last as it is", "container", l.cfg.ContainerID, "err", err)
 	case err != nil:
 		if err := l.setAside(d, err, DroppingFile); err != nil {
 			return err
@@ -178,6 +181,9 @@ func (l *Log) adoptDropping(d *damage) error {
 			l.cfg.Logger.Error("cannot write yet what was dropped before the restart", "container", l.cfg.ContainerID, "err", err)
 			return nil
 		}
+	}
+	if l.newerDropping {
+		return nil
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("forget a gap that grew: %w", err)

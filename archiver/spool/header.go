@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
+	"reflect"
 	"slices"
 
 	"github.com/coldtail/coldtail/codec"
@@ -73,19 +74,60 @@ func (f Frozen) asWritten() Frozen {
 }
 
 // appendHeader appends the header, and once more in records: whatever byte is
-// damaged, one of the two is whole.
+// damaged, one of the two is whole. It fails for a header that would not be read
+// back as it is.
 func appendHeader(dst []byte, h *Header) ([]byte, error) {
 	js, err := json.Marshal(h)
 	if err != nil {
 		return nil, fmt.Errorf("encode segment header: %w", err)
 	}
 	start := len(dst)
+	dst = appendJSON(dst, js)
+	_, back, err := parseHeader(dst[start:])
+	if err == nil && !reflect.DeepEqual(tidy(*h), back) {
+		err = errors.New("it has text that is not valid UTF-8, or more metadata than its bounds allow")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode header of segment %d: it could not be read again: %w", h.SegmentSeq, err)
+	}
+	return appendCopy(dst, slices.Clone(dst[start:])), nil
+}
+
+// appendJSON puts magic, version, length and checksum around a header's JSON.
+func appendJSON(dst, js []byte) []byte {
+	start := len(dst)
 	dst = append(dst, sidecarMagic...)
 	dst = binary.LittleEndian.AppendUint32(dst, sidecarVersion)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(js)))
 	dst = append(dst, js...)
-	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
-	return appendCopy(dst, slices.Clone(dst[start:])), nil
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+// tidy is h with nil for what is empty, as JSON leaves both out.
+func tidy(h Header) Header {
+	for _, m := range []*map[string]string{&h.Meta.Labels, &h.Meta.Attributes} {
+		if len(*m) == 0 {
+			*m = nil
+		}
+	}
+	if h.Gap != nil {
+		gap := tidyGap(*h.Gap)
+		h.Gap = &gap
+	}
+	var reserved []Reservation
+	for _, r := range h.Reserved {
+		r.Gap = tidyGap(r.Gap)
+		reserved = append(reserved, r)
+	}
+	h.Reserved = reserved
+	return h
+}
+
+func tidyGap(g Gap) Gap {
+	if len(g.Replaced) == 0 {
+		g.Replaced = nil
+	}
+	return g
 }
 
 // appendCopy appends the records that hold a header: kind, where in the header
@@ -103,35 +145,65 @@ func appendCopy(dst, header []byte) []byte {
 	return dst
 }
 
+// parseHeader reads the header that b begins with, and returns where it ends. An
+// error that wraps codec.ErrNewer and errHeader may be damage as well.
 func parseHeader(b []byte) (int, Header, error) {
 	var h Header
 	if len(b) < prefixLen+4 || string(b[:4]) != sidecarMagic {
 		return 0, h, errHeader
 	}
-	if v := binary.LittleEndian.Uint32(b[4:]); v != sidecarVersion {
-		return 0, h, fmt.Errorf("segment version %d: this coldtail reads version %d", v, sidecarVersion)
+	js, err := headerJSON(b)
+	switch v := binary.LittleEndian.Uint32(b[4:]); {
+	case v == sidecarVersion && err != nil:
+		return 0, h, err
+	case v == sidecarVersion:
+	case v > sidecarVersion && err == nil:
+		return 0, h, fmt.Errorf("version %d: %w", v, codec.ErrNewer)
+	case v > sidecarVersion && v < maxVersion:
+		return 0, h, fmt.Errorf("version %d: %w: %w", v, codec.ErrNewer, err)
+	default:
+		return 0, h, fmt.Errorf("%w: version %d", errHeader, v)
 	}
+	if err := json.Unmarshal(js, &h); err != nil {
+		return 0, h, fmt.Errorf("%w: %w", errHeader, err)
+	}
+	if err := h.check(); err != nil {
+		return 0, h, err
+	}
+	h.Meta, _ = h.Meta.Bound(h.Format) // release one wrote what it was given
+	return prefixLen + len(js) + 4, h, nil
+}
+
+// maxVersion is beyond what a version may ever be.
+const maxVersion = 1000
+
+// headerJSON returns a header's JSON if its checksum holds.
+func headerJSON(b []byte) ([]byte, error) {
 	n := int(binary.LittleEndian.Uint32(b[8:]))
 	if n > maxHeaderBytes || n > len(b)-prefixLen-4 {
-		return 0, h, errHeader
+		return nil, errHeader
 	}
 	end := prefixLen + n
 	if crc32.Checksum(b[:end], castagnoli) != binary.LittleEndian.Uint32(b[end:]) {
-		return 0, h, fmt.Errorf("%w: checksum mismatch", errHeader)
+		return nil, fmt.Errorf("%w: checksum mismatch", errHeader)
 	}
-	if err := json.Unmarshal(b[prefixLen:end], &h); err != nil {
-		return 0, h, fmt.Errorf("%w: %w", errHeader, err)
-	}
+	return b[prefixLen:end], nil
+}
+
+// check reports what no version writes, and what only a newer one does.
+func (h *Header) check() error {
 	if !plausible(h.FirstSeq) || !plausible(h.SegmentSeq) || h.Gap != nil && !plausible(h.Gap.Entries) {
-		return 0, h, errHeader
+		return errHeader
 	}
-	h.Meta, _ = h.Meta.Bound(h.Format) // release one wrote what it was given
 	for _, r := range h.Reserved {
 		if !plausible(r.FirstSeq) || !plausible(r.SegmentSeq) || !plausible(r.Gap.Entries) {
-			return 0, h, errHeader
+			return errHeader
 		}
 	}
-	return end + 4, h, nil
+	if h.Format != "" && !slices.Contains(codec.Formats(), h.Format) {
+		return fmt.Errorf("format %q: %w", h.Format, codec.ErrNewer)
+	}
+	return nil
 }
 
 // plausible bounds numbers, so that sums of them do not overflow.

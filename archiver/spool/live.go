@@ -65,7 +65,7 @@ func (v *View) records() ([]Record, error) {
 			return read.records, nil
 		case err == nil && want.same(&read.header):
 			sc = read
-		case err != nil && !errors.As(err, &bad):
+		case err != nil && !errors.As(err, &bad) && !errors.Is(err, codec.ErrNewer): // it was ours
 			return nil, err
 		}
 	}

@@ -40,9 +40,10 @@ type Log struct {
 	commitMu sync.Mutex
 	found    bool // the directory's own name is durable; guarded by commitMu
 
-	mu       sync.Mutex // guards all below; never held during an fsync
-	segments []*segment // oldest first
-	active   *segment   // nil until there are entries
+	mu       sync.Mutex     // guards all below; never held during an fsync
+	segments []*segment     // oldest first
+	newer    []newerSegment // by number
+	active   *segment       // nil until there are entries
 	frozen   Frozen
 	stream   streamState
 	tail     *tail
@@ -51,14 +52,16 @@ type Log struct {
 	endings  int           // how often live went back to 0
 	rollDue  bool
 	noSplice bool
-	copied   []byte     // without splice: read from the FIFO, but not written yet
-	dropping Header     // of the gap that grows, where its Gap is new
-	reserved []*segment // the gaps of which there is no file yet, oldest first
-	unread   int        // bytes that were moved into the active segment, but not read back yet
-	idle     int        // commits in a row that found nothing
-	made     bool
-	closed   bool
-	lost     int64 // bytes that were no frames
+	copied   []byte // without splice: read from the FIFO, but not written yet
+	dropping Header // of the gap that grows, where its Gap is new
+	// newerDropping is set where there is one of a newer version: it stays.
+	newerDropping bool
+	reserved      []*segment // the gaps of which there is no file yet, oldest first
+	unread        int        // bytes that were moved into the active segment, but not read back yet
+	idle          int        // commits in a row that found nothing
+	made          bool
+	closed        bool
+	lost          int64 // bytes that were no frames
 }
 
 // step tells the hook.
@@ -71,6 +74,7 @@ func (l *Log) step(step, path string) {
 // Freeze sets what the next segments' headers hold. An active segment with
 // other values is closed at the next frame's end.
 func (l *Log) Freeze(f Frozen) {
+	f.Meta, _ = f.Meta.Bound(f.Format)
 	f = f.asWritten()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -157,7 +161,7 @@ func (l *Log) nextHeader() Header {
 		Frozen:      l.frozen,
 	}
 	if l.stream.LastSeq == 0 && l.stream.NextSeq == 0 {
-		h.FirstSeq, h.Origin = now.UnixMicro(), true
+		h.FirstSeq, h.Origin = max(1, now.UnixMicro()), true
 	}
 	return h
 }
@@ -194,7 +198,7 @@ type Info struct {
 	Segments          int
 	ActiveBytes       int64
 	PendingBytes      int64 // not archived yet, the active segment included
-	PendingSegments   int
+	PendingSegments   int   // those of a newer version included, which have no bytes here
 	CachedBytes       int64
 	OldestPendingNano int64 // arrival; 0 where nothing is pending
 	ActiveFirstNano   int64 // arrival; 0 where nothing is active
@@ -207,7 +211,7 @@ type Info struct {
 func (l *Log) Info() Info {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	in := Info{Segments: len(l.segments), LastSeq: l.stream.LastSeq, LostBytes: l.lost, Live: l.live}
+	in := Info{Segments: len(l.segments), LastSeq: l.stream.LastSeq, LostBytes: l.lost, Live: l.live, PendingSegments: l.newerPending()}
 	for _, s := range l.segments {
 		if s.state == Archived {
 			in.CachedBytes += s.written

@@ -153,12 +153,14 @@ func (s *segment) rewrite(sc *sidecar) error {
 	for _, r := range sc.records {
 		b = r.append(b)
 	}
-	sc.sources = nil
-	if sc.source != 0 {
-		last := Record{kind: kindSource, CRC: sc.source, Offset: sc.dataEnd()}
-		sc.sources = []placed{{int64(len(b)), last}}
-		b = last.append(b)
+	var sources []placed
+	for _, src := range sc.sources {
+		if src.kind == kindSource { // and no other bound
+			sources = append(sources, placed{int64(len(b)), src.Record})
+			b = src.append(b)
+		}
 	}
+	sc.sources = sources
 	if err := s.replaceSidecar(b); err != nil {
 		return err
 	}

@@ -68,6 +68,10 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 		if err == nil && s.header.ContainerID != l.cfg.ContainerID {
 			err = &codec.CorruptError{What: "segment " + de.Name(), Err: errors.New("it is another container's")}
 		}
+		if errors.Is(err, codec.ErrNewer) {
+			l.leave(d, newerSegment{seq, state}, de.Name(), err)
+			continue
+		}
 		if state == Active && !l.cfg.Trust && (err != nil || s.committed == 0) {
 			// A power loss may leave half of a segment that was being made, or the
 			// header of one whose predecessors are gone.

@@ -20,6 +20,7 @@ type Snapshot struct {
 	// LastSeq is the last entry's number; 0 while there were none.
 	LastSeq int64
 	ending  int
+	newer   []int64 // segments of a newer version that are not in the bucket
 	// lastSegment is the number of the last segment that there was.
 	lastSegment int64
 }
@@ -59,6 +60,11 @@ func (l *Log) Snapshot() *Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	sn := &Snapshot{log: l, LastSeq: l.lastSeq(), ending: l.endings, lastSegment: l.stream.LastSegment}
+	for _, n := range l.newer {
+		if n.state != Archived {
+			sn.newer = append(sn.newer, n.seq)
+		}
+	}
 	for _, s := range l.segments {
 		if s.entries() > 0 || !s.rolled {
 			sn.Segments = append(sn.Segments, l.view(s))

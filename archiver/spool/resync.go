@@ -140,6 +140,9 @@ func (x *index) content(recs []Record) []byte {
 			sources = sources[1:]
 			continue
 		}
+		if len(recs) == 0 {
+			break
+		}
 		b = recs[0].append(b)
 		recs = recs[1:]
 	}

@@ -239,7 +239,7 @@ func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int6
 	switch {
 	case state == Archived && (sc.damaged || sc.rest || sc.dataEnd() != fi.Size()):
 		return s, 0, &codec.CorruptError{What: "segment " + s.name(state), Offset: min(sc.dataEnd(), fi.Size()), Err: errHole}
-	case sc.damaged, sc.restored, state == Sealed && (sc.rest || sc.dataEnd() < fi.Size()):
+	case sc.damaged, sc.restored, state == Active && sc.foreign, state == Sealed && (sc.rest || sc.dataEnd() < fi.Size()):
 		s.mended = true
 		if lost, err = s.repair(sc, fi.Size(), state == Sealed); err != nil {
 			return s, 0, err

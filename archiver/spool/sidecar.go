@@ -88,11 +88,12 @@ func parseRecord(b []byte) (Record, bool) {
 		return r, r.Offset >= 0 && r.Length > 0 && r.Entries > 0
 	case kindSkip, kindSource:
 		return r, r.Offset >= 0
-	case kindHeader:
-		return r, true
 	}
-	return r, false
+	return r, r.kind != 0 // of kindHeader, or of a kind that a later version knows
 }
+
+// known reports whether this version writes records of the kind.
+func (r Record) known() bool { return r.kind <= kindHeader && r.kind != kindHole }
 
 // sidecar is a sidecar as read from the disk.
 type sidecar struct {
@@ -103,7 +104,9 @@ type sidecar struct {
 	damaged bool
 	// restored tells that the header was damaged, and is its second copy.
 	restored bool
-	source   uint32 // of the last source record; 0 where there is none
+	// foreign tells that there are records of a kind that this version does not know.
+	foreign bool
+	source  uint32 // of the last source record; 0 where there is none
 	// sources are the source records, and where they are.
 	sources []placed
 	// start is where the records start, behind the header and its copy.
@@ -152,7 +155,7 @@ func openSidecar(path string) (*sidecar, error) {
 
 // readSidecar reads the header and the records that are whole and continue each
 // other. Where some between them are not, there is a hole instead. Without a
-// readable header it returns a *codec.CorruptError.
+// readable header it returns a *codec.CorruptError, or one that wraps codec.ErrNewer.
 func readSidecar(f *os.File) (*sidecar, error) {
 	fi, err := f.Stat()
 	if err != nil {
@@ -164,12 +167,16 @@ func readSidecar(f *os.File) (*sidecar, error) {
 	}
 	n, h, err := parseHeader(b)
 	restored := false
-	if err != nil {
-		var cerr error
-		if n, h, cerr = findCopy(b); cerr != nil {
-			return nil, &codec.CorruptError{What: "sidecar " + f.Name(), Offset: 0, Err: err}
+	if errors.Is(err, errHeader) {
+		if end, copied, cerr := findCopy(b); cerr == nil {
+			n, h, err, restored = end, copied, nil, true
 		}
-		restored = true
+	}
+	switch {
+	case errors.Is(err, codec.ErrNewer):
+		return nil, fmt.Errorf("sidecar %s: %w", f.Name(), err)
+	case err != nil:
+		return nil, &codec.CorruptError{What: "sidecar " + f.Name(), Offset: 0, Err: err}
 	}
 	sc := &sidecar{header: h, start: int64(n), end: int64(n), restored: restored}
 	seq := h.FirstSeq
@@ -185,6 +192,7 @@ func readSidecar(f *os.File) (*sidecar, error) {
 			hole, bad = true, min(bad, at)
 			continue
 		}
+		sc.foreign = sc.foreign || !r.known()
 		if r.kind == kindHeader {
 			sc.start = int64(at) + recordLen
 		}

@@ -55,13 +55,26 @@ func readStream(dir string) (streamState, error) {
 	if err := json.Unmarshal(b, &env); err != nil || crc32.Checksum(env.Stream, castagnoli) != env.CRC32C {
 		return st, fmt.Errorf("read stream state: %w", errStream)
 	}
-	if err := json.Unmarshal(env.Stream, &st); err != nil || st.LastSeq < 0 || st.LastSegment < 0 || st.NextSeq < 0 {
+	if err := json.Unmarshal(env.Stream, &st); err != nil || !st.valid() {
 		return streamState{}, fmt.Errorf("read stream state: %w", errStream)
 	}
 	return st, nil
 }
 
+// valid reports whether the numbers are within their bounds.
+func (st streamState) valid() bool {
+	for _, n := range []int64{st.LastSeq, st.LastSegment, st.NextSeq} {
+		if n != 0 && !plausible(n) {
+			return false
+		}
+	}
+	return true
+}
+
 func (st streamState) write(dir string) error {
+	if !st.valid() {
+		return fmt.Errorf("encode stream state: numbers beyond their bounds: %+v", st)
+	}
 	js, err := json.Marshal(st)
 	if err != nil {
 		return fmt.Errorf("encode stream state: %w", err)
@@ -93,7 +106,11 @@ func appendObjects(dir string, objs []Object) error {
 		sb.WriteByte('\n')
 	}
 	for _, o := range objs {
-		sb.WriteString(o.line())
+		line := o.line()
+		if back, ok := parseObject(strings.TrimSuffix(line, "\n")); !ok || back != o || strings.Count(line, "\n") > 1 {
+			return errors.Join(fmt.Errorf("record archived objects: %q of segment %d could not be read again", o.Key, o.Segment), f.Close())
+		}
+		sb.WriteString(line)
 	}
 	_, err = f.WriteString(sb.String())
 	if err == nil {
