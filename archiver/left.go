@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
@@ -26,6 +27,39 @@ func Left(stateDir string) ([]codec.Meta, error) {
 		}
 	}
 	return left, err
+}
+
+// ArchivedLists returns the ends of the lists of archived objects in a state
+// directory: of the most containers that archived last. It changes nothing, and
+// another process may use the directory.
+func ArchivedLists(stateDir string, most int) ([]spool.ListEnds, error) {
+	ids, err := containerDirs(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	type list struct {
+		dir      string
+		modified time.Time
+	}
+	var lists []list
+	for _, id := range ids {
+		dir := filepath.Join(stateDir, spoolDir, id)
+		if at, err := spool.ListModified(dir); err == nil {
+			lists = append(lists, list{dir, at})
+		}
+	}
+	slices.SortStableFunc(lists, func(a, b list) int { return b.modified.Compare(a.modified) })
+	var ends []spool.ListEnds
+	for _, l := range lists[:min(len(lists), most)] {
+		e, err := spool.ArchivedEnds(l.dir)
+		switch {
+		case err == nil:
+			ends = append(ends, e)
+		case !errors.Is(err, os.ErrNotExist):
+			return ends, err
+		}
+	}
+	return ends, nil
 }
 
 // containerDirs returns the ids of the containers that have a spool.

@@ -1,21 +1,19 @@
 package main
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/probe"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/spool"
 )
 
 // sampledLogs bounds how many containers' lists are looked into.
@@ -65,80 +63,31 @@ func (d *doctor) earlierBucket(ctx context.Context, b bucket.Bucket, bounded boo
 // archivedKeys are the first and the last key of the lists of the containers,
 // and pipes, that archived last.
 func archivedKeys(state string) ([]chunk.Meta, error) {
-	if _, err := os.ReadDir(state); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err // which Glob ignores
+	states := []string{state}
+	pipes, err := os.ReadDir(filepath.Join(state, pipesDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
-	var logs []string
-	for _, spool := range []string{"spool", "pipes/*/spool"} {
-		found, err := filepath.Glob(filepath.Join(escapeGlob(state), spool, "*", "archived.log")) // docs/format.md
+	for _, p := range pipes {
+		states = append(states, filepath.Join(state, pipesDir, p.Name()))
+	}
+	var lists []spool.ListEnds
+	for _, dir := range states {
+		found, err := archiver.ArchivedLists(dir, sampledLogs)
 		if err != nil {
 			return nil, err
 		}
-		logs = append(logs, found...)
+		lists = append(lists, found...)
 	}
-	modified := map[string]time.Time{}
-	for _, log := range logs {
-		if info, err := os.Stat(log); err == nil {
-			modified[log] = info.ModTime()
-		}
-	}
-	slices.SortFunc(logs, func(a, b string) int {
-		return cmp.Or(modified[b].Compare(modified[a]), strings.Compare(a, b))
-	})
+	slices.SortStableFunc(lists, func(a, b spool.ListEnds) int { return b.Modified.Compare(a.Modified) })
 	var keys []chunk.Meta
-	for _, log := range logs[:min(len(logs), sampledLogs)] {
-		ends, err := logEnds(log)
-		if err != nil {
-			return nil, err
+	for _, l := range lists[:min(len(lists), sampledLogs)] {
+		for _, o := range []spool.Object{l.First, l.Last} {
+			m, err := chunk.ParseKey(o.Key)
+			if err == nil && (len(keys) == 0 || keys[len(keys)-1].Key() != m.Key()) {
+				keys = append(keys, m)
+			}
 		}
-		keys = append(keys, ends...)
 	}
 	return keys, nil
-}
-
-// escapeGlob keeps a directory's name from being a pattern.
-func escapeGlob(dir string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
-}
-
-// lastBytes holds at least one line of a list.
-const lastBytes = 4096
-
-// logEnds returns the objects on a list's first and last whole line.
-func logEnds(path string) ([]chunk.Meta, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var ends []chunk.Meta
-	add := func(line string) {
-		// "<segment> <size in bytes> <key>"
-		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 3)
-		if len(fields) != 3 || !strings.HasSuffix(line, "\n") {
-			return
-		}
-		m, err := chunk.ParseKey(fields[2])
-		if err == nil && (len(ends) == 0 || ends[len(ends)-1].Key() != m.Key()) {
-			ends = append(ends, m)
-		}
-	}
-	line, err := bufio.NewReader(io.NewSectionReader(f, 0, lastBytes)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	add(line)
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, min(lastBytes, info.Size()))
-	if _, err := f.ReadAt(b, info.Size()-int64(len(b))); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	whole := b[:strings.LastIndexByte(string(b), '\n')+1]
-	if len(whole) > 0 {
-		add(string(whole[strings.LastIndexByte(string(whole[:len(whole)-1]), '\n')+1:]))
-	}
-	return ends, nil
 }

@@ -63,7 +63,7 @@ func space(ctx context.Context, dir, state string, err error, bound int64) probe
 
 // filled is how much the spool and the cache take already.
 func filled(ctx context.Context, state string) (total int64, err error) {
-	for _, dir := range []string{"spool", "pipes"} {
+	for _, dir := range []string{"spool", pipesDir} {
 		err := filepath.WalkDir(filepath.Join(state, dir), func(_ string, e fs.DirEntry, err error) error {
 			if err == nil && ctx.Err() != nil {
 				return ctx.Err()

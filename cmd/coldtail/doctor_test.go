@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket/probe"
-	"github.com/coldtail/coldtail/archiver/chunk"
-	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 )
 
@@ -304,42 +301,6 @@ func TestJudgeSync(t *testing.T) {
 	for want, took := range map[probe.Status][]time.Duration{probe.Skip: nil, probe.OK: append(fast, slow[0]), probe.Warn: append(slow, fast[0])} {
 		if got := judgeSync(took); got.Status != want {
 			t.Errorf("%v: %+v", took, got)
-		}
-	}
-}
-
-func TestLogEnds(t *testing.T) {
-	key := func(segment int64) string {
-		return chunk.Meta{
-			Format: codec.Parquet, ContainerID: strings.Repeat("a", 64), SpoolID: strings.Repeat("b", 16),
-			SegmentSeq: segment, FirstSeq: segment, LastSeq: segment, Entries: 1, Hour: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC),
-		}.Key()
-	}
-	long := ""
-	for n := int64(1); n <= 100; n++ {
-		long += fmt.Sprintf("%d 10 %s\n", n, key(n))
-	}
-	for name, tc := range map[string]struct {
-		content string
-		want    []string
-	}{
-		"empty":   {"", nil},
-		"one":     {"1 10 " + key(1) + "\n", []string{key(1)}},
-		"torn":    {"1 10 " + key(1) + "\n2 10 " + key(2)[:50], []string{key(1)}},
-		"garbage": {"\x00\xff\n\n", nil},
-		"long":    {long, []string{key(1), key(100)}},
-	} {
-		path := filepath.Join(t.TempDir(), "archived.log")
-		if err := os.WriteFile(path, []byte(tc.content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		ends, err := logEnds(path)
-		var got []string
-		for _, m := range ends {
-			got = append(got, m.Key())
-		}
-		if err != nil || !slices.Equal(got, tc.want) {
-			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
 }
