@@ -18,6 +18,8 @@ import (
 	"math"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
@@ -41,6 +43,9 @@ func Open(ctx context.Context, rawURL string, getenv func(string) string, log *s
 	u, err := Parse(rawURL, getenv)
 	if err != nil {
 		return nil, err
+	}
+	if err := checkKeys(u, getenv); err != nil {
+		return nil, fmt.Errorf("bucket credentials: %w", err)
 	}
 	var b bucket.Bucket
 	switch {
@@ -86,24 +91,46 @@ func parse(rawURL string, getenv func(string) string) (*URL, error) {
 	return result, p.err()
 }
 
-// split refuses what no bucket's URL has.
-func split(rawURL string) (*url.URL, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		// url.Parse's error repeats the URL, which might have a password in it.
-		var parseErr *url.Error
-		if errors.As(err, &parseErr) {
-			err = parseErr.Err
-		}
-		return nil, fmt.Errorf("not a URL: %w", err)
+// keyNames are the variables that hold credentials.
+var keyNames = []string{
+	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY", "AWS_SECRET_KEY",
+	"MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SESSION_TOKEN",
+}
+
+// checkKeys refuses credentials that no store gives, such as those of a file
+// with its line's end: the clients' own complaint would pass for an outage.
+func checkKeys(u *URL, getenv func(string) string) error {
+	if u.File != nil || u.S3 != nil && u.S3.CredentialsFile != "" || u.MinIO != nil && u.MinIO.CredentialsFile != "" {
+		return nil
 	}
+	for _, name := range keyNames {
+		if strings.ContainsFunc(getenv(name), func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return fmt.Errorf("%s has a blank, a line's end or another character in it that no key has: set it without", name)
+		}
+	}
+	return nil
+}
+
+// split refuses what no bucket's URL has. What it refuses may have a password in
+// it, wherever: nothing of it is shown.
+func split(rawURL string) (*url.URL, error) {
+	if strings.TrimSpace(rawURL) != rawURL {
+		return nil, errors.New("must not begin or end with a blank or a line's end")
+	}
+	u, err := url.Parse(rawURL)
 	switch {
+	case err != nil && strings.ContainsFunc(rawURL, unicode.IsControl):
+		return nil, errors.New("not a URL: it has a control character in it")
+	case err != nil:
+		return nil, errors.New("not a URL: write file:///path, s3://bucket/prefix or minio://host:port/bucket/prefix, and odd characters as %20")
 	case u.User != nil:
 		return nil, errors.New("must not contain a user name or password: name a file with credentials-file, or set them in the environment")
 	case u.Fragment != "":
 		return nil, errors.New("must not contain a # part")
 	case u.Opaque != "":
 		return nil, errors.New("must have // after the colon, as in file:///path, s3://bucket or minio://host:port/bucket")
+	case strings.ContainsFunc(u.Path, unicode.IsControl):
+		return nil, errors.New("must not contain control characters, nor as %0D")
 	}
 	return u, nil
 }
@@ -172,6 +199,9 @@ func checkName(name string) error {
 	for _, r := range name {
 		bad = bad || !alphanumeric(r) && !strings.ContainsRune(punctuation, r)
 	}
+	if bad && strings.Contains(name, "@") {
+		name = "what is before and after the @" // may be a password
+	}
 	if bad {
 		return fmt.Errorf("%q cannot be a bucket's name: these have 3 to 63 lower-case letters, digits, hyphens and dots, and start and end with a letter or digit", name)
 	}
@@ -185,6 +215,9 @@ func alphanumeric(r rune) bool {
 // parsePrefix refuses prefixes that stores or their tools understand differently.
 func parsePrefix(path string) (string, error) {
 	prefix := strings.Trim(path, "/")
+	if !utf8.ValidString(prefix) {
+		return "", errors.New("the prefix must be UTF-8")
+	}
 	if prefix == "" {
 		return "", nil
 	}

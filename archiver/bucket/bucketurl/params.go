@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/docker/go-units"
 )
@@ -24,16 +25,29 @@ type params struct {
 // text returns a parameter's value, or "".
 func (p *params) text(name string) string {
 	p.asked = append(p.asked, name)
-	v, ok := p.values[name]
-	switch {
-	case !ok:
-		return p.getenv(EnvName(name))
-	case len(v) > 1:
-		p.fail("%s is given more than once", name)
-	case v[0] == "":
-		p.fail("%s is empty", name)
+	values, ok := p.values[name]
+	v := p.getenv(EnvName(name))
+	if ok {
+		v = values[0]
 	}
-	return v[0]
+	switch {
+	case len(values) > 1:
+		p.fail("%s is given more than once", name)
+	case ok && v == "":
+		p.fail("%s is empty", name)
+	case strings.TrimSpace(v) != v, strings.ContainsFunc(v, unicode.IsControl):
+		p.fail("%s=%q must not have blanks or a line's end around it, nor control characters in it", p.label(name), clip(v))
+	}
+	return v
+}
+
+// clip keeps a sentence a sentence, whatever was given for a value.
+func clip(v string) string {
+	const most = 120
+	if len(v) <= most {
+		return v
+	}
+	return strings.ToValidUTF8(v[:most], "") + "…"
 }
 
 // label is what the user called the parameter.
@@ -54,7 +68,7 @@ func (p *params) fail(format string, args ...any) {
 func (p *params) wrong(name, value string) {
 	for _, o := range Options() {
 		if o.Name == name {
-			p.fail("%s=%q must be %s", p.label(name), value, o.Values)
+			p.fail("%s=%q must be %s", p.label(name), clip(value), o.Values)
 		}
 	}
 }
@@ -129,7 +143,7 @@ func (p *params) endpoint(name string) string {
 	}
 	u, err := url.Parse(v)
 	switch {
-	case err == nil && u.User != nil, err != nil && strings.Contains(v, "@"):
+	case strings.Contains(v, "@"): // wherever it is taken to be: passwords may have slashes
 		p.fail("%s must not contain a user name or password: name a file with credentials-file", p.label(name))
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
 		p.wrong(name, v)
@@ -144,6 +158,9 @@ func (p *params) needs(name string, set bool, other string, otherSet bool) {
 		p.fail("%s needs %s", p.label(name), other)
 	}
 }
+
+// isName is what might be a parameter's name, unlike a secret without one.
+var isName = regexp.MustCompile(`^[a-z][a-z_-]{0,30}$`)
 
 // err is the first wrong parameter, or one that the scheme does not have. The
 // value of such a one is not shown: it may be a secret in the wrong place.
@@ -160,6 +177,9 @@ func (p *params) err() error {
 	}
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
+		if !isName.MatchString(unknown[0]) {
+			return fmt.Errorf("unknown parameter: %s:// allows %s", p.scheme, strings.Join(allowed, ", "))
+		}
 		return fmt.Errorf("unknown parameter %q: %s:// allows %s%s", unknown[0], p.scheme, strings.Join(allowed, ", "), whose(unknown[0]))
 	}
 	for _, o := range Options() {

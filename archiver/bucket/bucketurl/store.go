@@ -82,7 +82,7 @@ func tags(p *params) []s3http.Tag {
 		case len([]rune(key)) > mostKey || len([]rune(value)) > mostValue:
 			p.fail("%s: a key has at most %d characters and a value %d", p.label(name), mostKey, mostValue)
 		case strings.ContainsFunc(key+value, notInTag):
-			p.fail("%s=%q: keys and values have letters, digits, spaces and + - = . _ : / @", p.label(name), v)
+			p.fail("%s=%q: keys and values have letters, digits, spaces and + - = . _ : / @", p.label(name), clip(v))
 		case seen[key]:
 			p.fail("%s has the key %q twice", p.label(name), key)
 		}
@@ -111,7 +111,7 @@ func retention(p *params) s3http.Retention {
 		case m[2] == "d":
 			r.Days = n
 		case n > 100: // S3's bound
-			p.fail("%s=%q: at most 100 years", p.label(name), v)
+			p.fail("%s=%q: at most 100 years", p.label(name), clip(v))
 		default:
 			r.Years = n
 		}

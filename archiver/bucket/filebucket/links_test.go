@@ -95,7 +95,7 @@ func TestLinksAreRefused(t *testing.T) {
 			if !slices.Equal(got, []string{"real/x"}) {
 				t.Errorf("listed %q", got)
 			}
-			wantFiles(t, filepath.Join(outside, "x"), filepath.Join(outside, "sub/x"), filepath.Join(outside, ".tmp-precious"))
+			wantFiles(t, filepath.Join(outside, "x"), filepath.Join(outside, "sub", "x"), filepath.Join(outside, ".tmp-precious"))
 			if content, err := os.ReadFile(filepath.Join(outside, "x")); err != nil || string(content) != "precious" {
 				t.Errorf("outside: %q, %v", content, err)
 			}
