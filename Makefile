@@ -5,6 +5,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 PLUGIN ?= coldtail:dev
 BENCH ?= .
 FUZZTIME ?= 60s
+FUZZ ?= .
 GO ?= go
 
 .DEFAULT_GOAL := help
@@ -41,8 +42,8 @@ bench: ## benchmarks beside their peers, in one run; BENCH=pattern selects
 bench-engine: build ## docker run, docker logs and followers beside Docker's own drivers, on a real engine
 	test/scripts/engine.sh test/scripts/e2e.sh -run '^$$' -bench '$(BENCH)' -benchtime 1x
 
-fuzz: ## every fuzz target for FUZZTIME (60s)
-	test/scripts/fuzz.sh $(FUZZTIME)
+fuzz: ## every fuzz target for FUZZTIME (60s); FUZZ=pattern selects
+	test/scripts/fuzz.sh $(FUZZTIME) '$(FUZZ)'
 
 terraform: ## format, validate and test the Terraform module, offline where a provider mirror is found
 	test/scripts/terraform.sh

@@ -177,17 +177,49 @@ func TestRegistryQuarantines(t *testing.T) {
 	}
 }
 
+// FuzzParseRecord reads anything for a record of the registry. With fix, it gets
+// the envelope that makes it believed. What is taken is the same when it is
+// written and read again.
 func FuzzParseRecord(f *testing.F) {
-	b, err := formatRecord(record{Order: 1, BootID: "boot", Source: testSource("/a", "id")})
+	rec := record{Order: 1, BootID: "boot", Source: testSource("/a", "id")}
+	b, err := formatRecord(rec)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(b)
-	f.Add([]byte(`{"version":1,"crc32c":0,"record":null}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Add(b, false)
+	f.Add([]byte(`{"version":1,"crc32c":0,"record":null}`), false)
+	f.Add([]byte(`{"version":2,"crc32c":0,"record":{"source":{"path":"/a"}}}`), false)
+	body, err := json.Marshal(rec)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(body, true)
+	f.Add([]byte(`{"order":-1,"source":{"path":"/a","meta":{"container_id":"c","labels":{"a":"<"}},"options":{"roll_bytes":-1}},"new":1}`), true)
+	f.Fuzz(func(t *testing.T, b []byte, fix bool) {
+		if fix {
+			js, err := json.Marshal(envelope{registryVersion, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)), b})
+			if err != nil {
+				t.Skip("not JSON")
+			}
+			b = js
+		}
 		rec, err := parseRecord(b)
-		if err == nil && (rec.Source.Path == "" || rec.Source.Meta.ContainerID == "") {
-			t.Errorf("accepted: %+v", rec)
+		if err != nil {
+			return
+		}
+		if rec.Source.Path == "" || rec.Source.Meta.ContainerID == "" {
+			t.Fatalf("accepted: %+v", rec)
+		}
+		first, err := formatRecord(rec)
+		if err != nil {
+			t.Skip("a time that JSON does not have")
+		}
+		again, err := parseRecord(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second, err := formatRecord(again); err != nil || string(second) != string(first) {
+			t.Fatalf("written as %s, then %s, %v", first, second, err)
 		}
 	})
 }
