@@ -15,17 +15,8 @@ import (
 func (l *Log) Commit() error {
 	l.commitMu.Lock()
 	defer l.commitMu.Unlock()
-	l.mu.Lock()
-	var todo []*segment
-	for _, s := range l.segments {
-		if s.state == Active && (s.rolled || s.uncommitted() > 0) || !s.synced {
-			todo = append(todo, s)
-		}
-	}
-	l.forgetTail(len(todo) > 0)
-	l.mu.Unlock()
 	var errs []error
-	for _, s := range todo {
+	for _, s := range l.uncommitted() {
 		err := l.commit(s)
 		if err == nil && l.sealable(s) {
 			err = l.seal(s)
@@ -36,6 +27,19 @@ func (l *Log) Commit() error {
 		}
 	}
 	return errors.Join(append(errs, l.commitDropping())...)
+}
+
+// uncommitted returns the segments of which something is not durable yet.
+func (l *Log) uncommitted() (todo []*segment) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.segments {
+		if s.state == Active && (s.rolled || s.uncommitted() > 0) || !s.synced {
+			todo = append(todo, s)
+		}
+	}
+	l.forgetTail(len(todo) > 0)
+	return todo
 }
 
 // sealable tells whether a segment was closed and all its records are written.
@@ -72,12 +76,12 @@ func (l *Log) commit(s *segment) error {
 		if err := s.idx.append(recs...); err != nil {
 			return full(err)
 		}
-		l.step("records", s.path(extIndex))
 		// Written, if not yet synced: a retry must not write them again.
-		l.mu.Lock()
-		s.committed += len(recs)
-		s.synced = false
-		l.mu.Unlock()
+		l.locked(func() {
+			s.committed += len(recs)
+			s.synced = false
+		})
+		l.step("records", s.path(extIndex))
 	}
 	return l.syncNames(s)
 }
@@ -109,9 +113,7 @@ func (l *Log) syncNames(s *segment) error {
 	if err := s.removeReplaced(); err != nil {
 		return err
 	}
-	l.mu.Lock()
-	s.synced, s.named = true, true
-	l.mu.Unlock()
+	l.locked(func() { s.synced, s.named = true, true })
 	l.step("commit", l.cfg.Dir)
 	return nil
 }
@@ -142,22 +144,26 @@ func (l *Log) seal(s *segment) error {
 		return full(err)
 	}
 	l.step("seal", s.path(extActive))
-	l.mu.Lock()
-	err := os.Rename(s.path(extActive), s.path(extSealed))
-	if err == nil {
-		s.state, s.synced, s.named = Sealed, false, false
-		// Its records are read from the sidecar from now on.
-		s.forget()
-		err = s.closeFiles()
-	}
-	l.mu.Unlock()
-	if err != nil {
+	if err := l.nameSealed(s); err != nil {
 		return full(fmt.Errorf("seal segment: %w", err))
 	}
 	l.step("sealed", s.path(extSealed))
 	// Until then it is not Pending: a segment that was archived must not come
 	// back active after a power loss, and take more entries.
 	return l.syncNames(s)
+}
+
+// nameSealed gives a segment the name of a sealed one.
+func (l *Log) nameSealed(s *segment) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := os.Rename(s.path(extActive), s.path(extSealed)); err != nil {
+		return err
+	}
+	s.state, s.synced, s.named = Sealed, false, false
+	// Its records are read from the sidecar from now on.
+	s.forget()
+	return s.closeFiles()
 }
 
 // lastSeq is the number given last. Called with mu held.

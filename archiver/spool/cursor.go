@@ -149,17 +149,9 @@ func (c *Cursor) advance(ctx context.Context, follow bool, idle func() error) er
 		return c.enter(c.sn.Segments[c.i])
 	}
 	for follow {
-		l := c.sn.log
-		l.mu.Lock()
-		i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.lastSeq >= c.seq || s == l.active })
-		gone := i < 0 && l.hasFrom(c.seq) || i >= 0 && c.missed(l.segments[i])
-		var v *View
-		if i >= 0 {
-			v = l.view(l.segments[i])
-		}
-		l.mu.Unlock()
-		if gone {
-			return fmt.Errorf("read on from entry %d: %w", c.seq, ErrGone)
+		v, err := c.following()
+		if err != nil {
+			return err
 		}
 		if v != nil {
 			return c.enter(v)
@@ -169,6 +161,22 @@ func (c *Cursor) advance(ctx context.Context, follow bool, idle func() error) er
 		}
 	}
 	return io.EOF
+}
+
+// following returns the segment that the log has behind the snapshot, or nil
+// where there is none yet.
+func (c *Cursor) following() (*View, error) {
+	l := c.sn.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.lastSeq >= c.seq || s == l.active })
+	if i < 0 && l.hasFrom(c.seq) || i >= 0 && c.missed(l.segments[i]) {
+		return nil, fmt.Errorf("read on from entry %d: %w", c.seq, ErrGone)
+	}
+	if i < 0 {
+		return nil, nil
+	}
+	return l.view(l.segments[i]), nil
 }
 
 // missed tells that entries between the cursor and s are gone. Before the first
@@ -221,34 +229,39 @@ func (c *Cursor) leave() {
 // wait blocks until there may be more to read. It returns io.EOF once nothing
 // will come.
 func (c *Cursor) wait(ctx context.Context, idle func() error) error {
-	l := c.sn.log
-	l.mu.Lock()
-	if !l.hasFrom(c.seq) && idle != nil {
-		l.mu.Unlock()
+	if more, _, _ := c.more(); !more && idle != nil {
 		if err := idle(); err != nil {
 			return err
 		}
-		l.mu.Lock()
 	}
-	if l.hasFrom(c.seq) {
-		l.mu.Unlock()
-		return nil
+	more, ch, err := c.more()
+	if more || err != nil {
+		return err
 	}
-	if l.live == 0 || l.endings != c.sn.ending || l.closed {
-		l.mu.Unlock()
-		return io.EOF
-	}
-	if l.notify == nil {
-		l.notify = make(chan struct{})
-	}
-	ch := l.notify
-	l.mu.Unlock()
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-ch:
 		return nil
 	}
+}
+
+// more reports whether entry Seq is there. Where it is not, ch is closed when
+// there may be more; the error is io.EOF where nothing will come.
+func (c *Cursor) more() (more bool, ch <-chan struct{}, err error) {
+	l := c.sn.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hasFrom(c.seq) {
+		return true, nil, nil
+	}
+	if l.live == 0 || l.endings != c.sn.ending || l.closed {
+		return false, nil, io.EOF
+	}
+	if l.notify == nil {
+		l.notify = make(chan struct{})
+	}
+	return false, l.notify, nil
 }
 
 // hasFrom tells whether entry seq is there. Called with mu held.
@@ -261,9 +274,7 @@ func (c *Cursor) release() {
 	if c.held == nil {
 		return
 	}
-	c.sn.log.mu.Lock()
-	c.held.refs--
-	c.sn.log.mu.Unlock()
+	c.sn.log.locked(func() { c.held.refs-- })
 	c.held = nil
 }
 

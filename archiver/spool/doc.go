@@ -22,4 +22,13 @@
 //     that were sealed.
 //  5. What a reader was given stays as it is: published bytes are never
 //     rewritten, and files that it holds open outlive their names.
+//
+// Locks are taken in this order, none while one that comes later is held:
+//
+//	the archiver's own -> Log.commitMu -> Log.mu -> index.mu
+//
+// commitMu is held while the disk is slow, mu and index.mu never are during an
+// fsync; Fill takes these two alone. A reader that repairs a sidecar takes
+// commitMu only where it is free. Every lock is released by defer, so that a
+// panic that somebody contains leaves a log that works: see Log.locked.
 package spool

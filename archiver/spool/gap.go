@@ -50,11 +50,11 @@ func (l *Log) Drop(segmentSeq int64, g Gap) error {
 		return err
 	}
 	l.step("gap", s.path(extGap))
-	l.mu.Lock()
-	s.header = h
-	s.written, s.end = 0, 0
-	s.synced, s.named = false, err == nil
-	l.mu.Unlock()
+	l.locked(func() {
+		s.header = h
+		s.written, s.end = 0, 0
+		s.synced, s.named = false, err == nil
+	})
 	if err != nil {
 		return err // the next commit syncs the name, and then removes the data
 	}
@@ -126,16 +126,8 @@ func (l *Log) Dropping(g codec.Gap) {
 // commitDropping writes the gap that grows, unless one before it could not be
 // written: of that the file may still tell. Called with commitMu held.
 func (l *Log) commitDropping() error {
-	l.mu.Lock()
-	h := l.dropping
-	if h.Gap == nil || len(l.reserved) > 0 || l.newerDropping {
-		l.mu.Unlock()
-		return nil
-	}
-	l.dropping.Gap = nil // until there is more
-	err := l.ensureDir()
-	l.mu.Unlock()
-	if err != nil {
+	h, err := l.takeDropping()
+	if h.Gap == nil || err != nil {
 		return full(err)
 	}
 	if err := writeHeader(filepath.Join(l.cfg.Dir, DroppingFile), &h); err != nil {
@@ -148,6 +140,22 @@ func (l *Log) commitDropping() error {
 	}
 	l.step("dropping", l.cfg.Dir)
 	return nil
+}
+
+// takeDropping returns the header of the gap that grows, if it has grown and may
+// be written.
+func (l *Log) takeDropping() (h Header, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dropping.Gap == nil || len(l.reserved) > 0 || l.newerDropping {
+		return Header{}, nil
+	}
+	if err := l.ensureDir(); err != nil {
+		return Header{}, err
+	}
+	h = l.dropping
+	l.dropping.Gap = nil // until there is more
+	return h, nil
 }
 
 // adoptDropping makes a gap of what an earlier process had dropped when it was

@@ -71,6 +71,14 @@ func (l *Log) step(step, path string) {
 	}
 }
 
+// locked calls f with mu held, and releases it whatever f does: who contains a
+// panic goes on with this log.
+func (l *Log) locked(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+}
+
 // Freeze sets what the next segments' headers hold. An active segment with
 // other values is closed at the next frame's end.
 func (l *Log) Freeze(f Frozen) {
@@ -103,9 +111,7 @@ func (l *Log) Frozen() (f Frozen, ok bool) {
 // Attached counts a FIFO that feeds the log: followers wait for more while
 // there is one. The returned function ends that.
 func (l *Log) Attached() (release func()) {
-	l.mu.Lock()
-	l.live++
-	l.mu.Unlock()
+	l.locked(func() { l.live++ })
 	return sync.OnceFunc(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()

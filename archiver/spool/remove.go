@@ -12,24 +12,20 @@ import (
 
 // remove unlinks a segment. Called with commitMu held.
 func (l *Log) remove(s *segment) error {
-	l.mu.Lock()
-	st := l.committedState(s)
-	l.mu.Unlock()
-	if err := st.write(l.cfg.Dir); err != nil {
+	if err := l.writeState(s); err != nil {
 		return full(err)
 	}
 	l.step("numbered", l.cfg.Dir)
-	l.mu.Lock()
-	i := slices.Index(l.segments, s)
-	l.segments = slices.Delete(l.segments, i, i+1)
-	l.mu.Unlock()
+	var i int
+	l.locked(func() {
+		i = slices.Index(l.segments, s)
+		l.segments = slices.Delete(l.segments, i, i+1)
+	})
 	// The data first: a sidecar alone is nothing.
 	err := errors.Join(s.closeFiles(), os.Remove(s.name(s.state)))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		// It is still there, and what is local has to be in one piece.
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.segments = slices.Insert(l.segments, i, s)
+		l.locked(func() { l.segments = slices.Insert(l.segments, i, s) })
 		return fmt.Errorf("remove segment: %w", err)
 	}
 	l.step("removed", s.name(s.state))
@@ -39,6 +35,13 @@ func (l *Log) remove(s *segment) error {
 		}
 	}
 	return nil
+}
+
+// writeState makes the committed state durable.
+func (l *Log) writeState(except *segment) error {
+	var st streamState
+	l.locked(func() { st = l.committedState(except) })
+	return st.write(l.cfg.Dir)
 }
 
 // committedState is the stream state without what a power loss may take: numbers
@@ -97,16 +100,14 @@ func (l *Log) Quarantine(segmentSeq int64) error {
 	if s == nil || s.state == Active {
 		return fmt.Errorf("quarantine segment %d: it is not sealed", segmentSeq)
 	}
-	l.mu.Lock()
-	st := l.committedState(nil)
-	l.mu.Unlock()
-	if err := st.write(l.cfg.Dir); err != nil { // its numbers must not be given again
+	if err := l.writeState(nil); err != nil { // its numbers must not be given again
 		return full(err)
 	}
-	l.mu.Lock()
-	err := errors.Join(l.quarantine(filepath.Base(s.name(s.state))), l.quarantine(segmentName(segmentSeq, extIndex)))
-	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
-	l.mu.Unlock()
+	var err error
+	l.locked(func() {
+		err = errors.Join(l.quarantine(filepath.Base(s.name(s.state))), l.quarantine(segmentName(segmentSeq, extIndex)))
+		l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
+	})
 	return errors.Join(err, l.syncQuarantine())
 }
 
@@ -135,16 +136,16 @@ func (l *Log) KeepCopy(segmentSeq int64) error {
 func (l *Log) Evict(keepBytes int64) (freedBytes int64, err error) {
 	l.commitMu.Lock()
 	defer l.commitMu.Unlock()
-	l.mu.Lock()
 	var cached []*segment
 	total := int64(0)
-	for _, s := range l.segments {
-		if s.state == Archived {
-			cached = append(cached, s)
-			total += s.written
+	l.locked(func() {
+		for _, s := range l.segments {
+			if s.state == Archived {
+				cached = append(cached, s)
+				total += s.written
+			}
 		}
-	}
-	l.mu.Unlock()
+	})
 	for _, s := range cached {
 		if total <= keepBytes {
 			break

@@ -45,26 +45,30 @@ func (l *Log) reservations() []Reservation {
 // writeReserved makes the file of a gap, if it was only reserved so far. Called
 // with commitMu held.
 func (l *Log) writeReserved(s *segment) error {
-	l.mu.Lock()
-	if !slices.Contains(l.reserved, s) {
-		l.mu.Unlock()
-		return nil
-	}
-	err := l.ensureDir()
-	l.mu.Unlock()
-	if err != nil {
+	if is, err := l.isReserved(s); !is || err != nil {
 		return full(err)
 	}
-	err = writeHeader(s.path(extGap), &s.header)
+	err := writeHeader(s.path(extGap), &s.header)
 	if err != nil && !errors.Is(err, durable.ErrUnsynced) {
 		return err
 	}
-	l.mu.Lock()
-	l.reserved = slices.DeleteFunc(l.reserved, func(o *segment) bool { return o == s })
-	s.named = err == nil
-	l.mu.Unlock()
+	l.locked(func() {
+		l.reserved = slices.DeleteFunc(l.reserved, func(o *segment) bool { return o == s })
+		s.named = err == nil
+	})
 	l.step("gap", s.path(extGap))
 	return err
+}
+
+// isReserved reports whether s is a gap that has no file yet, and makes the
+// directory for it.
+func (l *Log) isReserved(s *segment) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Contains(l.reserved, s) {
+		return false, nil
+	}
+	return true, l.ensureDir()
 }
 
 // adoptReserved reserves again the gaps that an earlier process had no time to

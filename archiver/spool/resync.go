@@ -58,9 +58,7 @@ func (l *Log) rewrite(s *segment, recs []Record) error {
 		return nil
 	}
 	// An unfinished frame.
-	l.mu.Lock()
-	b, err := l.bytes(s, end, s.doubtful)
-	l.mu.Unlock()
+	b, err := l.lockedBytes(s, end, s.doubtful)
 	if err != nil {
 		return err
 	}
@@ -70,9 +68,7 @@ func (l *Log) rewrite(s *segment, recs []Record) error {
 
 // wanted returns the data under a record as it was when it came.
 func (l *Log) wanted(s *segment, r Record) ([]byte, error) {
-	l.mu.Lock()
-	b, err := l.bytes(s, r.Offset, r.end())
-	l.mu.Unlock()
+	b, err := l.lockedBytes(s, r.Offset, r.end())
 	if err == nil && r.kind == kindBatch && crc32.Checksum(b, castagnoli) != r.CRC {
 		err = fmt.Errorf("checksum mismatch")
 	}
