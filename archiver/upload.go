@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -243,7 +244,7 @@ func (a *Archiver) cancelGap(s *stream, v *spool.View, objs []spool.Object) erro
 func (a *Archiver) put(ctx context.Context, t *turn, c *encoded, meta codec.Meta) error {
 	m := c.meta
 	name := chunk.Name{Service: meta.ServiceName, Name: meta.ContainerName, Host: meta.HostName, ContainerID: m.ContainerID}
-	if err := a.markers.put(ctx, t.bucket, name.Key(), m.DayKey()); err != nil {
+	if err := a.markers.put(ctx, t.bucket, m.Markers(name)...); err != nil {
 		return err
 	}
 	a.cfg.Hook("marked", m.Key())
@@ -269,17 +270,17 @@ type markers struct {
 // maxMarkers bounds what is remembered; putting one again does no harm.
 const maxMarkers = 10_000
 
-// put stores the markers of a container's name and of a day, once for each
-// pair: a bounded folder drops the names of containers that have no day left.
-func (m *markers) put(ctx context.Context, b bucket.Bucket, name, day string) error {
-	pair := name + "\n" + day
+// put stores the markers of a container and of a day, all of them once for each
+// day: a bounded folder drops the names of containers that have no day left.
+func (m *markers) put(ctx context.Context, b bucket.Bucket, keys ...string) error {
+	all := strings.Join(keys, "\n")
 	m.mu.Lock()
-	known := m.known[pair]
+	known := m.known[all]
 	m.mu.Unlock()
 	if known {
 		return nil
 	}
-	for _, k := range []string{name, day} {
+	for _, k := range keys {
 		if err := b.Put(ctx, k, bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}); err != nil {
 			return fmt.Errorf("put index marker: %w", err)
 		}
@@ -289,6 +290,6 @@ func (m *markers) put(ctx context.Context, b bucket.Bucket, name, day string) er
 	if m.known == nil || len(m.known) >= maxMarkers {
 		m.known = map[string]bool{}
 	}
-	m.known[pair] = true
+	m.known[all] = true
 	return nil
 }

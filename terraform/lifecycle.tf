@@ -73,20 +73,21 @@ resource "aws_s3_bucket_lifecycle_configuration" "logs" {
     }
   }
 
-  # The markers of names stay: a container may well outlive its oldest logs.
+  # The markers of names stay: a container may well outlive its oldest logs. Those
+  # of days, also by name and by host, go.
   dynamic "rule" {
-    for_each = var.expire_days > 0 ? [local.marker_days] : []
+    for_each = var.expire_days > 0 ? ["day", "by-name", "by-host"] : []
 
     content {
-      id     = "expire-day-markers"
+      id     = "expire-${rule.value}-markers"
       status = "Enabled"
 
       filter {
-        prefix = "${local.key_prefix}index/day/"
+        prefix = "${local.key_prefix}index/${rule.value}/"
       }
 
       expiration {
-        days = rule.value
+        days = local.marker_days
       }
     }
   }

@@ -26,6 +26,9 @@ func newer(key string) (containerID string, ok bool) {
 		parts := strings.SplitN(rest, "/", 5)
 		return parts[min(3, len(parts)-1)], len(parts) == 5 && isHex(parts[3], containerLen)
 	}
+	if id, ok := newerSeen(key); ok {
+		return id, true
+	}
 	tree, rest, found := strings.Cut(key, "/dt=")
 	if !found || strings.Contains(tree, "/") || !startsWithDay(rest) {
 		return "", false
@@ -36,6 +39,20 @@ func newer(key string) (containerID string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// newerSeen is newer for markers by name and by host, of which only levels behind
+// the container's id may be new.
+func newerSeen(key string) (containerID string, ok bool) {
+	rest, byName := strings.CutPrefix(key, byNamePrefix)
+	if !byName {
+		rest, ok = strings.CutPrefix(key, byHostPrefix)
+	}
+	parts := strings.SplitN(rest, "/", 6)
+	if !byName && !ok || len(parts) < 6 || !isHex(parts[4], containerLen) {
+		return "", false
+	}
+	return parts[4], true
 }
 
 func startsWithDay(s string) bool {

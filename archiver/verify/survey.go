@@ -46,7 +46,7 @@ func (v *run) surveyKey(o bucket.Object) {
 		v.markers.add(o.Key)
 		return
 	}
-	if _, nerr := chunk.ParseNameKey(o.Key); nerr == nil {
+	if chunk.IsMarker(o.Key) {
 		return
 	}
 	if errors.Is(err, codec.ErrNewer) {

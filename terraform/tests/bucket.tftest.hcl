@@ -126,7 +126,7 @@ run "aging" {
   # The names' markers do not expire, the days' do so after their objects.
   assert {
     condition = ({ for r in aws_s3_bucket_lifecycle_configuration.logs.rule : r.filter[0].prefix => r.expiration[0].days if try(r.expiration[0].days > 0, false) }
-    == { "prod/parquet/" = 400, "prod/ndjson/" = 400, "prod/index/day/" = 490, "prod/athena-results/" = 3 })
+    == { "prod/parquet/" = 400, "prod/ndjson/" = 400, "prod/index/by-host/" = 490, "prod/index/by-name/" = 490, "prod/index/day/" = 490, "prod/athena-results/" = 3 })
     error_message = "other objects expire, or at another time"
   }
   assert {

@@ -106,17 +106,19 @@ func TestLimitCountsWhatIsThere(t *testing.T) {
 func containerOf(n int) string { return fmt.Sprintf("%064x", n) }
 
 func TestLimitDropsMarkersOfLostDays(t *testing.T) {
-	b := open(t, Config{Dir: t.TempDir(), MaxSizeBytes: 100_000})
+	b := open(t, Config{Dir: t.TempDir(), MaxSizeBytes: 124_576})
 	c1, c2, c3 := containerOf(1), containerOf(2), containerOf(3)
 	kept := []string{
 		"index/day/" + c1 + "/2026-01-02/parquet",
 		"index/day/" + c3 + "/2026-01-01/parquet", // written a moment ago, its object is to come
 		"index/name/svc/n1/host/" + c1, "index/name/svc/n3/host/" + c3,
+		"index/by-name/n1/2026-01-02/svc/host/" + c1, "index/by-host/host/2026-01-02/svc/n1/" + c1, "index/complete/by-name",
 		"index/by-name/n1/" + c1, "index/of-a-newer-version/x", "index/newer/n3/" + c3 + "/more",
 	}
 	gone := []string{
 		"index/day/" + c1 + "/2026-01-01/parquet", "index/day/" + c2 + "/2026-01-01/parquet",
 		"index/name/svc/n2/host/" + c2, "index/by-name/n2/" + c2,
+		"index/by-name/n1/2026-01-01/svc/host/" + c1, "index/by-host/host/2026-01-01/svc/n1/" + c1, "index/by-host/host/2026-01-02/svc/n2/" + c2,
 	}
 	for _, m := range append(gone, kept...) {
 		put(t, b, m, "")

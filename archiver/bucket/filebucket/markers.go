@@ -21,6 +21,7 @@ import (
 const (
 	markers    = "index/"
 	dayMarkers = "index/day/" // <container>/<day>/<format>
+	byMarkers  = "index/by-"  // …/<name>/<day>/<service>/<host>/<container>, and the same by host
 )
 
 // containerID is the form of a container's id in keys.
@@ -57,7 +58,8 @@ func (r *remains) current(day string) bool {
 // wants reports whether a marker leads to anything, or is of an unknown kind.
 func (r *remains) wants(key string) bool {
 	parts := strings.Split(key, "/")
-	if strings.HasPrefix(key, dayMarkers) && len(parts) == 5 && !r.days[parts[3]] && !r.current(parts[3]) {
+	ofDay := strings.HasPrefix(key, dayMarkers) && len(parts) == 5 || strings.HasPrefix(key, byMarkers) && len(parts) == 7
+	if ofDay && !r.days[parts[3]] && !r.current(parts[3]) {
 		return false
 	}
 	known := false
