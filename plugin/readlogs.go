@@ -234,7 +234,7 @@ func (f *frameWriter) unseen() []byte {
 // complain adds a line on stderr: the status has been sent, so nothing else can
 // tell the user what is missing.
 func (f *frameWriter) complain(err error) {
-	f.add(&codec.Entry{TimeNano: codec.UnixNano(f.now()), Source: codec.Stderr, Line: []byte("coldtail: " + oneLine(err))})
+	f.add(&codec.Entry{TimeNano: codec.UnixNano(f.now()), Source: codec.Stderr, Line: []byte("coldtail: " + codec.OneLine(err))})
 }
 
 // now is the time, or the nearest to it in the range that was asked for: the

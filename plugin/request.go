@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/docker/go-plugins-helpers/sdk"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // answer is what a request led to. Err is the daemon's field.
@@ -86,7 +88,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 func respond(w http.ResponseWriter, path string, res any, err error) {
 	w.Header().Set("Content-Type", sdk.DefaultContentTypeV1_1)
 	if err != nil {
-		res = answer{Err: oneLine(err)}
+		res = answer{Err: codec.OneLine(err)}
 		switch {
 		case path == "/LogDriver.StopLogging":
 			res = answer{} // invariant 3
@@ -102,6 +104,3 @@ func respond(w http.ResponseWriter, path string, res any, err error) {
 	}
 	_ = json.NewEncoder(w).Encode(res) // the client is gone
 }
-
-// oneLine makes a joined error one sentence.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

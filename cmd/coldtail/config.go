@@ -149,5 +149,5 @@ func (c *config) logger(a *app, def slog.Level) (*slog.Logger, error) {
 			err = fmt.Errorf("log level %q: %w", c.logLevel, errLevel)
 		}
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})), err
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: a.hideInLog})), err
 }

@@ -162,7 +162,7 @@ func TestDDLUsage(t *testing.T) {
 		"variable":         {[]string{"athena", "--bucket", "s3://my-logs/a$%7Bdt%7D"}, `'$'`},
 		"two engines":      {[]string{"athena", "hive", s3}, "unexpected argument"},
 		"escape":           {[]string{"spark", "--bucket", `file:///tmp/x%5Cy`}, `'\\'`},
-		"control":          {[]string{"spark", "--bucket", "file:///tmp/x%0Ay"}, `'\n'`},
+		"control":          {[]string{"spark", "--bucket", "file:///tmp/x%0Ay"}, "control characters"},
 		"credentials":      {[]string{"athena", "--bucket", "s3://key:secret@my-logs"}, "must not contain a user name or password"},
 		"unknown argument": {[]string{"athena", s3, "--nosuch"}, "--nosuch"},
 	} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coldtail/coldtail/archiver/bucket/probe"
+	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 )
 
@@ -145,7 +145,7 @@ func (d *doctor) checkLogOpts() {
 type doctorReport struct {
 	app     *app
 	json    bool
-	hidden  []string // secrets, each followed by what is shown instead
+	hidden  []string // secrets
 	secrets *strings.Replacer
 	results []probe.Result
 	err     error // of the output
@@ -164,9 +164,10 @@ func (r *doctorReport) add(res probe.Result) {
 	_, r.err = fmt.Fprintln(r.app.stdout, line)
 }
 
-// clean makes text one line in which no secret is, whatever an SDK's error says.
+// clean makes text one line for a terminal in which no secret is, whatever an
+// SDK's error says.
 func (r *doctorReport) clean(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
+	s = codec.Visible(strings.Join(strings.Fields(s), " "))
 	if r.secrets != nil {
 		s = r.secrets.Replace(s)
 	}
@@ -176,39 +177,8 @@ func (r *doctorReport) clean(s string) string {
 // hide keeps the secrets of an environment out of the output, beside those that
 // are kept out already.
 func (r *doctorReport) hide(environ []string) {
-	for _, kv := range environ {
-		name, value, _ := strings.Cut(kv, "=")
-		if strings.HasSuffix(strings.ToUpper(name), "_PROXY") {
-			u, err := url.Parse(value)
-			if err != nil || u.User == nil {
-				continue
-			}
-			value, _ = u.User.Password()
-		} else if !secretName(name) {
-			continue
-		}
-		if len(value) >= minSecret {
-			r.hidden = append(r.hidden, value, "***", url.QueryEscape(value), "***")
-		}
-	}
-	if len(r.hidden) > 0 {
-		r.secrets = strings.NewReplacer(r.hidden...)
-	}
-}
-
-// minSecret is the length below which replacing would hit ordinary words.
-const minSecret = 4
-
-func secretName(name string) bool {
-	if strings.HasSuffix(name, "_FILE") {
-		return false
-	}
-	for _, part := range []string{"SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY"} {
-		if strings.Contains(name, part) {
-			return true
-		}
-	}
-	return false
+	r.hidden = append(r.hidden, secretsIn(environ)...)
+	r.secrets = hiding(r.hidden)
 }
 
 // end prints what is left to print, and is an error if a check failed.
@@ -218,7 +188,7 @@ func (r *doctorReport) end() error {
 		count[res.Status]++
 	}
 	if r.json {
-		enc := json.NewEncoder(r.app.stdout)
+		enc := json.NewEncoder(visibleJSON{r.app.stdout})
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
 		r.err = enc.Encode(struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -52,7 +53,7 @@ func (s *shelf) follow(now time.Time, args string, between ...func()) *following
 	s.check(err)
 	out, err := a.newLogOutput(&c, c.oneLog(), nil)
 	s.check(err)
-	r := &logsRun{who: &c.who, query: q, out: out, stderr: &x.stderr, bucket: x.bucket, retrying: x.bucket, reader: readback.New(readback.Config{Bucket: x.bucket})}
+	r := &logsRun{who: &c.who, query: q, out: out, stderr: &x.stderr, line: codec.OneLine, bucket: x.bucket, retrying: x.bucket, reader: readback.New(readback.Config{Bucket: x.bucket})}
 	x.f = newFollower(r, func() time.Time { return x.now })
 	r.found = func(ctx context.Context, targets []*target) error {
 		err := x.f.start(ctx, targets)

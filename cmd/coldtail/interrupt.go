@@ -45,7 +45,7 @@ func (a *app) execute(ctx context.Context, root *cobra.Command) (*cobra.Command,
 		case <-givenUp:
 			err := fmt.Errorf("%w while the disk, the bucket or the reader of the output hangs", errInterrupted)
 			if left := a.left.Load(); left != nil {
-				err = fmt.Errorf("%w\n%s", err, *left)
+				err = errors.Join(err, errors.New(*left))
 			}
 			return root, err
 		}

@@ -20,7 +20,7 @@ type jsonWriter struct {
 
 func newJSONWriter(stdout io.Writer) *jsonWriter {
 	w := &jsonWriter{out: bufio.NewWriterSize(stdout, 64<<10)}
-	w.enc = json.NewEncoder(w.out)
+	w.enc = json.NewEncoder(visibleJSON{w.out})
 	w.enc.SetEscapeHTML(false)
 	return w
 }

@@ -141,7 +141,7 @@ func (a *app) logs(ctx context.Context, c *logsConfig) error {
 		return err
 	}
 	r := &logsRun{
-		who: &c.who, query: q, json: c.json, out: out, stderr: a.stderr,
+		who: &c.who, query: q, json: c.json, out: out, stderr: a.stderr, line: a.line,
 		reader: readback.New(readback.Config{Bucket: b}),
 		wait:   wait,
 	}

@@ -30,6 +30,7 @@ type logsRun struct {
 	json   bool
 	out    *logOutput
 	stderr io.Writer
+	line   func(error) string // an error in one line
 	bucket bucket.Bucket
 	// retrying repeats what fails, as long as a follower lives.
 	retrying bucket.Bucket
@@ -252,9 +253,9 @@ func (r *logsRun) note(s *stream, what error) error {
 	}
 	r.wait.stop()
 	if r.who.oneLog() || s == nil {
-		_, _ = fmt.Fprintf(r.stderr, "coldtail: %v\n", what)
+		_, _ = fmt.Fprintf(r.stderr, "coldtail: %s\n", r.line(what))
 	} else {
-		_, _ = fmt.Fprintf(r.stderr, "coldtail: %s: %v\n", s.label, what)
+		_, _ = fmt.Fprintf(r.stderr, "coldtail: %s: %s\n", s.label, r.line(what))
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ const amountHeads = "FIRST\tLAST\tENTRIES\tOBJECTS\tSIZE"
 func (c *lsConfig) print(to io.Writer, rows []lsRow) error {
 	buf := bufio.NewWriter(to)
 	w := tabwriter.NewWriter(buf, 0, 0, 3, ' ', 0)
-	enc := json.NewEncoder(buf)
+	enc := json.NewEncoder(visibleJSON{buf})
 	enc.SetEscapeHTML(false)
 	switch {
 	case c.quiet:

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -49,6 +50,9 @@ type app struct {
 	grace   time.Duration
 	patient atomic.Bool            // the command bounds its end itself
 	left    atomic.Pointer[string] // what is to be said of a command that is given up
+
+	hide     sync.Once
+	replacer *strings.Replacer // see hidden
 }
 
 // getenv returns a variable's value; of several the last one counts.
@@ -94,7 +98,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errInterrupted
 	}
-	message, status := fmt.Sprintf("coldtail: %v\n", err), exitFailure
+	message, status := a.message(err), exitFailure
 	if ue := (*usageError)(nil); errors.As(err, &ue) {
 		message, status = message+fmt.Sprintf("Run '%s --help' for its usage.\n", cmd.CommandPath()), exitUsage
 	}

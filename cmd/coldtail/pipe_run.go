@@ -57,7 +57,7 @@ func (p *pipeRun) run(ctx context.Context) error {
 	defer time.AfterFunc(p.patience, func() { giveUp(late) }).Stop()
 	err = errors.Join(flushed(uploads, arch), <-earlier)
 	if err != nil {
-		err = fmt.Errorf("%w\n%s", err, left)
+		err = errors.Join(err, errors.New(left))
 	}
 	return errors.Join(inputErr, err, stop())
 }

@@ -4,10 +4,11 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/fatih/color"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // palette has the colours of docker compose logs, in its order.
@@ -103,7 +104,7 @@ func setLabels(targets []*target) {
 // printable quotes what a terminal would act on: names in a bucket may be
 // anybody's.
 func printable(s string) string {
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if codec.Visible(s) == s {
 		return s
 	}
 	return strconv.Quote(s)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // statusPatience is longer than the plugin itself takes to give up.
@@ -32,7 +34,7 @@ func (a *app) statusCommand() *cobra.Command {
 				return fmt.Errorf("read the plugin's answer: %w", err)
 			}
 			out.WriteByte('\n')
-			_, err = a.stdout.Write(out.Bytes())
+			_, err = a.stdout.Write(codec.VisibleJSON(out.Bytes()))
 			return err
 		},
 	}

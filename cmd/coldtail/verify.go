@@ -14,6 +14,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/verify"
+	"github.com/coldtail/coldtail/codec"
 )
 
 // verifyConfig is what `coldtail verify` is told.
@@ -133,7 +134,7 @@ func (p *verifyPrinter) line(v any) {
 		p.keep(0, err)
 		return
 	}
-	p.keep(p.out.Write(append(b, '\n')))
+	p.keep(p.out.Write(append(codec.VisibleJSON(b), '\n')))
 }
 
 func (p *verifyPrinter) finding(f verify.Finding) {
@@ -146,22 +147,22 @@ func (p *verifyPrinter) finding(f verify.Finding) {
 	if f.Kind.Note() {
 		p.keep(fmt.Fprint(p.out, "(note) "))
 	}
-	p.keep(fmt.Fprint(p.out, f.Detail))
+	p.keep(fmt.Fprint(p.out, codec.Visible(f.Detail)))
 	if f.LastSeq > 0 {
 		p.keep(fmt.Fprintf(p.out, "\n    numbers    %d to %d", f.FirstSeq, f.LastSeq))
 	}
 	if f.ContainerID != "" {
-		p.keep(fmt.Fprintf(p.out, "\n    container  %.12s, spool %s", f.ContainerID, f.SpoolID))
+		p.keep(fmt.Fprintf(p.out, "\n    container  %.12s, spool %s", codec.Visible(f.ContainerID), codec.Visible(f.SpoolID)))
 	}
 	role, otherRole := "object", "and"
 	if f.Kind == verify.Gap || f.Kind == verify.Beginning {
 		role, otherRole = "before", "after"
 	}
 	if f.Other != "" {
-		p.keep(fmt.Fprintf(p.out, "\n    %-9s  %s", otherRole, f.Other))
+		p.keep(fmt.Fprintf(p.out, "\n    %-9s  %s", otherRole, codec.Visible(f.Other)))
 	}
 	if f.Key != "" {
-		p.keep(fmt.Fprintf(p.out, "\n    %-9s  %s", role, f.Key))
+		p.keep(fmt.Fprintf(p.out, "\n    %-9s  %s", role, codec.Visible(f.Key)))
 	}
 	p.keep(fmt.Fprintln(p.out))
 }
