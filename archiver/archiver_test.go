@@ -312,16 +312,17 @@ func TestHours(t *testing.T) {
 	g.flush()
 	chunks, err := chunk.List(t.Context(), g.bucket, idA)
 	check(t, err)
-	hours := map[time.Time]int64{}
+	got := map[time.Time][]string{}
 	for _, c := range chunks {
-		hours[c.Hour] += c.Entries
+		g.decode(c, func(e *codec.Entry) { got[c.Hour] = append(got[c.Hour], string(e.Line)) })
 	}
-	if len(hours) != 3 {
-		t.Fatalf("hours %v", hours)
+	if len(got) != len(want) {
+		t.Fatalf("%d hours, want %d", len(got), len(want))
 	}
-	for h, n := range hours {
-		if n != 100 {
-			t.Fatalf("%d entries in %s", n, h)
+	for h := range want {
+		hour := now.Add(-time.Duration(h) * time.Hour).UTC().Truncate(time.Hour)
+		if !slices.Equal(got[hour], want[h]) {
+			t.Errorf("%s: %q, want %q", hour, got[hour], want[h])
 		}
 	}
 }

@@ -85,23 +85,6 @@ func TestConfigListsEverySetting(t *testing.T) {
 	}
 }
 
-// TestStateIsInTheMount keeps both ways to make the plugin's root file system
-// from putting the state into it, where an upgrade would delete it.
-func TestStateIsInTheMount(t *testing.T) {
-	for file, link := range map[string]string{
-		"Dockerfile":                "ln -s " + fifoDir + " /rootfs/var/lib/coldtail",
-		"../test/scripts/plugin.sh": "ln -s " + fifoDir + ` "$dir/rootfs/var/lib/coldtail"`,
-	} {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Contains(b, []byte(link)) {
-			t.Errorf("%s is without %s", file, link)
-		}
-	}
-}
-
 func TestEveryOptionIsDescribed(t *testing.T) {
 	for _, s := range Settings() {
 		if bytes.HasSuffix([]byte(s.Description), []byte(": ")) {

@@ -3,7 +3,6 @@ package disk
 import (
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ func anyCallFails(t *testing.T, op Op) {
 	for i := range 2 {
 		writers = append(writers, startWriter(g, i))
 	}
-	r := rand.New(rand.NewPCG(3, uint64(time.Now().UnixNano())))
+	r := random(t)
 	for range *faults {
 		failOnce(t, store, op, 1+r.IntN(10))
 	}
@@ -84,7 +83,7 @@ func TestFailedSyncDropsPages(t *testing.T) {
 	g := newRig(t, filepath.Join(dir, "state"))
 	g.start()
 	w := startWriter(g, 0)
-	r := rand.New(rand.NewPCG(4, uint64(time.Now().UnixNano())))
+	r := random(t)
 	for range *faults {
 		failOnce(t, store, Sync, 1+r.IntN(10))
 	}

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -64,7 +63,7 @@ func TestPowerLossWhileDropping(t *testing.T) {
 		close(w.stop)
 		<-w.done
 	}()
-	r := rand.New(rand.NewPCG(4, uint64(time.Now().UnixNano())))
+	r := random(t)
 	gaps := 0
 	for range *losses / 2 {
 		w.waitFloor()
