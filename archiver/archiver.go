@@ -33,6 +33,7 @@ type Archiver struct {
 	metrics  *metrics
 	markers  markers
 	health   health
+	aside    aside
 	// uploadedAt is when a segment was archived last, Unix nanoseconds.
 	uploadedAt atomic.Int64
 
@@ -47,7 +48,9 @@ type Archiver struct {
 	mu      sync.Mutex
 	streams map[string]*stream     // by container id
 	paths   map[string]*attachment // by FIFO
-	closing bool
+	// unopened are the containers whose log could not be opened.
+	unopened map[string]bool
+	closing  bool
 
 	poller func() (*poller, error) // newPoller
 }
@@ -80,11 +83,13 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		recovered: make(chan struct{}),
 		streams:   map[string]*stream{},
 		paths:     map[string]*attachment{},
+		unopened:  map[string]bool{},
 		poller:    newPoller,
 	}
 	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
+	a.aside = aside{root: filepath.Join(cfg.StateDir, spoolDir), log: cfg.Logger, removed: a.metrics.asideRemoved}
 	return a, nil
 }
 
@@ -103,6 +108,7 @@ func (a *Archiver) stream(containerID string) (*stream, error) {
 		a.forgetFailed(s)
 		return nil, err
 	}
+	a.noteOpen(s)
 	return s, nil
 }
 
@@ -113,7 +119,15 @@ func (a *Archiver) forgetFailed(s *stream) {
 	defer a.mu.Unlock()
 	if a.streams[s.id] == s {
 		delete(a.streams, s.id)
+		a.unopened[s.id] = true
 	}
+}
+
+// noteOpen takes note that a container's log is open.
+func (a *Archiver) noteOpen(s *stream) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.unopened, s.id)
 }
 
 // known returns the stream of a container id of the form that

@@ -27,6 +27,7 @@ func (a *Archiver) janitor(ctx context.Context) {
 		case <-t.C:
 			a.contain("tidy the local cache", "", func() {
 				a.trimCache(a.cfg.CacheBytes, a.cfg.CacheAge)
+				a.aside.trim(a.cfg.SpoolBytes/quarantineShare, becauseShare)
 				a.closeIdle()
 			})
 		}
@@ -91,14 +92,15 @@ func (a *Archiver) cachedSegments() (all []cached) {
 	return all
 }
 
-// makeRoom removes half of the local cache when the disk is full. It returns
-// false where there was nothing to remove.
+// makeRoom removes half of the local cache when the disk is full or, where there
+// is none, half of what lies in quarantine: it is given up, what waits to be
+// archived is not. It returns false where there was nothing to remove.
 func (a *Archiver) makeRoom() bool {
 	total := int64(0)
 	for _, c := range a.cachedSegments() {
 		total += c.sizeBytes
 	}
-	return a.trimCache(total/2, a.cfg.CacheAge) > 0
+	return a.trimCache(total/2, a.cfg.CacheAge) > 0 || a.aside.trim(a.aside.sum().Bytes/2, becauseDisk) > 0
 }
 
 // closeIdle forgets logs that nobody uses and that have nothing to archive.

@@ -2,6 +2,7 @@ package archiver
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -18,7 +19,6 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/durable"
-	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -33,13 +33,13 @@ type encoded struct {
 	gaps      int64 // rows that stand for dropped entries
 }
 
-// hours sums up a segment's entries by the hour that they are filed under. A
-// record that cannot be read is passed over and returned in corrupt.
-func hours(v *spool.View) (byHour map[time.Time]*summary, corrupt []error, err error) {
+// hours sums up the content by the hour that it is filed under. A record that
+// cannot be read is returned in corrupt.
+func (c *content) hours() (byHour map[time.Time]*summary, corrupt []error, err error) {
 	byHour = map[time.Time]*summary{}
 	var last time.Time
 	var sum *summary
-	corrupt, err = each(v, func(e *codec.Entry) error {
+	corrupt, err = c.each(func(e *codec.Entry) error {
 		// Neighbours are nearly always of one hour.
 		if h := chunk.Hour(e.TimeNano, e.ArrivalNano); sum == nil || !h.Equal(last) {
 			last = h
@@ -51,21 +51,37 @@ func hours(v *spool.View) (byHour map[time.Time]*summary, corrupt []error, err e
 		sum.add(e)
 		return nil
 	})
+	c.lost = 0
+	for _, sum := range byHour {
+		if c.v.Header.Gap == nil {
+			c.lost += sum.Gaps + sum.behind
+		}
+	}
 	return byHour, corrupt, err
 }
 
 // summary is what a chunk's decoded entries must agree with.
 type summary struct {
 	codec.Stats
-	hash uint64
-	buf  []byte
+	hash   uint64
+	buf    []byte
+	behind int64 // entries that gap rows stand for, but one for each row
 }
+
+// numbers is how many sequence numbers the entries have, with those that gap
+// rows stand for.
+func (s *summary) numbers() int64 { return s.Entries + s.behind }
 
 var crcTable = crc64.MakeTable(crc64.ECMA)
 
 // add hashes all that docker logs depends on.
 func (s *summary) add(e *codec.Entry) {
 	s.Stats.Add(e)
+	if e.Source == codec.GapSource {
+		if g, err := codec.ParseGap(e.Line); err == nil {
+			s.behind += g.Entries - 1
+		}
+	}
 	b := binary.LittleEndian.AppendUint64(s.buf[:0], uint64(e.Seq))
 	b = binary.LittleEndian.AppendUint64(b, uint64(e.TimeNano))
 	b = append(b, e.Source...)
@@ -83,46 +99,14 @@ func (s *summary) equal(o *summary) bool {
 	return a == b && s.hash == o.hash
 }
 
-// each calls f for every entry of the segment.
-func each(v *spool.View, f func(*codec.Entry) error) (corrupt []error, err error) {
-	c := v.Cursor()
-	defer c.Close()
-	var e codec.Entry
-	for {
-		b, err := c.Next(context.Background(), false, nil)
-		var bad *codec.CorruptError
-		switch {
-		case errors.Is(err, io.EOF):
-			return corrupt, nil
-		case errors.As(err, &bad):
-			corrupt = append(corrupt, err) // the cursor goes on behind it
-			continue
-		case err != nil:
-			return corrupt, err
-		}
-		seq := b.FirstSeq
-		for rest := b.Frames; len(rest) > 0; seq++ {
-			n, err := codec.ParseFrame(rest, &e)
-			if err != nil {
-				return corrupt, &codec.CorruptError{What: "spooled frame", Offset: -1, Err: err}
-			}
-			e.Seq, e.ArrivalNano = seq, b.ArrivalNano
-			if err := f(&e); err != nil {
-				return corrupt, err
-			}
-			rest = rest[n:]
-		}
-	}
-}
-
 // encode makes a segment's chunks, one an hour, and calls put with each, in the
-// order of their hours. What is damaged is passed over; with retry, what the
+// order of their hours. What is damaged becomes gap rows; with retry, what the
 // disk does not give now is an error instead.
-func (a *Archiver) encode(ctx context.Context, v *spool.View, retry bool, put func(*encoded) error) (corrupt []error, err error) {
+func (a *Archiver) encode(ctx context.Context, c *content, retry bool, put func(*encoded) error) (corrupt []error, err error) {
 	if ctx.Err() != nil { // not only put takes time
 		return nil, context.Cause(ctx)
 	}
-	byHour, corrupt, err := hours(v)
+	byHour, corrupt, err := c.hours()
 	if err == nil && retry {
 		err = notRead(corrupt)
 	}
@@ -131,7 +115,7 @@ func (a *Archiver) encode(ctx context.Context, v *spool.View, retry bool, put fu
 	}
 	for _, h := range slices.SortedFunc(maps.Keys(byHour), time.Time.Compare) {
 		err := func() error {
-			enc, err := a.encodeHour(ctx, v, h, retry, byHour[h])
+			enc, err := a.encodeHour(ctx, c, h, retry, byHour[h])
 			if err != nil {
 				return err
 			}
@@ -157,7 +141,7 @@ func notRead(errs []error) error {
 
 // encodeHour makes a chunk. As many are in memory at once as there are uploaders,
 // also while a flush serves more containers.
-func (a *Archiver) encodeHour(ctx context.Context, v *spool.View, hour time.Time, retry bool, want *summary) (*encoded, error) {
+func (a *Archiver) encodeHour(ctx context.Context, c *content, hour time.Time, retry bool, want *summary) (*encoded, error) {
 	select {
 	case a.encodes <- struct{}{}:
 		defer func() { <-a.encodes }()
@@ -168,14 +152,15 @@ func (a *Archiver) encodeHour(ctx context.Context, v *spool.View, hour time.Time
 	if err != nil {
 		return nil, err
 	}
-	sizeBytes, err := writeChunk(f, v, hour, retry)
-	if err == nil {
-		err = compare(f, sizeBytes, v.Header.Format, want)
+	h := c.v.Header
+	var sizeBytes int64
+	if a.contain("encode a segment", h.ContainerID, func() { sizeBytes, err = c.writeChecked(f, hour, retry, want) }) {
+		err = errPoison
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("encode segment %d: %w", v.Header.SegmentSeq, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("encode segment %d: %w", h.SegmentSeq, err), f.Close())
 	}
-	return &encoded{file: f, sizeBytes: sizeBytes, gaps: want.Gaps, meta: chunkMeta(v.Header, hour, want)}, nil
+	return &encoded{file: f, sizeBytes: sizeBytes, gaps: want.Gaps, meta: chunkMeta(h, hour, want)}, nil
 }
 
 // tempFile makes a file that is gone when it is closed.
@@ -194,34 +179,87 @@ func (a *Archiver) tempFile() (*os.File, error) {
 	return f, nil
 }
 
-func writeChunk(f *os.File, v *spool.View, hour time.Time, retry bool) (sizeBytes int64, err error) {
-	h := v.Header
+// writeChecked writes the chunk of an hour to f, and decodes it again.
+func (c *content) writeChecked(f *os.File, hour time.Time, retry bool, want *summary) (sizeBytes int64, err error) {
 	w := bufio.NewWriterSize(f, 1<<20)
-	enc, err := codec.NewEncoder(h.Format, w, h.Meta, codec.ChunkInfo{SpoolID: h.SpoolID, SegmentSeq: h.SegmentSeq, Origin: h.Origin})
+	enc, err := c.encoder(w)
 	if err != nil {
 		return 0, err
 	}
-	corrupt, err := each(v, func(e *codec.Entry) error {
+	c.refused = nil
+	var refused error
+	corrupt, err := c.each(func(e *codec.Entry) error {
 		if !chunk.Hour(e.TimeNano, e.ArrivalNano).Equal(hour) {
 			return nil
 		}
-		return enc.Encode(e)
+		err := enc.Encode(e)
+		var one *codec.EntryError
+		if errors.As(err, &one) { // the encoder goes on with the next
+			c.refused = append(c.refused, seqRange{one.Seq, one.Seq})
+			refused = one
+			return nil
+		}
+		return unencodable(err)
 	})
+	if err == nil && refused != nil {
+		err = unencodable(refused)
+	}
 	if err == nil && retry {
 		err = notRead(corrupt)
 	}
 	_, cerr := enc.Close()
-	if err := errors.Join(err, cerr); err != nil {
+	if err := errors.Join(err, unencodable(cerr)); err != nil {
 		return 0, err
 	}
 	if err := w.Flush(); err != nil {
 		return 0, err
 	}
-	return f.Seek(0, io.SeekCurrent)
+	if sizeBytes, err = f.Seek(0, io.SeekCurrent); err != nil {
+		return 0, err
+	}
+	return sizeBytes, compare(f, sizeBytes, c.v.Header.Format, want)
+}
+
+// newEncoder is codec.NewEncoder, unless a test breaks it.
+var newEncoder = codec.NewEncoder
+
+func (c *content) encoder(w io.Writer) (codec.Encoder, error) {
+	h := c.v.Header
+	enc, err := newEncoder(h.Format, w, h.Meta, codec.ChunkInfo{SpoolID: h.SpoolID, SegmentSeq: h.SegmentSeq, Origin: h.Origin})
+	return enc, unencodable(err)
+}
+
+// unencodable marks an encoder's error, unless it is the disk's.
+func unencodable(err error) error {
+	if err == nil || local(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errMismatch, err)
+}
+
+// encodable reports whether the entries alone can be encoded, and read back.
+func (c *content) encodable(es []codec.Entry) (ok bool) {
+	defer func() { ok = recover() == nil && ok }()
+	var buf bytes.Buffer
+	var want summary
+	enc, err := c.encoder(&buf)
+	if err != nil {
+		return false
+	}
+	for i := range es {
+		want.add(&es[i])
+		if enc.Encode(&es[i]) != nil {
+			return false
+		}
+	}
+	if _, err := enc.Close(); err != nil {
+		return false
+	}
+	return compare(bytes.NewReader(buf.Bytes()), int64(buf.Len()), c.v.Header.Format, &want) == nil
 }
 
 // compare decodes the chunk: only what reads back is put in the bucket.
-func compare(f *os.File, sizeBytes int64, format codec.Format, want *summary) error {
+func compare(f io.ReaderAt, sizeBytes int64, format codec.Format, want *summary) error {
 	d, err := codec.NewDecoder(format, f, sizeBytes, codec.Range{Tail: codec.All})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errMismatch, err)

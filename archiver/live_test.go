@@ -25,7 +25,7 @@ func TestSidecarDamagedUnderTheArchiver(t *testing.T) {
 			src := source(d.path, idA)
 			src.Options.RollBytes = 64 << 10
 			check(t, g.a.Attach(t.Context(), src))
-			lines := numbers(8_000)
+			lines := numbers(20_000)
 			d.print(lines...)
 			check(t, g.a.Detach(t.Context(), d.path))
 			s := g.a.all()[0]
@@ -49,7 +49,7 @@ func TestSidecarDamagedUnderTheArchiver(t *testing.T) {
 			check(t, err)
 			var read []string
 			for _, v := range sn.Segments {
-				_, err := each(v, func(e *codec.Entry) error { read = append(read, string(e.Line)); return nil })
+				_, err := (&content{v: v}).each(func(e *codec.Entry) error { read = append(read, string(e.Line)); return nil })
 				check(t, err)
 			}
 			if !slices.Equal(read, lines) {

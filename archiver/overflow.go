@@ -120,6 +120,9 @@ func (a *Archiver) enforceTotal() {
 				most, largest = n, s
 			}
 		}
+		if q := a.aside.sum().Bytes; total+q > a.cfg.SpoolBytes && q > 0 {
+			a.aside.trim(max(0, a.cfg.SpoolBytes-total), becauseTotal)
+		}
 		over := total > a.cfg.SpoolBytes && largest != nil
 		drops := false
 		if over {
@@ -251,7 +254,7 @@ func (a *Archiver) gapFor(s *stream, seg int64, reason string) (spool.Gap, error
 		return spool.Gap{}, err
 	}
 	defer v.Close()
-	byHour, _, err := hours(v)
+	byHour, _, err := (&content{v: v}).hours()
 	if err != nil {
 		return spool.Gap{}, err
 	}
@@ -259,7 +262,7 @@ func (a *Archiver) gapFor(s *stream, seg int64, reason string) (spool.Gap, error
 	for _, h := range slices.SortedFunc(maps.Keys(byHour), time.Time.Compare) {
 		sum := byHour[h]
 		g.Replaced = append(g.Replaced, spool.Replaced{
-			Key: chunkMeta(v.Header, h, sum).Key(), Entries: sum.Entries, FirstNano: sum.MinNano, LastNano: sum.MaxNano,
+			Key: chunkMeta(v.Header, h, sum).Key(), Entries: sum.numbers(), FirstNano: sum.MinNano, LastNano: sum.MaxNano,
 		})
 	}
 	sumUp(&g)

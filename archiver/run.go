@@ -167,6 +167,7 @@ func (a *Archiver) recoverAll(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		a.aside.look(id)
 		if !unarchived(filepath.Join(a.cfg.StateDir, spoolDir, id)) {
 			continue
 		}

@@ -18,7 +18,9 @@ type Status struct {
 	OldestPending   *time.Time     `json:"oldest_pending,omitempty"`
 	OldestAgeSec    float64        `json:"oldest_pending_age_seconds"`
 	LostBytes       int64          `json:"lost_bytes"`      // of frames whose writer died
-	Dropped         int64          `json:"dropped_entries"` // since the start, of open logs
+	Dropped         int64          `json:"dropped_entries"` // since the start, of open logs; given up ones included
+	Quarantine      Quarantine     `json:"quarantine"`
+	Unopened        []string       `json:"unopened,omitempty"` // containers whose log cannot be opened, of maxPaths at most
 	LastError       string         `json:"last_error,omitempty"`
 	LastErrorAt     *time.Time     `json:"last_error_at,omitempty"`
 	Streams         []StreamStatus `json:"streams"`
@@ -61,6 +63,9 @@ func (a *Archiver) Status() Status {
 	if st.OldestPending = nanoTime(oldest); st.OldestPending != nil {
 		st.OldestAgeSec = max(0, a.cfg.Now().Sub(*st.OldestPending).Seconds())
 	}
+	st.Quarantine = a.aside.sum()
+	st.Unopened = a.unopenedIDs()
+	st.Unopened = st.Unopened[:min(len(st.Unopened), maxPaths)]
 	a.health.mu.Lock()
 	defer a.health.mu.Unlock()
 	if a.health.last != "" {

@@ -81,7 +81,10 @@ func (s *stream) open() error {
 			Trust:       s.a.sameBoot,
 			Hook:        s.a.cfg.Hook,
 		})
-		s.a.metrics.quarantined.Add(float64(quarantined))
+		if quarantined > 0 {
+			s.a.metrics.quarantined.Add(float64(quarantined))
+			s.a.aside.look(s.id)
+		}
 		if s.openErr == nil {
 			s.a.noteLost(s, s.log.Info().LostBytes)
 			if f, ok := s.log.Frozen(); ok {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
 )
 
 // picky is a bucket in which the objects of one container cannot be put now.
@@ -207,4 +208,67 @@ func TestUploadsAreQueuedOnce(t *testing.T) {
 	check(t, a.Run(ctx))
 	g.start()
 	g.flush()
+}
+
+// TestFlushOfARunningContainer: a flush is about what was there when it began. What
+// a container writes and seals meanwhile is not left over, and counts for nothing.
+func TestFlushOfARunningContainer(t *testing.T) {
+	g := newRig(t)
+	g.stop()
+	d := newDaemon(t)
+	var more atomic.Int64
+	g.cfg.CommitInterval = time.Hour // nobody else seals
+	g.cfg.Hook = func(step, _ string) {
+		if step != "encoded" || more.Add(1) > 1 {
+			return
+		}
+		for range 3 {
+			d.print("written meanwhile")
+			waitFor(t, "it to be read", func() bool { return emptied(t, d.f) })
+			g.a.known(idA).log.Roll()
+			check(t, g.a.known(idA).log.Commit())
+		}
+	}
+	g.start()
+	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+	d.print("there")
+	waitFor(t, "it to be read", func() bool { return g.a.known(idA).log.Info().LastSeq > 0 })
+	res, err := g.a.Flush(t.Context(), false)
+	if err != nil || res.Segments != 1 || res.Pending != 0 {
+		t.Errorf("flush: %+v, %v", res, err)
+	}
+	if n := len(g.a.known(idA).log.Pending()); n == 0 {
+		t.Error("nothing was sealed meanwhile")
+	}
+	check(t, g.a.DetachAll(t.Context()))
+	g.flush()
+	if n := len(g.archived(idA)); n != 4 {
+		t.Errorf("%d lines archived", n)
+	}
+}
+
+// TestFlushWaitsForAnEntry: entries before one that is unfinished are archived
+// by a flush once that is finished, and left, which is an error, if it never is.
+func TestFlushWaitsForAnEntry(t *testing.T) {
+	g := newRig(t)
+	d := newDaemon(t)
+	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+	d.print("there")
+	frame := codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte("in two pieces")})
+	_, err := d.f.Write(frame[:20])
+	check(t, err)
+	waitFor(t, "it to be read", func() bool { return emptied(t, d.f) && g.a.known(idA).log.Info().LastSeq > 0 })
+	res, err := g.a.Flush(t.Context(), false)
+	if err == nil || res.Pending != 1 || res.Segments != 0 {
+		t.Errorf("flush: %+v, %v", res, err)
+	}
+	_, err = d.f.Write(frame[20:])
+	check(t, err)
+	res, err = g.a.Flush(t.Context(), false)
+	if err != nil || res.Pending != 0 || res.Segments != 1 {
+		t.Errorf("flush: %+v, %v", res, err)
+	}
+	check(t, g.a.DetachAll(t.Context()))
+	g.flush()
+	g.want(idA, []string{"there", "in two pieces"})
 }

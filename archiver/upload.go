@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -78,11 +79,7 @@ func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
 	turnCtx, t := a.newTurn(ctx)
 	defer t.end(nil)
 	for _, seg := range s.log.Pending() {
-		var err error
-		if a.contain("archive a segment", s.id, func() { err = a.archiveWithRoom(turnCtx, t, s, seg) }) {
-			err = errPoison
-		}
-		var bad *codec.CorruptError
+		err := a.archiveOrGiveUp(turnCtx, t, s, seg)
 		switch {
 		case err == nil:
 			s.unread.Store(false)
@@ -94,13 +91,10 @@ func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
 		case errors.Is(context.Cause(turnCtx), errTurn):
 			s.rest(t)
 			return fmt.Errorf("%w: %w", errTurn, err)
-		case local(err) && !s.unreadable(seg, err):
+		case local(err):
 			a.diskFailed(s, seg, err)
 			s.rest(t)
 			return err
-		case local(err), errors.Is(err, errPoison), errors.Is(err, errMismatch), errors.As(err, &bad):
-			a.quarantine(s, seg, err)
-			continue
 		}
 		a.health.failed(a, err)
 		s.uploadAt.Store(a.cfg.Now().Add(parkTime).UnixNano())
@@ -111,6 +105,27 @@ func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
 		a.diskFailed(s, 0, err)
 	}
 	return nil
+}
+
+// archiveOrGiveUp archives a segment or, where that is hopeless, a gap in its
+// place. Called with s.upload held.
+func (a *Archiver) archiveOrGiveUp(ctx context.Context, t *turn, s *stream, seg int64) error {
+	var err error
+	for range 3 { // the segment, its gap, what is left where that cannot be encoded either
+		if a.contain("archive a segment", s.id, func() { err = a.archiveWithRoom(ctx, t, s, seg) }) {
+			err = errPoison
+		}
+		switch {
+		case errors.Is(err, spool.ErrGone):
+			return nil
+		case ctx.Err() != nil, !local(err) && !hopeless(err), local(err) && !s.unreadable(seg, err):
+			return err
+		}
+		if err := a.giveUp(s, seg, err); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // local tells whether an error is the local disk's rather than the store's.
@@ -145,18 +160,6 @@ func (a *Archiver) diskFailed(s *stream, seg int64, err error) {
 	a.metrics.spoolErrors.Inc()
 	if !s.unread.Swap(true) {
 		a.cfg.Logger.Error("cannot archive from the spool: the local disk fails", "container", s.id, "segment", seg, "err", err)
-	}
-}
-
-var errPoison = errors.New("encoding the segment panicked")
-
-// quarantine puts a segment aside that cannot be archived, so that the
-// container's other segments can.
-func (a *Archiver) quarantine(s *stream, seg int64, cause error) {
-	a.metrics.quarantined.Inc()
-	a.cfg.Logger.Error("quarantined a segment that cannot be archived; its bytes are kept", "container", s.id, "segment", seg, "err", cause)
-	if err := s.log.Quarantine(seg); err != nil {
-		a.cfg.Logger.Error("cannot quarantine a segment", "container", s.id, "segment", seg, "err", err)
 	}
 }
 
@@ -199,22 +202,23 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 	cancelled := len(objs) > 0
 	// Damage is passed over; what only could not be read now is tried again.
 	retry := s.badSeg != seg || s.badReads+1 < maxReads
-	corrupt, err := a.encode(ctx, v, retry, func(c *encoded) error {
-		a.cfg.Hook("encoded", c.meta.Key())
-		if err := a.put(ctx, t, c, v.Header.Meta); err != nil {
+	c := &content{v: v}
+	damage, err := a.encodeWhole(ctx, c, retry, func(e *encoded) error {
+		a.cfg.Hook("encoded", e.meta.Key())
+		if err := a.put(ctx, t, e, v.Header.Meta); err != nil {
 			return err
 		}
-		objs = append(objs, spool.Object{Segment: seg, SizeBytes: c.sizeBytes, Key: c.meta.Key()})
+		o := spool.Object{Segment: seg, SizeBytes: e.sizeBytes, Key: e.meta.Key()}
+		if !slices.Contains(objs, o) { // else a second attempt
+			objs = append(objs, o)
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if len(corrupt) > 0 {
-		a.metrics.corrupt.Add(float64(len(corrupt)))
-		a.cfg.Logger.Error("a spooled segment is damaged: what is whole was archived, the segment is kept in the quarantine",
-			"container", s.id, "segment", seg, "records", len(corrupt), "err", corrupt[0])
-		if err := s.log.KeepCopy(seg); err != nil {
+	if len(damage) > 0 {
+		if err := a.keepDamaged(s, seg, c, damage); err != nil {
 			return err
 		}
 	}
@@ -228,6 +232,7 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 		return s.log.Forget(seg) // the bucket tells more than the gap that is here
 	}
 	s.dropping.Store(v.Header.Gap != nil)
+	a.noteGivenUp(s, c.lost)
 	return nil
 }
 

@@ -275,3 +275,17 @@ func (l *Log) Close() error {
 	}
 	return err
 }
+
+// Waiting returns how many segments have entries up to number seq and are not
+// archived: the active one is counted, and those of a newer version.
+func (l *Log) Waiting(seq int64) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.newerPending()
+	for _, s := range l.segments {
+		if s.state != Archived && s.entries() > 0 && s.header.FirstSeq <= seq {
+			n++
+		}
+	}
+	return n
+}

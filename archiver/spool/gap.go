@@ -40,7 +40,7 @@ func (l *Log) Drop(segmentSeq int64, g Gap) error {
 	defer l.commitMu.Unlock()
 	s := l.find(segmentSeq)
 	if s == nil || s.state != Sealed || s.header.Gap != nil {
-		return fmt.Errorf("drop segment %d: it is not waiting to be archived", segmentSeq)
+		return fmt.Errorf("drop segment %d: it is not waiting to be archived: %w", segmentSeq, ErrGone)
 	}
 	h := s.header
 	h.Gap = &g

@@ -170,14 +170,10 @@ func (s *segment) rewrite(sc *sidecar) error {
 
 // replaceSidecar makes b the sidecar. What was there stays in the quarantine.
 func (s *segment) replaceSidecar(b []byte) error {
-	dir := filepath.Join(s.dir, quarantineDir)
-	if err := durable.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("repair segment: %w", err)
-	}
 	path := s.path(extIndex)
-	err := os.Link(path, filepath.Join(dir, filepath.Base(path)+".damaged"))
-	if err != nil && !errors.Is(err, os.ErrExist) && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("repair segment: %w", err)
+	err := keep(s.dir, path, filepath.Base(path)+".damaged", s.header.CreatedNano)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("repair segment: %w", full(err))
 	}
 	if err := durable.WriteFile(path, b, 0o600); err != nil {
 		return fmt.Errorf("repair segment: %w", full(err))

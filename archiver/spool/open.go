@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 
@@ -153,22 +152,4 @@ func (l *Log) arrange() {
 			l.frozen = s.header.Frozen
 		}
 	}
-}
-
-// quarantine moves a file; syncQuarantine makes that durable.
-func (l *Log) quarantine(name string) error {
-	dir := filepath.Join(l.cfg.Dir, quarantineDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("quarantine %s: %w", name, err)
-	}
-	to := filepath.Join(dir, fmt.Sprintf("%d-%s", l.cfg.Now().UnixNano(), name))
-	err := os.Rename(filepath.Join(l.cfg.Dir, name), to)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("quarantine %s: %w", name, err)
-	}
-	return nil
-}
-
-func (l *Log) syncQuarantine() error {
-	return errors.Join(durable.SyncDir(filepath.Join(l.cfg.Dir, quarantineDir)), durable.SyncDir(l.cfg.Dir))
 }

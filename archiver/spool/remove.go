@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-
-	"github.com/coldtail/coldtail/archiver/durable"
 )
 
 // remove unlinks a segment. Called with commitMu held.
@@ -90,45 +87,6 @@ func (l *Log) Forget(segmentSeq int64) error {
 		return fmt.Errorf("forget segment %d: it is not archived", segmentSeq)
 	}
 	return l.remove(s)
-}
-
-// Quarantine puts a sealed segment aside that cannot be archived, with its bytes kept.
-func (l *Log) Quarantine(segmentSeq int64) error {
-	l.commitMu.Lock()
-	defer l.commitMu.Unlock()
-	s := l.find(segmentSeq)
-	if s == nil || s.state == Active {
-		return fmt.Errorf("quarantine segment %d: it is not sealed", segmentSeq)
-	}
-	if err := l.writeState(nil); err != nil { // its numbers must not be given again
-		return full(err)
-	}
-	var err error
-	l.locked(func() {
-		err = errors.Join(l.quarantine(filepath.Base(s.name(s.state))), l.quarantine(segmentName(segmentSeq, extIndex)))
-		l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
-	})
-	return errors.Join(err, l.syncQuarantine())
-}
-
-// KeepCopy links a sealed segment into the quarantine, from where nothing removes it.
-func (l *Log) KeepCopy(segmentSeq int64) error {
-	l.commitMu.Lock()
-	defer l.commitMu.Unlock()
-	s := l.find(segmentSeq)
-	if s == nil {
-		return fmt.Errorf("keep segment %d: %w", segmentSeq, ErrGone)
-	}
-	dir := filepath.Join(l.cfg.Dir, quarantineDir)
-	if err := durable.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("keep segment: %w", err)
-	}
-	for from, to := range map[string]string{s.name(s.state): segmentName(segmentSeq, extSealed), s.path(extIndex): segmentName(segmentSeq, extIndex)} {
-		if err := os.Link(from, filepath.Join(dir, to)); err != nil && !errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("keep segment: %w", err)
-		}
-	}
-	return durable.SyncDir(dir)
 }
 
 // Evict removes archived segments, the oldest first, until no more than

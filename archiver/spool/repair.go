@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -120,8 +119,7 @@ func (l *Log) findLastSegment() error {
 		return err
 	}
 	for _, de := range names {
-		_, name, _ := strings.Cut(de.Name(), "-")
-		if seq, _, _, ok := parseSegmentName(name); ok {
+		if seq, _, _, ok := parseSegmentName(asideBase(de.Name())); ok {
 			l.stream.LastSegment = max(l.stream.LastSegment, seq)
 		}
 	}

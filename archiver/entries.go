@@ -1,0 +1,232 @@
+package archiver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// Why entries were given up, as gap rows say it.
+const (
+	reasonDamaged = "damaged in the spool"
+	reasonEncode  = "could not be encoded"
+	reasonKilled  = "encoding them ended the process"
+)
+
+// seqRange is the sequence numbers from first to last, both included.
+type seqRange struct{ first, last int64 }
+
+// content is what of a segment is archived: its entries, and gap rows in the
+// places of those that are damaged or cannot be encoded. All numbers of the
+// segment are one or the other's.
+type content struct {
+	v *spool.View
+	// bad are entries that cannot be encoded, in order.
+	bad []seqRange
+	// refused are those that the encoder named last.
+	refused []seqRange
+	// lost is how many entries gap rows stand for, as hours found.
+	lost int64
+}
+
+// each calls f for every entry and gap row, in order. What was damaged is
+// returned in corrupt.
+func (c *content) each(f func(*codec.Entry) error) (corrupt []error, err error) {
+	w := &walk{f: f, next: c.v.Header.FirstSeq, arrival: c.v.Header.CreatedNano, bad: c.bad}
+	cur := c.v.Cursor()
+	defer cur.Close()
+	for {
+		b, err := cur.Next(context.Background(), false, nil)
+		var bad *codec.CorruptError
+		switch {
+		case errors.Is(err, io.EOF):
+			if c.v.Header.Gap != nil {
+				return corrupt, nil
+			}
+			return corrupt, errors.Join(w.damaged(c.v.LastSeq+1), w.gap())
+		case errors.As(err, &bad):
+			corrupt = append(corrupt, err) // the cursor goes on behind it
+			err = w.damaged(cur.Seq())
+		case err == nil:
+			err = w.batch(b, cur.Seq(), &corrupt)
+		}
+		if err != nil {
+			return corrupt, err
+		}
+	}
+}
+
+// walk is one way through a segment.
+type walk struct {
+	f       func(*codec.Entry) error
+	next    int64 // the number of the entry that is expected
+	arrival int64 // of the batch that it is in
+	bad     []seqRange
+	missing codec.Gap // before next; of no entries where none is missing
+	arrived int64     // when these did
+	e       codec.Entry
+}
+
+// batch passes on the entries of a batch, which ends before number to.
+func (w *walk) batch(b spool.Batch, to int64, corrupt *[]error) error {
+	if err := w.damaged(b.FirstSeq); err != nil {
+		return err
+	}
+	w.arrival = b.ArrivalNano
+	for rest := b.Frames; len(rest) > 0; {
+		n, err := codec.ParseFrame(rest, &w.e)
+		if err != nil { // its checksum holds: it was written like this
+			*corrupt = append(*corrupt, &codec.CorruptError{What: "spooled frame", Offset: -1, Err: err})
+			return w.damaged(to)
+		}
+		rest = rest[n:]
+		if err := w.entry(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry passes on one entry, unless it is a bad one.
+func (w *walk) entry() error {
+	if len(w.bad) > 0 && w.next > w.bad[0].last {
+		w.bad = w.bad[1:]
+	}
+	if len(w.bad) > 0 && w.next >= w.bad[0].first {
+		// Filed with the hour that it is of: the chunks of the others stay the same.
+		return w.miss(w.next+1, w.e.TimeNano, reasonEncode)
+	}
+	if err := w.gap(); err != nil {
+		return err
+	}
+	w.e.Seq, w.e.ArrivalNano = w.next, w.arrival
+	w.next++
+	return w.f(&w.e)
+}
+
+// damaged notes that the entries before number to cannot be read. Of when they
+// were written nothing is known but their arrival.
+func (w *walk) damaged(to int64) error { return w.miss(to, w.arrival, reasonDamaged) }
+
+// miss notes that the entries before number to, of that time, get no row.
+func (w *walk) miss(to, nano int64, reason string) error {
+	if to <= w.next {
+		return nil
+	}
+	g := &w.missing
+	if g.Entries > 0 && (g.Reason != reason || !chunk.Hour(g.LastNano, w.arrived).Equal(chunk.Hour(nano, w.arrival))) {
+		if err := w.gap(); err != nil {
+			return err
+		}
+	}
+	if g.Entries == 0 {
+		*g = codec.Gap{FirstNano: nano, LastNano: nano, Reason: reason}
+		w.arrived = w.arrival
+	}
+	g.Entries += to - w.next
+	g.FirstNano, g.LastNano = min(g.FirstNano, nano), max(g.LastNano, nano)
+	w.next = to
+	return nil
+}
+
+// gap passes on the gap row of what is missing.
+func (w *walk) gap() error {
+	if w.missing.Entries == 0 {
+		return nil
+	}
+	g := w.missing
+	w.missing = codec.Gap{}
+	return w.f(&codec.Entry{
+		Seq: w.next - g.Entries, TimeNano: g.LastNano, ArrivalNano: w.arrived, Source: codec.GapSource, Line: g.Line(),
+	})
+}
+
+// maxProbes bounds how long a segment is searched for what cannot be encoded.
+const maxProbes = 4096
+
+var errTooBad = errors.New("too much of the segment cannot be encoded")
+
+// exclude adds entries to the bad ones. It reports whether there are any new.
+func (c *content) exclude(more []seqRange) bool {
+	had := len(c.bad)
+	all := slices.Concat(c.bad, more)
+	slices.SortFunc(all, func(x, y seqRange) int { return cmp.Or(cmp.Compare(x.first, y.first), cmp.Compare(y.last, x.last)) })
+	c.bad = nil
+	for _, r := range all {
+		if n := len(c.bad); n == 0 || r.last > c.bad[n-1].last {
+			c.bad = append(c.bad, r)
+		}
+	}
+	return len(c.bad) > had
+}
+
+// findBad finds the entries that cannot be encoded: those that the encoder has
+// named, else those that cannot by themselves, by encoding ever fewer of a batch.
+// Where each can, but a batch cannot, that is the batch.
+func (c *content) findBad() error {
+	if c.exclude(c.refused) {
+		return nil
+	}
+	var found []seqRange
+	probes := 0
+	var search func(es []codec.Entry) error
+	search = func(es []codec.Entry) error {
+		if probes++; probes > maxProbes {
+			return errTooBad
+		}
+		if c.encodable(es) {
+			return nil
+		}
+		before := len(found)
+		if len(es) > 1 {
+			half := len(es) / 2
+			if err := search(es[:half]); err != nil {
+				return err
+			}
+			if err := search(es[half:]); err != nil {
+				return err
+			}
+		}
+		if len(found) == before {
+			found = append(found, seqRange{es[0].Seq, es[len(es)-1].Seq})
+		}
+		return nil
+	}
+	var batch []codec.Entry
+	var bytes int
+	flush := func() (err error) {
+		if len(batch) > 0 {
+			err = search(batch)
+		}
+		batch, bytes = batch[:0], 0
+		return err
+	}
+	_, err := c.each(func(e *codec.Entry) error {
+		e2 := *e
+		e2.Line, e2.PartID = slices.Clone(e.Line), slices.Clone(e.PartID)
+		batch = append(batch, e2)
+		if bytes += len(e.Line); bytes > probeBytes || len(batch) >= probeEntries {
+			return flush()
+		}
+		return nil
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err == nil && !c.exclude(found) {
+		err = errMismatch // it is none of them alone
+	}
+	return err
+}
+
+// What is encoded together in the first probe of a part.
+const (
+	probeBytes   = 1 << 20
+	probeEntries = 4096
+)
