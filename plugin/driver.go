@@ -317,12 +317,16 @@ type Status struct {
 
 // Status returns the driver's state at once.
 func (d *Driver) Status() Status {
+	ready := false
+	select {
+	case <-d.ready: // before parts are looked at: they are there since
+		ready = true
+	default:
+	}
 	d.mu.Lock()
 	parts, unready, pending := d.parts, d.unready, len(d.pending)
 	d.mu.Unlock()
-	select {
-	case <-d.ready:
-	default:
+	if !ready {
 		return Status{Problem: unready.Error()}
 	}
 	as := parts.Archiver.Status()

@@ -31,6 +31,13 @@ const (
 // bodyMaxBytes bounds a request: it holds a container's whole environment.
 const bodyMaxBytes = 16 << 20
 
+// Results of requests, as a label of their metric.
+const (
+	resultOK    = "ok"
+	resultError = "error"
+	resultPanic = "panic" // contained
+)
+
 // activation is what a plugin on a plain socket says that it implements.
 const activation = `{"Implements": ["LogDriver"]}`
 
@@ -165,12 +172,14 @@ func (h *Handler) handleRaw(path string, f func(w http.ResponseWriter, r *http.R
 			panic(http.ErrAbortHandler)
 		}
 		defer h.serving.Done()
-		result := "panic"
+		result := resultPanic // unless f returns
 		defer func() { h.metrics.requests.WithLabelValues(strings.TrimPrefix(path, "/"), result).Inc() }()
 		defer h.contain(path)
-		result = "ok"
-		if err := f(w, r); err != nil {
-			result = "error"
+		switch err := f(w, r); {
+		case err == nil:
+			result = resultOK
+		case !errors.Is(err, errPanic):
+			result = resultError
 		}
 	})
 }

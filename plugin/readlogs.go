@@ -87,7 +87,7 @@ func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
 	defer quiet()
 	defer func() {
 		if v := recover(); v != nil {
-			fw.complain(errors.New("internal error: see the log of the plugin"))
+			fw.complain(errPanic)
 			fw.breakOff(ctx)
 			panic(v) // counted and logged by handleRaw
 		}

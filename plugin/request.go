@@ -29,6 +29,9 @@ type statusError struct {
 
 func (e *statusError) Error() string { return e.text }
 
+// errPanic is the answer to a request that panicked.
+var errPanic = errors.New("internal error: see the log of the plugin")
+
 // grace is how much longer than its context a request may take to notice that
 // the context has ended.
 const grace = time.Second
@@ -42,7 +45,7 @@ func (h *Handler) bounded(ctx context.Context, path string, f func() (any, error
 	}
 	done := make(chan result, 1)
 	go func() {
-		res := result{err: errors.New("internal error: see the log of the plugin")}
+		res := result{err: errPanic} // unless f returns
 		defer func() { done <- res }()
 		defer h.contain(path)
 		res.v, res.err = f()

@@ -205,7 +205,13 @@ func judgePlugin(st *plugin.Status) probe.Result {
 		return warning("try again; see the engine's log", "it is still starting")
 	}
 	a := st.Archiver
-	detail := fmt.Sprintf("version %s, %d containers attached, %s not archived yet", st.Version, st.FIFOs, units.BytesSize(float64(a.PendingBytes)))
+	attached := 0
+	for _, s := range a.Streams {
+		if s.FIFOs > 0 {
+			attached++ // a container may have several FIFOs
+		}
+	}
+	detail := fmt.Sprintf("version %s, %d containers attached, %s not archived yet", st.Version, attached, units.BytesSize(float64(a.PendingBytes)))
 	switch {
 	case a.LastError != "":
 		return warning("see to the bucket's checks above; what waits is uploaded once it can be", "%s; last error: %s", detail, a.LastError)

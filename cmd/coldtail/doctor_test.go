@@ -293,6 +293,11 @@ func TestJudgePlugin(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
+	// One that was restarted, and one that has ended.
+	two := plugin.Status{Ready: true, FIFOs: 3, Archiver: &archiver.Status{Streams: []archiver.StreamStatus{{FIFOs: 2}, {FIFOs: 1}, {}}}}
+	if got := judgePlugin(&two); !strings.Contains(got.Detail, "2 containers attached") {
+		t.Errorf("two containers with three pipes: %+v", got)
+	}
 }
 
 func TestJudgeSync(t *testing.T) {
