@@ -43,9 +43,10 @@ resource "aws_athena_workgroup" "logs" {
 
     precondition {
       condition = local.results_bucket != var.bucket_name || alltrue([
-        for tree in local.trees : !startswith(local.results_key, "${local.key_prefix}${tree}/")
+        for tree in local.trees :
+        !startswith(local.results_key, "${local.key_prefix}${tree}/") && !startswith("${local.key_prefix}${tree}/", local.results_key)
       ])
-      error_message = "athena_results_url must not lie among the archived logs, which queries would then read."
+      error_message = "athena_results_url must neither lie among the archived logs, which queries would then read, nor contain them, as who queries could then overwrite them: set it to a place beside them, or in another bucket."
     }
   }
 }

@@ -41,8 +41,8 @@ variable "kms_key_arn" {
   default     = null
 
   validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID, not an alias."
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of one key, arn:aws:kms:REGION:ACCOUNT:key/ID, not an alias, and without wildcards."
   }
 }
 
@@ -165,8 +165,8 @@ variable "writer_role" {
   }
 
   validation {
-    condition     = try(var.writer_role.irsa, null) == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:oidc-provider/.+$", var.writer_role.irsa.oidc_provider_arn))
-    error_message = "writer_role.irsa.oidc_provider_arn must be the ARN of an OIDC provider, arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH."
+    condition     = try(var.writer_role.irsa, null) == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:oidc-provider/[A-Za-z0-9._/-]+$", var.writer_role.irsa.oidc_provider_arn))
+    error_message = "writer_role.irsa.oidc_provider_arn must be the ARN of one OIDC provider, arn:aws:iam::ACCOUNT:oidc-provider/HOST/PATH."
   }
 
   validation {
@@ -174,6 +174,12 @@ variable "writer_role" {
       for account in var.writer_role.irsa.service_accounts : can(regex("^[a-z0-9]([a-z0-9-]*[a-z0-9])?:[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", account))
     ]), false)
     error_message = "writer_role.irsa.service_accounts must name service accounts as NAMESPACE:NAME, without wildcards."
+  }
+
+  # An empty one would be none.
+  validation {
+    condition     = try(var.writer_role.principals.external_id, null) == null || try(length(var.writer_role.principals.external_id) <= 1224 && can(regex("^[A-Za-z0-9+=,.@:/_-][A-Za-z0-9+=,.@:/_-]+$", var.writer_role.principals.external_id)), false)
+    error_message = "writer_role.principals.external_id must be 2 to 1224 letters, digits and + = , . @ : / _ -, or null for none."
   }
 
   validation {
@@ -232,8 +238,8 @@ variable "athena_results_url" {
   default     = null
 
   validation {
-    condition     = var.athena_results_url == null || can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^*?]+/)?$", var.athena_results_url))
-    error_message = "athena_results_url must be s3://BUCKET/ or s3://BUCKET/PREFIX/, with a slash at its end."
+    condition     = var.athena_results_url == null || can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([A-Za-z0-9_.=@+:,!()-]+/)*$", var.athena_results_url))
+    error_message = "athena_results_url must be s3://BUCKET/ or s3://BUCKET/PREFIX/, with a slash at its end, no empty parts, and nothing that means more than itself in a policy, such as * and $."
   }
 }
 

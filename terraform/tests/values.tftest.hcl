@@ -165,3 +165,282 @@ run "results_among_the_logs" {
 
   expect_failures = [aws_athena_workgroup.logs]
 }
+
+run "results_in_a_tree" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/prod/ndjson/"
+  }
+
+  expect_failures = [aws_athena_workgroup.logs]
+}
+
+run "results_in_the_index" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/prod/index/results/"
+  }
+
+  expect_failures = [aws_athena_workgroup.logs]
+}
+
+run "results_in_the_doctors_tree" {
+  command = plan
+
+  variables {
+    prefix             = ""
+    athena_results_url = "s3://logs-bucket/doctor/a/"
+  }
+
+  expect_failures = [aws_athena_workgroup.logs]
+}
+
+run "results_around_the_bucket" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/"
+  }
+
+  expect_failures = [aws_athena_workgroup.logs]
+}
+
+run "results_around_the_bucket_without_a_prefix" {
+  command = plan
+
+  variables {
+    prefix             = ""
+    athena_results_url = "s3://logs-bucket/"
+  }
+
+  expect_failures = [aws_athena_workgroup.logs]
+}
+
+run "results_around_the_prefix" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/prod/"
+  }
+
+  expect_failures = [aws_athena_workgroup.logs]
+}
+
+run "results_around_a_prefix_of_two_parts" {
+  command = plan
+
+  variables {
+    prefix             = "prod/a"
+    athena_results_url = "s3://logs-bucket/prod/"
+  }
+
+  expect_failures = [aws_athena_workgroup.logs]
+}
+
+run "results_a_tree_itself" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/prod/parquet/"
+  }
+
+  expect_failures = [aws_athena_workgroup.logs]
+}
+
+run "results_with_a_wildcard" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/pro*/"
+  }
+
+  expect_failures = [var.athena_results_url]
+}
+
+run "results_with_a_policy_variable" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/$${aws:username}/"
+  }
+
+  expect_failures = [var.athena_results_url]
+}
+
+run "results_with_an_empty_part" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket//prod/"
+  }
+
+  expect_failures = [var.athena_results_url]
+}
+
+run "results_in_capitals" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://LOGS-BUCKET/prod/"
+  }
+
+  expect_failures = [var.athena_results_url]
+}
+
+run "results_without_a_slash" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/pro"
+  }
+
+  expect_failures = [var.athena_results_url]
+}
+
+run "results_of_another_scheme" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3a://logs-bucket/prod/"
+  }
+
+  expect_failures = [var.athena_results_url]
+}
+
+run "results_beside_the_prefix" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/pro/"
+  }
+
+  # Matched as S3 does: the grant ends in one wildcard.
+  assert {
+    condition = alltrue([for tree in local.tree_arns : alltrue([
+      for granted in one([for s in local.query_s3_statements : s.Resource if s.Sid == "Results"]) :
+      !startswith(tree, trimsuffix(granted, "*")) && !startswith(granted, trimsuffix(tree, "*"))
+    ])])
+    error_message = "results may be written where logs are"
+  }
+}
+
+run "results_with_the_prefix_as_a_start" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/prod2/"
+  }
+
+  # Matched as S3 does: the grant ends in one wildcard.
+  assert {
+    condition = alltrue([for tree in local.tree_arns : alltrue([
+      for granted in one([for s in local.query_s3_statements : s.Resource if s.Sid == "Results"]) :
+      !startswith(tree, trimsuffix(granted, "*")) && !startswith(granted, trimsuffix(tree, "*"))
+    ])])
+    error_message = "results may be written where logs are"
+  }
+}
+
+run "results_below_the_prefix" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://logs-bucket/prod/parquet-results/"
+  }
+
+  # Matched as S3 does: the grant ends in one wildcard.
+  assert {
+    condition = alltrue([for tree in local.tree_arns : alltrue([
+      for granted in one([for s in local.query_s3_statements : s.Resource if s.Sid == "Results"]) :
+      !startswith(tree, trimsuffix(granted, "*")) && !startswith(granted, trimsuffix(tree, "*"))
+    ])])
+    error_message = "results may be written where logs are"
+  }
+}
+
+run "results_in_another_bucket" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://other/prod/parquet/"
+  }
+
+  # Matched as S3 does: the grant ends in one wildcard.
+  assert {
+    condition = alltrue([for tree in local.tree_arns : alltrue([
+      for granted in one([for s in local.query_s3_statements : s.Resource if s.Sid == "Results"]) :
+      !startswith(tree, trimsuffix(granted, "*")) && !startswith(granted, trimsuffix(tree, "*"))
+    ])])
+    error_message = "results may be written where logs are"
+  }
+}
+
+run "results_all_of_another_bucket" {
+  command = plan
+
+  variables {
+    prefix             = "prod"
+    athena_results_url = "s3://other/"
+  }
+
+  # Matched as S3 does: the grant ends in one wildcard.
+  assert {
+    condition = alltrue([for tree in local.tree_arns : alltrue([
+      for granted in one([for s in local.query_s3_statements : s.Resource if s.Sid == "Results"]) :
+      !startswith(tree, trimsuffix(granted, "*")) && !startswith(granted, trimsuffix(tree, "*"))
+    ])])
+    error_message = "results may be written where logs are"
+  }
+}
+
+run "any_key" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/*"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "any_provider" {
+  command = plan
+
+  variables {
+    writer_role = {
+      irsa = {
+        oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/*"
+        service_accounts  = ["a:b"]
+      }
+    }
+  }
+
+  expect_failures = [var.writer_role]
+}
+
+run "empty_external_id" {
+  command = plan
+
+  variables {
+    writer_role = { principals = { arns = ["arn:aws:iam::123456789012:root"], external_id = "" } }
+  }
+
+  expect_failures = [var.writer_role]
+}
