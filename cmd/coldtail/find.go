@@ -44,6 +44,9 @@ func (t *target) last() time.Time { return t.days[len(t.days)-1].Day.AddDate(0, 
 // for, or of all, those of the services and hosts, where some are given.
 type who struct {
 	names, services, hosts []string
+	// What has nothing later than these days need not be found: of a host's
+	// containers, and of a name's. One that was renamed bears its name before, too.
+	recent, recentNames time.Time
 }
 
 // chosen tells that not everybody's are asked for.
@@ -97,66 +100,28 @@ func asMarker(name string) string {
 	return n.Name
 }
 
-// index returns the name markers of the services, or all, that the hosts' may be.
-func (w *who) index(ctx context.Context, b bucket.Bucket) ([]chunk.Name, error) {
-	filters := []chunk.Name{{}}
-	if len(w.services) > 0 {
-		filters = nil
-		for _, s := range w.services {
-			filters = append(filters, chunk.Name{Service: s})
-		}
-	}
-	var hosts []string
-	for _, h := range w.hosts {
-		hosts = append(hosts, asMarker(h))
-	}
-	var names []chunk.Name
-	for _, f := range filters {
-		for n, err := range chunk.Names(ctx, b, f) {
-			if err != nil {
-				return nil, fmt.Errorf("look for %s: %w", w, err)
-			}
-			if len(hosts) == 0 || slices.Contains(hosts, n.Host) {
-				names = append(names, n)
-			}
-		}
-	}
-	return names, nil
-}
-
 // find returns the containers that w stands for, in the order of service, name
 // and host; the days are not known yet. With bare, an id alone is not looked up.
 func (w *who) find(ctx context.Context, b bucket.Bucket, bare bool) ([]*target, error) {
 	if bare && w.oneLog() && isID(w.names[0]) && !w.narrowed() {
 		return []*target{{Name: chunk.Name{ContainerID: strings.ToLower(w.names[0])}}}, nil
 	}
-	index, err := w.index(ctx, b)
-	if err != nil {
+	s := newSearch(w, b)
+	if err := s.run(ctx); err != nil {
 		return nil, err
-	}
-	chosen := index
-	if len(w.names) > 0 {
-		chosen = nil
-		for _, name := range w.names {
-			found, err := match(index, name)
-			if err != nil {
-				return nil, err
-			}
-			if len(found) == 0 && isID(name) && !w.narrowed() {
-				found = []chunk.Name{{ContainerID: strings.ToLower(name)}} // its marker may be lost
-			}
-			if len(found) == 0 {
-				return nil, noLog(&who{names: []string{name}, services: w.services, hosts: w.hosts})
-			}
-			chosen = append(chosen, found...)
-		}
 	}
 	known := map[string]bool{}
 	var out []*target
-	for _, n := range chosen {
-		if !known[n.ContainerID] {
-			known[n.ContainerID] = true
-			out = append(out, &target{Name: n})
+	for _, m := range s.wanted {
+		found, err := m.result(w)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range found {
+			if !known[n.ContainerID] {
+				known[n.ContainerID] = true
+				out = append(out, &target{Name: n})
+			}
 		}
 	}
 	if len(out) == 0 {
@@ -172,40 +137,6 @@ func noLog(w *who) error { return fmt.Errorf("%w of %s", errNoLog, w) }
 func isID(s string) bool {
 	_, err := hex.DecodeString(s)
 	return err == nil && len(s) == idLen
-}
-
-// match returns the containers that name stands for: a whole id, else a name
-// that containers bore, else the start of one id. A name comes before an id's
-// start, as for docker.
-func match(index []chunk.Name, name string) (found []chunk.Name, err error) {
-	id := strings.ToLower(name)
-	marked := asMarker(name)
-	starts := 0
-	var byStart []chunk.Name
-	for _, n := range index {
-		switch {
-		case isID(name):
-			if n.ContainerID == id {
-				return []chunk.Name{n}, nil
-			}
-		case n.Name == marked:
-			found = append(found, n)
-		case strings.HasPrefix(n.ContainerID, id):
-			if !slices.ContainsFunc(byStart, func(o chunk.Name) bool { return o.ContainerID == n.ContainerID }) {
-				starts++
-			}
-			if starts < 2 {
-				byStart = append(byStart, n)
-			}
-		}
-	}
-	if len(found) > 0 {
-		return found, nil
-	}
-	if starts > 1 {
-		return nil, usagef("%q is the start of %d containers' ids: give more of it", name, starts)
-	}
-	return byStart, nil
 }
 
 // containers returns the ids that name stands for.

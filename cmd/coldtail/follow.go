@@ -20,6 +20,9 @@ const (
 	// newest hours do not see: new containers, days of containers that were
 	// quiet, and what a clock that was set back filed under an earlier hour.
 	fullInterval = 10 * time.Minute
+	// newFor is for how long a container is new: a host that was away for longer
+	// brings older days, but it has newer ones, too.
+	newFor = 7 * 24 * time.Hour
 	// maxSlower is how many intervals a follower waits while nothing comes.
 	maxSlower = 12
 	// recent is how long a container is looked at with each poll after its last
@@ -186,7 +189,10 @@ func (f *follower) emit(st *stream, e *codec.Entry) error {
 
 // discover finds containers that are new, and the days of all.
 func (f *follower) discover(ctx context.Context) error {
-	found, err := f.asked().find(ctx, f.r.retrying, true)
+	w := f.asked()
+	w.recent = f.now().Add(-newFor)
+	w.recentNames = w.recent
+	found, err := w.find(ctx, f.r.retrying, true)
 	var wrong *usageError
 	switch {
 	case errors.As(err, &wrong):

@@ -147,6 +147,7 @@ func (a *app) logs(ctx context.Context, c *logsConfig) error {
 	}
 	r.bucket = r.newer.Watch(b, r.wants)
 	r.retrying = r.newer.Watch(retrying(b, logger), r.wants)
+	c.recent = q.Since
 	var f *follower
 	if c.follow {
 		f = newFollower(r, time.Now)

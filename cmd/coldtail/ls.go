@@ -101,6 +101,7 @@ func (a *app) ls(ctx context.Context, c *lsConfig) error {
 	defer wait.stop()
 	search, b, stop := guard(ctx, b, wait)
 	defer stop()
+	c.recent = since
 	s := &scan{since: since, until: until, shelves: shelves{}}
 	s.bucket = s.newer.Watch(b, s.wants)
 	rows, err := s.run(search, &c.who)

@@ -52,7 +52,7 @@ type scan struct {
 }
 
 // maxShelves bounds how many containers one list has, and so its memory.
-var maxShelves = 500_000
+var maxShelves = 250_000
 
 // run returns w's containers, or all, sorted by service, name and time.
 func (s *scan) run(ctx context.Context, w *who) ([]lsRow, error) {

@@ -37,6 +37,7 @@ type Listing struct {
 	Sections []Section
 	Content  map[string][]byte // keys of it are listed, too
 	Delay    time.Duration     // of each request
+	Listed   func()            // called with some of the pages, unless nil
 
 	Lists, Gets atomic.Int64 // requests
 }
@@ -103,6 +104,9 @@ func (l *Listing) List(ctx context.Context, prefix string, opts bucket.ListOptio
 			if n > 0 && n%PageKeys == 0 {
 				l.Lists.Add(1)
 				time.Sleep(l.Delay)
+				if l.Listed != nil && l.Lists.Load()%64 == 0 {
+					l.Listed()
+				}
 			}
 			if !yield(bucket.Object{Key: c.head, SizeBytes: int64(len(l.Content[c.head]))}, nil) {
 				return
