@@ -197,7 +197,7 @@ func TestManyNames(t *testing.T) {
 		{"logs <short id> --tail 10", growthLogs(whole, "name", web.ContainerID[:12], "--tail", "10"), 20, 60, tail, "", true},
 		{"logs <id> --tail 10", growthLogs(whole, "name", web.ContainerID, "--tail", "10"), 20, 60, tail, "", true},
 		{"logs of nobody", growthLogs(whole, "name", "nobody", "--tail", "10"), 20, 60, "", "no log of a container", true},
-		{"logs --host h07 --since 1h", growthLogs(whole, "--host", "h07", "--since", "1h"), 40, 60 + int64(30*n/growthHosts/growthDays), "", "", false},
+		{"logs --host h07 --since 1h", growthLogs(whole, "--host", "h07", "--since", "1h"), 100, 60 + int64(30*n/growthHosts/growthDays), "", "", false},
 		{"ls --host h07 --since 1h", growthLs(whole, &scan{since: growthEnd.Add(-time.Hour)}, &who{hosts: []string{"h07"}, recent: growthEnd.Add(-time.Hour)}), 30, 60 + int64(2*n/growthHosts/growthDays+n/growthDays/1000), "1 rows", "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

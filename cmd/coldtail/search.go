@@ -15,14 +15,13 @@ import (
 	"github.com/coldtail/coldtail/archiver/chunk"
 )
 
-const (
-	// glanceNames is how many of the archive's names are looked through before
-	// they are looked for by name and by host: two requests.
-	glanceNames = 2 * pageKeys
-	// maxTargets bounds how many containers one name, or a choice of services and
-	// hosts, stands for.
-	maxTargets = 100_000
-)
+// glanceNames is how many of the archive's names are looked through before they
+// are looked for by name and by host: two requests.
+var glanceNames = 2 * pageKeys
+
+// maxTargets bounds how many containers one name, or a choice of services and
+// hosts, stands for.
+const maxTargets = 100_000
 
 // search looks for the containers that somebody asks for.
 type search struct {

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// TestSearch: by their own markers the same containers are found as among all names.
+func TestSearch(t *testing.T) {
+	defer func(n int) { glanceNames = n }(glanceNames)
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 1))
+	names := []string{"web", "web-1", "shop-web-1", "a/b", "~", "..", "", strings.Repeat("x", 300), "ab12", "ünïcode", "app.1.xyz"}
+	pick := func() string { return names[r.IntN(len(names))] }
+	for range 30 {
+		var keys []string
+		var all []chunk.Name
+		for i := range 1 + r.IntN(60) {
+			n := container(pick(), pick(), pick())
+			n.ContainerID = fmt.Sprintf("%x%s%061x", r.IntN(16), "b", i)
+			n.ContainerID += strings.Repeat("0", idLen-len(n.ContainerID))
+			for range 1 + r.IntN(2) { // it may be renamed
+				day := time.Now().AddDate(0, 0, -r.IntN(800))
+				m := chunk.Meta{Format: codec.Parquet, ContainerID: n.ContainerID, Hour: day}
+				keys = append(keys, m.Markers(n)...)
+				all = append(all, n)
+				n.Name = pick()
+			}
+		}
+		l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keys, chunk.CompleteKey())...)}}
+		one := all[r.IntN(len(all))]
+		for _, w := range []*who{
+			{names: []string{one.Name}}, {names: []string{one.ContainerID}}, {names: []string{one.ContainerID[:1+r.IntN(6)]}}, {names: []string{strings.ToUpper(one.ContainerID[:12])}},
+			{names: []string{one.Name}, hosts: []string{one.Host}}, {names: []string{one.Name}, services: []string{one.Service}}, {hosts: []string{one.Host}},
+			{names: []string{one.ContainerID[:8]}, hosts: []string{one.Host}}, {names: []string{one.ContainerID[:8]}, services: []string{one.Service}},
+			{hosts: []string{one.Host, pick()}, services: []string{one.Service, pick()}}, {names: []string{one.Name, pick(), "nobody"}}, {names: []string{"nobody"}},
+		} {
+			if slices.Contains(w.names, "") {
+				continue
+			}
+			found := func(glance int) (ids []string) {
+				glanceNames = glance
+				targets, err := w.find(t.Context(), l, false)
+				if err != nil {
+					return []string{err.Error()}
+				}
+				for _, x := range targets {
+					ids = append(ids, x.ContainerID)
+				}
+				slices.Sort(ids)
+				return ids
+			}
+			if want, got := found(1_000_000), found(1); !slices.Equal(got, want) {
+				t.Errorf("seed %d, %v: %q, among all names %q", seed, w, got, want)
+			}
+		}
+	}
+}
+
+func TestLikelyServices(t *testing.T) {
+	for name, want := range map[string]string{
+		"web": "web", "shop-web-1": "shop-web-1 web", "shop_web_1": "shop_web_1 web", "shop-my-api-2": "api my-api shop-my-api-2",
+		"stack_api.3.x7k2": "stack_api stack_api.3.x7k2", "-": "-", "a.": "a a.",
+	} {
+		if got := strings.Join(likelyServices(name), " "); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+	if got := likelyServices(strings.Repeat("-", 10_000)); len(got) > maxLikely {
+		t.Errorf("%d services", len(got))
+	}
+}
+
+// TestOldHostsAreFound: a host of an older version, that gives no markers by name,
+// is found where its service is what such a name usually has.
+func TestOldHostsAreFound(t *testing.T) {
+	defer func(n int) { glanceNames = n }(glanceNames)
+	glanceNames = 1
+	old := container("web", "shop-web-1", "north")
+	l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(old, codec.Parquet, time.Now()), chunk.CompleteKey())...)}}
+	w := &who{names: []string{"shop-web-1"}}
+	if got, err := w.find(t.Context(), l, true); err != nil || len(got) != 1 || got[0].Name != old {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	// Where nothing says that they are complete, all names are looked through.
+	odd := container("proxy", "edge", "north")
+	l = &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(odd, codec.Parquet, time.Now()), keysOf(old, codec.Parquet, time.Now())...)...)}}
+	w = &who{names: []string{"edge"}}
+	if got, err := w.find(t.Context(), l, true); err != nil || len(got) != 1 || got[0].Name != odd {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
