@@ -1,15 +1,12 @@
 package archiver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -249,7 +246,7 @@ func (a *Archiver) cancelGap(s *stream, v *spool.View, objs []spool.Object) erro
 func (a *Archiver) put(ctx context.Context, t *turn, c *encoded, meta codec.Meta) error {
 	m := c.meta
 	name := chunk.Name{Service: meta.ServiceName, Name: meta.ContainerName, Host: meta.HostName, ContainerID: m.ContainerID}
-	if err := a.markers.put(ctx, t.bucket, m.Markers(name)...); err != nil {
+	if err := a.markers.put(ctx, t.bucket, a.cfg.Now(), m.Markers(name)...); err != nil {
 		return err
 	}
 	a.cfg.Hook("marked", m.Key())
@@ -263,38 +260,5 @@ func (a *Archiver) put(ctx context.Context, t *turn, c *encoded, meta codec.Meta
 	a.metrics.uploadBytes.Add(float64(c.sizeBytes))
 	a.metrics.uploadEntries.Add(float64(m.Entries - c.gaps))
 	a.metrics.uploadSeconds.Observe(time.Since(start).Seconds())
-	return nil
-}
-
-// markers remembers which index markers exist.
-type markers struct {
-	mu    sync.Mutex
-	known map[string]bool
-}
-
-// maxMarkers bounds what is remembered; putting one again does no harm.
-const maxMarkers = 10_000
-
-// put stores the markers of a container and of a day, all of them once for each
-// day: a bounded folder drops the names of containers that have no day left.
-func (m *markers) put(ctx context.Context, b bucket.Bucket, keys ...string) error {
-	all := strings.Join(keys, "\n")
-	m.mu.Lock()
-	known := m.known[all]
-	m.mu.Unlock()
-	if known {
-		return nil
-	}
-	for _, k := range keys {
-		if err := b.Put(ctx, k, bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}); err != nil {
-			return fmt.Errorf("put index marker: %w", err)
-		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxMarkers {
-		m.known = map[string]bool{}
-	}
-	m.known[all] = true
 	return nil
 }

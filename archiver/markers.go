@@ -1,0 +1,51 @@
+package archiver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
+)
+
+// markers remembers which index markers exist.
+type markers struct {
+	mu    sync.Mutex
+	known map[string]time.Time // when they were put
+}
+
+const (
+	// maxMarkers bounds what is remembered; putting one again does no harm.
+	maxMarkers = 10_000
+	// markersAge is how long they are taken to be there: somebody may delete a
+	// container's logs while it writes, or empty the bucket. Each marker is a paid
+	// request, and a quiet container has one object an hour.
+	markersAge = 6 * time.Hour
+)
+
+// put stores the markers of a container and of a day, all of them once for each
+// day: a bounded folder drops the names of containers that have no day left.
+func (m *markers) put(ctx context.Context, b bucket.Bucket, now time.Time, keys ...string) error {
+	all := strings.Join(keys, "\n")
+	m.mu.Lock()
+	at, known := m.known[all]
+	m.mu.Unlock()
+	if age := now.Sub(at); known && age >= 0 && age < markersAge {
+		return nil
+	}
+	for _, k := range keys {
+		if err := b.Put(ctx, k, bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}); err != nil {
+			return fmt.Errorf("put index marker: %w", err)
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil || len(m.known) >= maxMarkers {
+		m.known = map[string]time.Time{}
+	}
+	m.known[all] = now
+	return nil
+}
