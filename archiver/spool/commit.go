@@ -124,13 +124,15 @@ func (l *Log) syncDirs() error {
 	if err := durable.SyncDir(l.cfg.Dir); err != nil {
 		return err
 	}
-	if l.found {
+	found := false
+	l.locked(func() { found = l.found })
+	if found {
 		return nil
 	}
 	if err := durable.SyncDir(filepath.Dir(l.cfg.Dir)); err != nil {
 		return err
 	}
-	l.found = true
+	l.locked(func() { l.found = true })
 	return nil
 }
 

@@ -28,6 +28,12 @@ func FuzzHeader(f *testing.F) {
 			Tag: strings.Repeat("<&>", 1000), Labels: map[string]string{"": "", "a": strings.Repeat("<", 2000), "\x00": "\u2028"},
 		}}},
 	} {
+		large, err := json.Marshal(&h)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(large, true)
+		h.Meta, _ = h.Meta.Bound(h.Format)
 		b, err := appendHeader(nil, &h)
 		if err != nil {
 			f.Fatal(err)

@@ -131,12 +131,12 @@ func (l *Log) commitDropping() error {
 		return full(err)
 	}
 	if err := writeHeader(filepath.Join(l.cfg.Dir, DroppingFile), &h); err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.dropping.Gap == nil && l.dropping.SegmentSeq == l.stream.LastSegment+1 {
-			l.dropping = h
-		}
-		return err
+		l.locked(func() {
+			if l.dropping.Gap == nil && l.dropping.SegmentSeq == l.stream.LastSegment+1 {
+				l.dropping = h
+			}
+		})
+		return l.dirGone(err)
 	}
 	l.step("dropping", l.cfg.Dir)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"reflect"
 	"slices"
@@ -232,10 +233,20 @@ func findCopy(b []byte) (end int, h Header, err error) {
 	return 0, h, errHeader
 }
 
+// readBounded is os.ReadFile for the first maxBytes of a file.
+func readBounded(path string, maxBytes int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxBytes))
+}
+
 // hasRecords tells whether any batch was ever written to a sidecar whose header
 // cannot be read.
 func hasRecords(path string) (bool, error) {
-	b, err := os.ReadFile(path)
+	b, err := readBounded(path, maxSidecarBytes)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}

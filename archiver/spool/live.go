@@ -60,6 +60,9 @@ func (v *View) records() ([]Record, error) {
 	if v.idx != nil {
 		read, err := readSidecar(v.idx)
 		var bad *codec.CorruptError
+		if err != nil && v.log.noteUnread(v.seg) > maxUnread { // the disk does not give it any more
+			err = &codec.CorruptError{What: "sidecar " + v.idx.Name(), Err: err}
+		}
 		switch {
 		case err == nil && want.fit(read):
 			return read.records, nil
@@ -86,6 +89,17 @@ func (v *View) records() ([]Record, error) {
 	}
 	v.log.keepMended(v.seg, sc, lost)
 	return sc.records, nil
+}
+
+// maxUnread is how often a sidecar may not be read before the data has to do.
+const maxUnread = 2
+
+// noteUnread counts how often a segment's sidecar could not be read.
+func (l *Log) noteUnread(s *segment) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.unread++
+	return s.unread
 }
 
 // same reports whether h is the segment's header, but for what is in common.
@@ -149,6 +163,9 @@ func (l *Log) noteMended(s *segment) bool {
 // have its records any more. Called with commitMu held, all records written.
 func (l *Log) checkFiles(s *segment) error {
 	if _, err := os.Lstat(s.path(extActive)); errors.Is(err, os.ErrNotExist) {
+		if err := durable.MkdirAll(l.cfg.Dir, 0o700); err != nil {
+			return fmt.Errorf("restore segment: %w", err)
+		}
 		l.cfg.Logger.Error("writing a segment's file again that was removed while the process ran", "container", l.cfg.ContainerID, "segment", s.header.SegmentSeq)
 		err := durable.Write(s.path(extActive), 0o600, func(w io.Writer) error {
 			_, err := io.Copy(w, io.NewSectionReader(s.data, 0, s.end))
@@ -159,7 +176,7 @@ func (l *Log) checkFiles(s *segment) error {
 		}
 	}
 	want := l.indexContent(s)
-	got, err := os.ReadFile(s.path(extIndex))
+	got, err := readBounded(s.path(extIndex), int64(len(want))+1)
 	if err == nil && bytes.Equal(got, want) {
 		return nil
 	}

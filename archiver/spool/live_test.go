@@ -270,3 +270,85 @@ func TestStreamFilesDamagedWhileRunning(t *testing.T) {
 		}
 	}
 }
+
+// TestDirectoryRemovedWhileRunning: what is in files that are open, and what
+// comes, is kept in a directory that is made again.
+func TestDirectoryRemovedWhileRunning(t *testing.T) {
+	g, _ := newLive(t)
+	check(t, os.RemoveAll(g.cfg.Dir))
+	g.send("one more")
+	g.want(g.sent)
+	g.log.Roll()
+	g.write(g.frame("the next segment"))
+	g.sent = append(g.sent, "the next segment")
+	for range 3 { // the ingest tries again
+		if _, err := g.log.Fill(g.r, "fifo"); err == nil {
+			break
+		}
+	}
+	check(t, g.log.Commit())
+	check(t, g.log.Commit())
+	g.lines()
+	g.recoverLive("directory")
+	check(t, os.RemoveAll(g.cfg.Dir))
+	g.drop(2)
+	_ = g.log.Commit()
+	check(t, g.log.Commit())
+	if names := readDir(t, g.cfg.Dir); len(names) == 0 {
+		t.Fatal("the gap was not written")
+	}
+}
+
+// TestHugeFiles: files that are far larger than what is in them, as a damaged file
+// system may have, take no memory.
+func TestHugeFiles(t *testing.T) {
+	g, _ := newLive(t)
+	g.log.Roll()
+	check(t, g.log.Commit())
+	check(t, g.archived(1, Object{Segment: 1, Key: "k"}))
+	g.send("active")
+	check(t, g.log.Commit())
+	for _, name := range []string{streamFile, archivedFile} {
+		f, err := os.OpenFile(filepath.Join(g.cfg.Dir, name), os.O_CREATE|os.O_WRONLY, 0o600)
+		check(t, err)
+		check(t, f.Truncate(1<<40))
+		check(t, f.Close())
+	}
+	_, err := readStream(g.cfg.Dir)
+	if err == nil {
+		t.Fatal("a stream.json of 1 TiB is believed")
+	}
+	check(t, os.Truncate(filepath.Join(g.cfg.Dir, archivedFile), 100<<20)) // it is read to its end
+	if objs, whole, err := readObjects(g.cfg.Dir); err != nil || whole || len(objs) != 1 {
+		t.Fatalf("%d objects, whole: %t, %v", len(objs), whole, err)
+	}
+	check(t, os.Truncate(g.log.segments[0].path(extIndex), 1<<40))
+	g.want(g.sent)
+	r := Record{kind: kindBatch, Length: 1 << 31}
+	if _, err := readPiece(bytes.NewReader(nil), 1<<40, r, nil); err == nil {
+		t.Fatal("a batch of 2 GiB is read")
+	}
+}
+
+// TestUnreadableSidecar: one that the disk does not give is tried again, and then
+// the data has to do.
+func TestUnreadableSidecar(t *testing.T) {
+	g, _ := newLive(t)
+	g.log.Roll()
+	check(t, g.log.Commit())
+	for try := range maxUnread + 1 {
+		v, err := g.log.OpenSegment(1)
+		check(t, err)
+		check(t, v.idx.Close())
+		c := v.Cursor()
+		if try < maxUnread {
+			var perr *os.PathError
+			if _, err := c.Next(t.Context(), false, nil); !errors.As(err, &perr) || corrupt(err) {
+				t.Fatalf("try %d: %v", try, err)
+			}
+		} else if got := collect(t, c, 0, false); !slices.Equal(got, g.sent) {
+			t.Fatalf("%d lines of %d", len(got), len(g.sent))
+		}
+		_ = v.data.Close()
+	}
+}

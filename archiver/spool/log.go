@@ -38,7 +38,6 @@ type Log struct {
 	// commitMu is held by who syncs, seals or removes segments. It is taken
 	// before mu and held while the disk is slow; Fill does not take it.
 	commitMu sync.Mutex
-	found    bool // the directory's own name is durable; guarded by commitMu
 
 	mu       sync.Mutex     // guards all below; never held during an fsync
 	segments []*segment     // oldest first
@@ -59,7 +58,8 @@ type Log struct {
 	reserved      []*segment // the gaps of which there is no file yet, oldest first
 	unread        int        // bytes that were moved into the active segment, but not read back yet
 	idle          int        // commits in a row that found nothing
-	made          bool
+	made          bool       // the directory is there
+	found         bool       // its own name is durable
 	closed        bool
 	lost          int64 // bytes that were no frames
 }
@@ -134,6 +134,7 @@ func (l *Log) ensureActive() error {
 	h.Reserved = l.reservations()
 	s, err := createSegment(l.cfg.Dir, h)
 	if err != nil {
+		l.made = l.made && !errors.Is(err, os.ErrNotExist) // somebody removed it
 		return err
 	}
 	l.stream.LastSegment = h.SegmentSeq
@@ -151,8 +152,17 @@ func (l *Log) ensureDir() error {
 	if err := os.MkdirAll(l.cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("make spool directory: %w", err)
 	}
-	l.made = true
+	l.made, l.found = true, false
 	return nil
+}
+
+// dirGone takes note, of an error of writing, that somebody removed the
+// directory: what is written next makes it again.
+func (l *Log) dirGone(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		l.locked(func() { l.made = false })
+	}
+	return err
 }
 
 // nextHeader is the header of the segment after the last. Called with mu held.

@@ -60,8 +60,10 @@ func (s *segment) refill(data io.ReaderAt, sizeBytes int64, hole Record, sources
 			return 0, err
 		}
 	}
-	if s.lastSeq == hole.LastSeq() && s.end == hole.end() {
-		return lost, nil
+	if s.lastSeq == hole.LastSeq() {
+		n := hole.end() - s.end // beyond the file's end
+		s.skip(n)
+		return lost + n, nil
 	}
 	s.records, s.end, s.lastSeq = s.records[:n], end, last
 	sum, err := sumOf(data, hole)

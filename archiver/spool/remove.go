@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"github.com/coldtail/coldtail/archiver/durable"
 )
 
 // remove unlinks a segment. Called with commitMu held.
@@ -38,7 +40,11 @@ func (l *Log) remove(s *segment) error {
 func (l *Log) writeState(except *segment) error {
 	var st streamState
 	l.locked(func() { st = l.committedState(except) })
-	return st.write(l.cfg.Dir)
+	err := st.write(l.cfg.Dir)
+	if errors.Is(err, os.ErrNotExist) { // somebody removed the directory
+		err = errors.Join(durable.MkdirAll(l.cfg.Dir, 0o700), st.write(l.cfg.Dir))
+	}
+	return err
 }
 
 // committedState is the stream state without what a power loss may take: numbers

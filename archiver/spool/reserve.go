@@ -50,7 +50,7 @@ func (l *Log) writeReserved(s *segment) error {
 	}
 	err := writeHeader(s.path(extGap), &s.header)
 	if err != nil && !errors.Is(err, durable.ErrUnsynced) {
-		return err
+		return l.dirGone(err)
 	}
 	l.locked(func() {
 		l.reserved = slices.DeleteFunc(l.reserved, func(o *segment) bool { return o == s })

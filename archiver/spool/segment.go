@@ -45,6 +45,7 @@ type segment struct {
 	// mended and damaged tell what was found: a sidecar that was repaired, and data
 	// that is no longer what its records say.
 	mended, damaged bool
+	unread          int // how often its sidecar could not be read
 	// doubtful is how far the data has to be written again before it is synced,
 	// from the last record in the sidecar on; 0 where it has not. Guarded by
 	// commitMu.
@@ -109,8 +110,9 @@ func (s *segment) extend(frames []byte, entries, arrivalNano int64) {
 	}
 }
 
-// maxSkipBytes bounds a skip record: its length has four bytes.
-const maxSkipBytes = math.MaxUint32
+// maxSkipBytes bounds a skip record as batches are bounded: what a record has may
+// be in memory.
+const maxSkipBytes = maxRecordBytes
 
 // skip marks n bytes after the last whole frame as not being frames.
 func (s *segment) skip(n int64) {

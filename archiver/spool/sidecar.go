@@ -21,6 +21,10 @@ const (
 	// Metadata has bounds that are far below this (codec.Meta.Bound). Release one
 	// had none but those of a request, 16 MiB, which may take six bytes for one here.
 	maxHeaderBytes = 100 << 20
+	// The header, its copy, and hundreds of thousands of records.
+	maxSidecarBytes = 256 << 20
+	// A record has at most maxRecordBytes, or one frame.
+	maxBatchBytes = codec.MaxFrameBytes + 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -161,7 +165,7 @@ func readSidecar(f *os.File) (*sidecar, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read sidecar: %w", err)
 	}
-	b := make([]byte, fi.Size())
+	b := make([]byte, min(fi.Size(), maxSidecarBytes))
 	if _, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read sidecar: %w", err)
 	}
@@ -203,7 +207,7 @@ func readSidecar(f *os.File) (*sidecar, error) {
 		sc.end = int64(at) + recordLen
 	}
 	sc.damaged = sc.damaged || int64(bad) < sc.end
-	sc.rest = sc.end < int64(len(b))
+	sc.rest = sc.end < fi.Size()
 	return sc, nil
 }
 
@@ -244,8 +248,11 @@ func readRecord(f io.ReaderAt, sizeBytes int64, r Record, buf []byte) ([]byte, e
 // readPiece is readRecord without the check. A length is believed only as far
 // as the file has bytes.
 func readPiece(f io.ReaderAt, sizeBytes int64, r Record, buf []byte) ([]byte, error) {
-	if r.end() > sizeBytes {
+	switch {
+	case r.end() > sizeBytes:
 		return nil, io.ErrUnexpectedEOF
+	case r.Length > maxBatchBytes:
+		return nil, errors.New("longer than any batch")
 	}
 	if int64(cap(buf)) < r.Length {
 		buf = make([]byte, r.Length)

@@ -37,10 +37,13 @@ type streamEnvelope struct {
 // streamVersion is that of the files that this version writes.
 const streamVersion = 1
 
+// maxStreamBytes is far more than a stream.json has.
+const maxStreamBytes = 1 << 20
+
 var errStream = errors.New("not a stream state")
 
 func readStream(dir string) (streamState, error) {
-	b, err := os.ReadFile(filepath.Join(dir, streamFile))
+	b, err := readBounded(filepath.Join(dir, streamFile), maxStreamBytes)
 	if errors.Is(err, os.ErrNotExist) {
 		return streamState{}, nil
 	}
@@ -107,7 +110,7 @@ func appendObjects(dir string, objs []Object) error {
 	}
 	for _, o := range objs {
 		line := o.line()
-		if back, ok := parseObject(strings.TrimSuffix(line, "\n")); !ok || back != o || strings.Count(line, "\n") > 1 {
+		if back, ok := parseObject(strings.TrimSuffix(line, "\n")); !ok || back != o || strings.Count(line, "\n") > 1 || len(line) > maxLineBytes {
 			return errors.Join(fmt.Errorf("record archived objects: %q of segment %d could not be read again", o.Key, o.Segment), f.Close())
 		}
 		sb.WriteString(line)
@@ -133,6 +136,9 @@ func unfinishedLine(f *os.File) (bool, error) {
 	return b[0] != '\n', err
 }
 
+// maxLineBytes is more than a key may have, in a store or here.
+const maxLineBytes = 16 << 10
+
 // readObjects reads archived.log, each key once, in the order of archiving.
 // Lines that are not whole are passed over, and make the list not whole: where
 // it was cut by a power loss, the segment is archived again.
@@ -147,17 +153,17 @@ func readObjects(dir string) (objs []Object, whole bool, err error) {
 	defer f.Close()
 	whole = true
 	seen := map[string]bool{}
-	r := bufio.NewReader(f)
+	r := bufio.NewReaderSize(f, maxLineBytes)
 	for {
-		line, err := r.ReadString('\n')
+		line, err := r.ReadSlice('\n')
 		if errors.Is(err, io.EOF) {
-			return objs, whole && line == "", nil
+			return objs, whole && len(line) == 0, nil
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) { // a longer line is none, nor is its end
 			return nil, false, fmt.Errorf("read archived objects: %w", err)
 		}
-		o, ok := parseObject(strings.TrimSuffix(line, "\n"))
-		if !ok {
+		o, ok := parseObject(strings.TrimSuffix(string(line), "\n"))
+		if !ok || err != nil {
 			whole = false
 			continue
 		}
