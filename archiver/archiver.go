@@ -29,6 +29,9 @@ type Archiver struct {
 	state    state
 	sameBoot bool
 	lock     *os.File
+	useMu    sync.Mutex
+	use      use  // guarded by useMu
+	unmarked bool // the last mark could not be made; guarded by useMu
 	pipes    *pipeBudget
 	metrics  *metrics
 	markers  markers
@@ -69,12 +72,12 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	st, sameBoot, lock, err := openState(cfg.StateDir, cfg.Now(), cfg.Logger)
+	st, u, sameBoot, lock, err := openState(cfg.StateDir, cfg.Now(), cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
 	a := &Archiver{
-		cfg: cfg, bucket: b, state: st, sameBoot: sameBoot, lock: lock,
+		cfg: cfg, bucket: b, state: st, use: u, sameBoot: sameBoot, lock: lock,
 		pipes:     newPipeBudget(),
 		commits:   make(chan *stream, 1024),
 		uploads:   make(chan *stream, 1024),
@@ -312,7 +315,9 @@ func (a *Archiver) Snapshot(containerID string) (*spool.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.log.Snapshot(), nil
+	sn := s.log.Snapshot()
+	sn.Away = a.awayAt
+	return sn, nil
 }
 
 // all returns the open streams.

@@ -25,6 +25,7 @@ func (a *Archiver) janitor(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+			a.contain("mark the state as used", "", a.markUsed)
 			a.contain("tidy the local cache", "", func() {
 				a.trimCache(a.cfg.CacheBytes, a.cfg.CacheAge)
 				a.aside.trim(a.cfg.SpoolBytes/quarantineShare, becauseShare)

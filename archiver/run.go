@@ -198,5 +198,6 @@ func (a *Archiver) close() error {
 	for _, s := range a.all() {
 		errs = append(errs, s.log.Close())
 	}
+	a.markUsed()
 	return errors.Join(append(errs, a.lock.Close())...)
 }

@@ -2,7 +2,6 @@ package archiver
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -29,52 +28,64 @@ const (
 
 // openState locks the directory and reads or makes its identity. sameBoot tells
 // that the machine has not gone down since the directory was last used.
-func openState(dir string, now time.Time, log *slog.Logger) (st state, sameBoot bool, lock *os.File, err error) {
+func openState(dir string, now time.Time, log *slog.Logger) (st state, u use, sameBoot bool, lock *os.File, err error) {
 	if err := durable.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
-		return st, false, nil, fmt.Errorf("open state directory: %w", err)
+		return st, u, false, nil, fmt.Errorf("open state directory: %w", err)
 	}
 	lock, err = os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return st, false, nil, fmt.Errorf("open state directory: %w", err)
+		return st, u, false, nil, fmt.Errorf("open state directory: %w", err)
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		lock.Close()
-		return st, false, nil, fmt.Errorf("lock state directory %s: another coldtail uses it (choose another one with --state): %w", dir, err)
+		return st, u, false, nil, fmt.Errorf("lock state directory %s: another coldtail uses it (choose another one with --state): %w", dir, err)
 	}
-	st, sameBoot, err = loadState(dir, now, log)
+	st, u, sameBoot, err = loadState(dir, now, log)
 	if err != nil {
 		lock.Close()
-		return st, false, nil, err
+		return st, u, false, nil, err
 	}
 	// Chunks that were being encoded when the process died.
 	if err := os.RemoveAll(filepath.Join(dir, encodeDir)); err != nil {
 		lock.Close()
-		return st, false, nil, fmt.Errorf("clean state directory: %w", err)
+		return st, u, false, nil, fmt.Errorf("clean state directory: %w", err)
 	}
-	return st, sameBoot, lock, nil
+	u.removeMarks(dir)
+	return st, u, sameBoot, lock, nil
 }
 
-// loadState reads the identity, or makes one. Of its two files, one may be damaged:
-// that is written again.
-func loadState(dir string, now time.Time, log *slog.Logger) (st state, sameBoot bool, err error) {
+// loadState reads the identity, or makes one: a new one also for a state that was
+// put back. Of its two files, one may be damaged: that is written again.
+func loadState(dir string, now time.Time, log *slog.Logger) (st state, u use, sameBoot bool, err error) {
 	boot, err := bootID()
 	if err != nil {
-		return st, false, err
+		return st, u, false, err
 	}
 	st, whole, err := readState(dir, log)
-	if errors.Is(err, os.ErrNotExist) {
-		var id [8]byte
-		_, _ = rand.Read(id[:]) // never fails
-		st, err = state{SpoolID: hex.EncodeToString(id[:]), Created: now.UTC()}, nil
+	fresh := errors.Is(err, os.ErrNotExist)
+	if fresh {
+		st, err = state{SpoolID: newSpoolID(), Created: now.UTC()}, nil
 	}
 	if err != nil {
-		return st, false, err
+		return st, u, false, err
 	}
-	if sameBoot = st.BootID == boot; sameBoot && whole {
-		return st, true, nil
+	u, why, err := openUse(dir, &st, fresh, now)
+	if err != nil {
+		return st, u, false, err
 	}
-	st.BootID = boot
-	return st, sameBoot, st.write(dir)
+	if why != "" {
+		log.Warn("the state may know less than was archived from it: it goes on with a new spool id", "state", dir, "why", why, "spool", st.SpoolID)
+	}
+	if sameBoot = st.BootID == boot; !sameBoot || !whole || why != "" {
+		st.BootID = boot
+		if err := st.write(dir); err != nil {
+			return st, u, false, err
+		}
+	}
+	if err := u.leaveMark(dir, now); err != nil { // its disk may be full
+		log.Error("cannot note that the state is in use", "err", err)
+	}
+	return st, u, sameBoot && why == "", nil
 }
 
 // readState returns the first of the two files' content that is whole, and

@@ -76,6 +76,7 @@ func (s *stream) open() error {
 			Dir:         filepath.Join(s.a.cfg.StateDir, spoolDir, s.id),
 			ContainerID: s.id,
 			SpoolID:     s.a.state.SpoolID,
+			Renewed:     s.a.use.Renewed,
 			Logger:      s.a.cfg.Logger,
 			Now:         s.a.cfg.Now,
 			Trust:       s.a.sameBoot,

@@ -202,10 +202,10 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 	c := &content{v: v}
 	damage, err := a.encodeWhole(ctx, c, retry, func(e *encoded) error {
 		a.cfg.Hook("encoded", e.meta.Key())
-		if err := a.put(ctx, t, e, v.Header.Meta); err != nil {
+		o, err := a.store(ctx, t, e, v.Header)
+		if err != nil {
 			return err
 		}
-		o := spool.Object{Segment: seg, SizeBytes: e.sizeBytes, Key: e.meta.Key()}
 		if !slices.Contains(objs, o) { // else a second attempt
 			objs = append(objs, o)
 		}
@@ -225,8 +225,8 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 		return nil // dropped meanwhile: the gap finds these objects, and is cancelled
 	case err != nil:
 		return err
-	case cancelled:
-		return s.log.Forget(seg) // the bucket tells more than the gap that is here
+	case cancelled, v.Header.SpoolID != a.state.SpoolID:
+		return s.log.Forget(seg) // the bucket tells more than the gap, or the copy, that is here
 	}
 	s.dropping.Store(v.Header.Gap != nil)
 	a.noteGivenUp(s, c.lost)

@@ -182,12 +182,15 @@ func (rd *reading) needsBucket(sn *spool.Snapshot, p plan) bool {
 	if oldest.CreatedNano <= rd.since {
 		return false // whatever is older arrived before since
 	}
-	return !oldest.Origin || !rd.young()
+	return !oldest.Origin || !rd.young(sn)
 }
 
 // young tells that the container has no history but what the spool knows.
-func (rd *reading) young() bool {
+func (rd *reading) young(sn *spool.Snapshot) bool {
 	c := rd.q.Created
+	if sn == nil || sn.Away != nil && sn.Away(c) {
+		return false
+	}
 	return !c.IsZero() && !rd.r.cfg.LocalSince.IsZero() && c.After(rd.r.cfg.LocalSince)
 }
 

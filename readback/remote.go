@@ -15,12 +15,18 @@ import (
 // listed is what the spool itself knows of the bucket.
 type listed struct {
 	objects []chunk.Chunk
-	spoolID string
-	all     bool // these are all of this spool
-	local   map[int64]bool
+	spoolID string // see spool.Snapshot
+	all     bool   // these are all of this spool
+	local   map[segment]bool
 }
 
-func (l *listed) isLocal(m chunk.Meta) bool { return m.SpoolID == l.spoolID && l.local[m.SegmentSeq] }
+// segment is one of a container's.
+type segment struct {
+	spoolID string
+	seq     int64
+}
+
+func (l *listed) isLocal(m chunk.Meta) bool { return l.local[segment{m.SpoolID, m.SegmentSeq}] }
 
 func ownObjects(sn *spool.Snapshot) (l listed, err error) {
 	if sn == nil {
@@ -30,10 +36,9 @@ func ownObjects(sn *spool.Snapshot) (l listed, err error) {
 	if err != nil {
 		return l, err
 	}
-	l.all, l.local = all, make(map[int64]bool, len(sn.Segments))
+	l.spoolID, l.all, l.local = sn.SpoolID, all, make(map[segment]bool, len(sn.Segments))
 	for _, v := range sn.Segments {
-		l.spoolID = v.Header.SpoolID
-		l.local[v.Header.SegmentSeq] = true
+		l.local[segment{v.Header.SpoolID, v.Header.SegmentSeq}] = true
 	}
 	for _, o := range objs {
 		m, err := chunk.ParseKey(o.Key)
@@ -41,7 +46,6 @@ func ownObjects(sn *spool.Snapshot) (l listed, err error) {
 			l.all = false // not written by this version: a listing may know it
 			continue
 		}
-		l.spoolID = m.SpoolID
 		l.objects = append(l.objects, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes})
 	}
 	return l, nil
@@ -58,7 +62,7 @@ func (rd *reading) groups(ctx context.Context, sn *spool.Snapshot, tail, from in
 	}
 	objs := own.objects
 	// From a number on there is nothing but this spool's.
-	if !own.all || from == 0 && !rd.young() {
+	if !own.all || from == 0 && !rd.young(sn) {
 		found, err := rd.find(ctx, own, tail)
 		if cause := context.Cause(ctx); err != nil && cause != nil {
 			return nil, cause
@@ -75,7 +79,8 @@ func (rd *reading) groups(ctx context.Context, sn *spool.Snapshot, tail, from in
 func (rd *reading) find(ctx context.Context, own listed, tail int64) ([]chunk.Chunk, error) {
 	w := chunk.Want{Tail: tail, Since: rd.q.Since, Until: rd.q.Until, Elsewhere: own.isLocal}
 	for _, o := range own.objects {
-		if !own.isLocal(o.Meta) {
+		// Those of an earlier spool id are not all of it, and prove nothing.
+		if o.SpoolID == own.spoolID && !own.isLocal(o.Meta) {
 			w.Known = append(w.Known, o)
 		}
 	}

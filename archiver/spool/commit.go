@@ -173,7 +173,7 @@ func (l *Log) lastSeq() int64 {
 	if l.active != nil {
 		return l.active.lastSeq
 	}
-	return l.stream.LastSeq
+	return max(l.stream.LastSeq, l.stream.Floor-1)
 }
 
 // Pending returns the numbers of the segments that wait to be archived, oldest first.

@@ -109,7 +109,7 @@ func (l *Log) AppendGap(g Gap) error {
 // appendGap is AppendGap for a header. Called with mu held.
 func (l *Log) appendGap(h Header) {
 	l.reserve(h)
-	l.stream = streamState{LastSeq: h.FirstSeq + h.Gap.Entries - 1, LastSegment: h.SegmentSeq}
+	l.stream.LastSeq, l.stream.LastSegment, l.stream.NextSeq = h.FirstSeq+h.Gap.Entries-1, h.SegmentSeq, 0
 	l.dropping.Gap = nil // this was it
 	l.wake()
 }
@@ -181,7 +181,7 @@ func (l *Log) adoptDropping(d *damage) error {
 		l.rollDue = true
 		l.rollIfDue()
 		h, next := sc.header, l.nextHeader()
-		h.FirstSeq, h.Origin, h.SegmentSeq = next.FirstSeq, next.Origin, next.SegmentSeq
+		h.SpoolID, h.FirstSeq, h.Origin, h.SegmentSeq = next.SpoolID, next.FirstSeq, next.Origin, next.SegmentSeq
 		l.appendGap(h)
 	}
 	for _, s := range slices.Clone(l.reserved) {

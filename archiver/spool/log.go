@@ -18,9 +18,12 @@ var ErrFull = errors.New("spool is full")
 type Config struct {
 	Dir         string // the container's directory; made with the first entry
 	ContainerID string
-	SpoolID     string
-	Logger      *slog.Logger
-	Now         func() time.Time // the arrival clock
+	// SpoolID is the state's. A log that an earlier one began goes on with a new origin.
+	SpoolID string
+	// Renewed reports that the state has had another spool id.
+	Renewed bool
+	Logger  *slog.Logger
+	Now     func() time.Time // the arrival clock
 	// Trust is for a restart without one of the machine, when the page cache has
 	// lost nothing: what was not committed counts, and committed data is not read
 	// again to see whether it is whole. Reading verifies checksums in any case.
@@ -177,7 +180,7 @@ func (l *Log) nextHeader() Header {
 		Frozen:      l.frozen,
 	}
 	if l.stream.LastSeq == 0 && l.stream.NextSeq == 0 {
-		h.FirstSeq, h.Origin = max(1, now.UnixMicro()), true
+		h.FirstSeq, h.Origin = max(1, now.UnixMicro(), l.stream.Floor), true
 	}
 	return h
 }
@@ -227,7 +230,7 @@ type Info struct {
 func (l *Log) Info() Info {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	in := Info{Segments: len(l.segments), LastSeq: l.stream.LastSeq, LostBytes: l.lost, Live: l.live, PendingSegments: l.newerPending()}
+	in := Info{Segments: len(l.segments), LastSeq: l.lastSeq(), LostBytes: l.lost, Live: l.live, PendingSegments: l.newerPending()}
 	for _, s := range l.segments {
 		if s.state == Archived {
 			in.CachedBytes += s.written
@@ -243,9 +246,6 @@ func (l *Log) Info() Info {
 	}
 	if l.active != nil {
 		in.ActiveBytes, in.ActiveFirstNano = l.active.end, l.active.firstNano
-	}
-	if l.active != nil {
-		in.LastSeq = l.active.lastSeq
 	}
 	return in
 }

@@ -35,6 +35,9 @@ func Open(cfg Config) (l *Log, quarantined int, err error) {
 	l.adoptReserved(stream)
 	err = l.settle(d)
 	if err == nil {
+		err = l.renew(stream)
+	}
+	if err == nil {
 		err = l.adoptDropping(&d)
 	}
 	if err != nil {

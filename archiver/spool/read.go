@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"time"
 )
 
 // ErrGone tells that what a cursor would read next was evicted: the bucket has it.
@@ -19,8 +20,13 @@ type Snapshot struct {
 	Segments []*View
 	// LastSeq is the last entry's number; 0 while there were none.
 	LastSeq int64
-	ending  int
-	newer   []int64 // segments of a newer version that are not in the bucket
+	// SpoolID is the one that the next entries are archived under.
+	SpoolID string
+	// Away, unless nil, reports whether, since a container was made, the spool was not
+	// in use for a time: then another one may have archived some of its entries.
+	Away   func(created time.Time) bool
+	ending int
+	newer  []int64 // segments of a newer version that are not in the bucket
 	// lastSegment is the number of the last segment that there was.
 	lastSegment int64
 }
@@ -59,7 +65,7 @@ func (v *View) SeqFromEnd(n int64) int64 {
 func (l *Log) Snapshot() *Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	sn := &Snapshot{log: l, LastSeq: l.lastSeq(), ending: l.endings, lastSegment: l.stream.LastSegment}
+	sn := &Snapshot{log: l, SpoolID: l.cfg.SpoolID, LastSeq: l.lastSeq(), ending: l.endings, lastSegment: l.stream.LastSegment}
 	for _, n := range l.newer {
 		if n.state != Archived {
 			sn.newer = append(sn.newer, n.seq)

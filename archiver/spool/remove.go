@@ -53,7 +53,9 @@ func (l *Log) writeState(except *segment) error {
 // held.
 func (l *Log) committedState(except *segment) streamState {
 	st := l.stream
-	st.LastSeq = l.lastSeq()
+	if l.active != nil {
+		st.LastSeq = l.active.lastSeq
+	}
 	for _, s := range l.segments {
 		if s == except || l.isCommitted(s) {
 			continue
@@ -65,8 +67,11 @@ func (l *Log) committedState(except *segment) streamState {
 				st.LastSeq = 0
 			}
 		}
+		if s.header.SpoolID != l.cfg.SpoolID {
+			st.LastSeq = 0 // see renew
+		}
 		for _, r := range s.records[:s.committed] {
-			if r.kind == kindBatch {
+			if r.kind == kindBatch && s.header.SpoolID == l.cfg.SpoolID {
 				st.LastSeq = r.LastSeq()
 			}
 		}

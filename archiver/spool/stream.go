@@ -25,6 +25,10 @@ type streamState struct {
 	// NextSeq, if higher than what follows LastSeq, is the next entry's number:
 	// those in between may have been given to entries that were lost.
 	NextSeq int64 `json:"next_seq,omitempty"`
+	// SpoolID is the one that the numbers were given under. Those of an earlier one
+	// end below Floor.
+	SpoolID string `json:"spool_id,omitempty"`
+	Floor   int64  `json:"floor,omitempty"`
 }
 
 // streamEnvelope is stream.json, with the checksum of the state's bytes in it.
@@ -66,7 +70,7 @@ func readStream(dir string) (streamState, error) {
 
 // valid reports whether the numbers are within their bounds.
 func (st streamState) valid() bool {
-	for _, n := range []int64{st.LastSeq, st.LastSegment, st.NextSeq} {
+	for _, n := range []int64{st.LastSeq, st.LastSegment, st.NextSeq, st.Floor} {
 		if n != 0 && !plausible(n) {
 			return false
 		}

@@ -1,0 +1,234 @@
+package archiver
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver/durable"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// A state that is put back from a copy knows nothing of what was archived since, and
+// would give its numbers again. So a state in use leaves a mark each minute: a file
+// whose time of change (ctime) the kernel alone sets, and use.json, which says what
+// that was. A copy has another one, whatever made it and however well.
+const (
+	useFile    = "use.json"
+	markPrefix = "mark-"
+	useVersion = 1
+	// longAway is after how long a state is taken for one that was put back: a disk
+	// that was, with its times, shows only that.
+	longAway = 24 * time.Hour
+	// shortAway is how long a restart, an upgrade or a boot may take. While a state is
+	// away for longer, any container may have been logged to another one.
+	shortAway = 10 * time.Minute
+	maxAways  = 32
+)
+
+// use is what a state knows of its own use: use.json.
+type use struct {
+	SpoolID string    `json:"spool_id"`
+	At      time.Time `json:"at"` // when it was last known to be in use
+	Mark    string    `json:"mark"`
+	Changed int64     `json:"mark_ctime"` // Unix nanoseconds
+	// Since is from when on the state has been in use, but for Aways.
+	Since time.Time `json:"since"`
+	Aways []away    `json:"aways,omitempty"` // oldest first
+	// Renewed reports that the spool id is not the first.
+	Renewed bool `json:"renewed,omitempty"`
+}
+
+// away is when a state was not in use, for a short time.
+type away struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// useEnvelope is use.json, with the checksum of the use's bytes in it.
+type useEnvelope struct {
+	Version int             `json:"version"`
+	CRC32C  uint32          `json:"crc32c"`
+	Use     json.RawMessage `json:"use"`
+}
+
+var errUse = errors.New("damaged")
+
+func readUse(dir string) (u use, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, useFile))
+	if err != nil {
+		return u, err
+	}
+	var env useEnvelope
+	if json.Unmarshal(b, &env) != nil {
+		return u, errUse
+	}
+	if env.Version > useVersion {
+		return u, fmt.Errorf("%s of version %d: %w", filepath.Join(dir, useFile), env.Version, codec.ErrNewer)
+	}
+	if crc32.Checksum(env.Use, castagnoli) != env.CRC32C || json.Unmarshal(env.Use, &u) != nil {
+		return use{}, errUse
+	}
+	return u, nil
+}
+
+// knows reports whether the state was not in use all the time since the container
+// was made, so that another one may know of it.
+func (u *use) away(created time.Time) bool {
+	if created.Before(u.Since) {
+		return true
+	}
+	for _, a := range u.Aways {
+		if !created.Before(a.From) && !created.After(a.To) {
+			return true
+		}
+	}
+	return false
+}
+
+// restored says why a state is taken for one that was put back; empty if it is not.
+func (u *use) restored(dir string, st state, now time.Time) string {
+	var fi unix.Stat_t
+	err := unix.Stat(filepath.Join(dir, filepath.Base(u.Mark)), &fi)
+	switch {
+	case u.SpoolID != st.SpoolID:
+		return "its files are not of one time"
+	case err != nil || fi.Ctim.Nano() != u.Changed:
+		return "it is a copy"
+	case now.Sub(u.At) > longAway:
+		return "it was not used for " + now.Sub(u.At).Round(time.Hour).String()
+	}
+	return ""
+}
+
+// openUse judges whether the state is what it was when it was last used. Where it
+// is not, it gets a new spool id, and write has to make that durable.
+func openUse(dir string, st *state, fresh bool, now time.Time) (u use, why string, err error) {
+	u, err = readUse(dir)
+	switch {
+	case fresh:
+		return use{SpoolID: st.SpoolID, Since: now}, "", nil
+	case errors.Is(err, os.ErrNotExist):
+		// It was last used by a version that left no marks, and since the last
+		// container's directory was made.
+		u = use{Since: st.Created}
+		if fi, err := os.Stat(filepath.Join(dir, spoolDir)); err == nil {
+			u.Aways = []away{{fi.ModTime(), now}}
+		}
+	case errors.Is(err, errUse):
+		u = use{Since: now} // what was before, nothing tells
+	case err != nil:
+		return u, "", fmt.Errorf("read state: %w", err)
+	default:
+		if why = u.restored(dir, *st, now); why != "" {
+			st.SpoolID = newSpoolID()
+			u = use{Since: now, Renewed: true}
+			break
+		}
+		u.returned(now)
+	}
+	u.SpoolID = st.SpoolID
+	return u, why, nil
+}
+
+// returned notes that the state was away until now.
+func (u *use) returned(now time.Time) {
+	from, to := u.At, now
+	if to.Before(from) { // the clock was set back
+		from, to = to, from
+	}
+	if to.Sub(from) > shortAway {
+		u.Since, u.Aways = now, nil
+		return
+	}
+	u.Aways = append(u.Aways, away{from, to})
+	if n := len(u.Aways) - maxAways; n > 0 {
+		u.Since, u.Aways = u.Aways[n-1].To, u.Aways[n:]
+	}
+}
+
+// leaveMark makes it durable that the state is in use now. The old mark goes once
+// use.json names the new one.
+func (u *use) leaveMark(dir string, now time.Time) error {
+	f, err := os.CreateTemp(dir, markPrefix+"*")
+	if err != nil {
+		return fmt.Errorf("mark the state as used: %w", err)
+	}
+	next, old := *u, u.Mark
+	next.At, next.Mark = now, filepath.Base(f.Name())
+	err = f.Sync()
+	var fi unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(int(f.Fd()), &fi)
+	}
+	next.Changed = fi.Ctim.Nano()
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = next.write(dir)
+	}
+	if err != nil && !errors.Is(err, durable.ErrUnsynced) {
+		return errors.Join(fmt.Errorf("mark the state as used: %w", err), os.Remove(f.Name()))
+	}
+	*u = next
+	if err == nil && old != "" {
+		_ = os.Remove(filepath.Join(dir, old)) // one that is left does no harm
+	}
+	return err
+}
+
+func (u *use) write(dir string) error {
+	js, err := json.Marshal(u)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(useEnvelope{useVersion, crc32.Checksum(js, castagnoli), js})
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, useFile), b, 0o600)
+}
+
+// removeMarks removes marks that a crash left.
+func (u *use) removeMarks(dir string) {
+	des, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, de := range des {
+		if strings.HasPrefix(de.Name(), markPrefix) && de.Name() != u.Mark {
+			_ = os.Remove(filepath.Join(dir, de.Name()))
+		}
+	}
+}
+
+func newSpoolID() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
+}
+
+// markUsed renews the mark of the state.
+func (a *Archiver) markUsed() {
+	a.useMu.Lock()
+	defer a.useMu.Unlock()
+	err := a.use.leaveMark(a.cfg.StateDir, a.cfg.Now())
+	if err != nil && !a.unmarked {
+		a.cfg.Logger.Error("cannot note that the state is in use", "err", err)
+	}
+	a.unmarked = err != nil
+}
+
+// awayAt reports whether the state was away when, or since, a container was made.
+func (a *Archiver) awayAt(created time.Time) bool {
+	a.useMu.Lock()
+	defer a.useMu.Unlock()
+	return a.use.away(created)
+}
