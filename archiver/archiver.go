@@ -29,9 +29,16 @@ type Archiver struct {
 	state    state
 	sameBoot bool
 	lock     *os.File
+	used     use // as it was at the start
 	useMu    sync.Mutex
-	use      use  // guarded by useMu
-	unmarked bool // the last mark could not be made; guarded by useMu
+	unmarked bool         // the last mark could not be made; guarded by useMu
+	forgot   atomic.Int64 // see use.Forgot; Unix nanoseconds, 0 for never
+	finished *finished
+	cache    cacheIndex
+	scanMu   sync.Mutex // before the cache's own
+	// Of the janitor alone: finished containers to forget, and when these were found.
+	dead     []string
+	lookedAt time.Time
 	pipes    *pipeBudget
 	metrics  *metrics
 	markers  markers
@@ -72,12 +79,12 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	st, u, sameBoot, lock, err := openState(cfg.StateDir, cfg.Now(), cfg.Logger)
+	st, sameBoot, lock, err := openState(cfg.StateDir, cfg.Now(), cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
 	a := &Archiver{
-		cfg: cfg, bucket: b, state: st, use: u, sameBoot: sameBoot, lock: lock,
+		cfg: cfg, bucket: b, state: st, sameBoot: sameBoot, lock: lock,
 		pipes:     newPipeBudget(),
 		commits:   make(chan *stream, 1024),
 		uploads:   make(chan *stream, 1024),
@@ -89,10 +96,17 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		unopened:  map[string]bool{},
 		poller:    newPoller,
 	}
+	a.used = st.use
+	if !st.use.Forgot.IsZero() {
+		a.forgot.Store(st.use.Forgot.UnixNano())
+	}
 	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	a.aside = aside{root: filepath.Join(cfg.StateDir, spoolDir), log: cfg.Logger, removed: a.metrics.asideRemoved}
+	if a.finished, err = openFinished(cfg.StateDir); err != nil {
+		cfg.Logger.Error("looking at the directories of all containers", "err", err)
+	}
 	return a, nil
 }
 
@@ -140,11 +154,16 @@ func (a *Archiver) known(id string) *stream {
 	defer a.mu.Unlock()
 	s := a.streams[id]
 	if s == nil {
-		s = &stream{a: a, id: id, opts: a.cfg.Defaults, upload: make(chan struct{}, 1)}
-		s.roll.Store(s.opts.rollBytes())
+		s = a.newStream(id)
 		a.streams[id] = s
 	}
 	s.lastUsed.Store(a.cfg.Now().UnixNano())
+	return s
+}
+
+func (a *Archiver) newStream(id string) *stream {
+	s := &stream{a: a, id: id, opts: a.cfg.Defaults, upload: make(chan struct{}, 1)}
+	s.roll.Store(s.opts.rollBytes())
 	return s
 }
 
@@ -192,7 +211,9 @@ func (a *Archiver) attach(id string, srcs []Source) error {
 		if err != nil || len(claims) == 0 {
 			return err
 		}
-		err = s.attach(claims...)
+		if err = a.finished.begin(id); err == nil {
+			err = s.attach(claims...)
+		}
 		for _, c := range claims {
 			if !c.at.opened {
 				a.release(c.Path, c.at)
@@ -316,7 +337,9 @@ func (a *Archiver) Snapshot(containerID string) (*spool.Snapshot, error) {
 		return nil, err
 	}
 	sn := s.log.Snapshot()
-	sn.Away = a.awayAt
+	sn.Away = func(created time.Time) bool {
+		return a.used.away(created) || sn.SpoolID != a.state.SpoolID && created.UnixNano() <= a.forgot.Load()
+	}
 	return sn, nil
 }
 

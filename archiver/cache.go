@@ -1,13 +1,15 @@
 package archiver
 
 import (
+	"container/heap"
 	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/coldtail/coldtail/archiver/spool"
 )
 
 // janitorInterval is how often the local cache is held to its bounds, beside
@@ -27,6 +29,7 @@ func (a *Archiver) janitor(ctx context.Context) {
 		case <-t.C:
 			a.contain("mark the state as used", "", a.markUsed)
 			a.contain("tidy the local cache", "", func() {
+				a.forgetFinished()
 				a.trimCache(a.cfg.CacheBytes, a.cfg.CacheAge)
 				a.aside.trim(a.cfg.SpoolBytes/quarantineShare, becauseShare)
 				a.closeIdle()
@@ -45,51 +48,100 @@ type cached struct {
 // trimCache removes archived segments, the oldest first, that are older than
 // maxAge or go beyond maxBytes in all. It returns how many bytes that freed.
 func (a *Archiver) trimCache(maxBytes int64, maxAge time.Duration) (freedBytes int64) {
-	all := a.cachedSegments()
-	total := int64(0)
-	perContainer := map[string]int64{}
-	for _, c := range all {
-		total += c.sizeBytes
-		perContainer[c.container] += c.sizeBytes
-	}
-	slices.SortFunc(all, func(x, y cached) int { return x.modified.Compare(y.modified) })
-	trim := map[string]bool{}
+	a.scanOnce()
 	now := a.cfg.Now()
-	for _, c := range all {
-		if total <= maxBytes && now.Sub(c.modified) <= maxAge {
-			break
-		}
-		total -= c.sizeBytes
-		perContainer[c.container] -= c.sizeBytes
-		trim[c.container] = true
+	if a.cache.within(maxBytes, maxAge, now) {
+		return 0
 	}
-	for id := range trim {
-		s, err := a.stream(id)
+	q, total := a.cache.queue()
+	var trim []*trimming
+	for len(q) > 0 && (total > maxBytes || now.Sub(q[0].oldest) > maxAge) {
+		t := q[0]
+		if t.segments == nil {
+			t.segments = a.cachedOf(t.id)
+			if len(t.segments) == 0 {
+				total -= t.keep // gone since
+				a.cache.note(t.id, cachedLog{})
+				heap.Pop(&q)
+				continue
+			}
+			t.oldest = t.segments[0].modified
+			heap.Fix(&q, 0)
+			continue
+		}
+		n := t.segments[0].sizeBytes
+		total -= n
+		t.keep = max(0, t.keep-n)
+		if !t.trimmed {
+			t.trimmed = true
+			trim = append(trim, t)
+		}
+		if t.segments = t.segments[1:]; len(t.segments) == 0 {
+			heap.Pop(&q)
+			continue
+		}
+		t.oldest = t.segments[0].modified
+		heap.Fix(&q, 0)
+	}
+	for _, t := range trim {
+		s, err := a.stream(t.id)
 		if err != nil {
 			continue // it was logged when it was opened
 		}
-		n, err := s.log.Evict(perContainer[id])
+		n, err := s.log.Evict(t.keep)
 		freedBytes += n
 		if err != nil {
-			a.cfg.Logger.Error("cannot remove archived segments", "container", id, "err", err)
+			a.cfg.Logger.Error("cannot remove archived segments", "container", t.id, "err", err)
 		}
+		a.noteCached(s)
 	}
 	return freedBytes
 }
 
+// noteCached tells the index what a stream has in the cache.
+func (a *Archiver) noteCached(s *stream) {
+	sizeBytes, oldest := s.log.Cached()
+	l := cachedLog{sizeBytes: sizeBytes, oldest: a.cfg.Now()}
+	if fi, err := os.Stat(oldest); err == nil {
+		l.oldest = fi.ModTime()
+	}
+	a.cache.note(s.id, l)
+}
+
+// cachedOf lists a container's archived segments, the oldest first.
+func (a *Archiver) cachedOf(id string) []cached {
+	des, err := os.ReadDir(filepath.Join(a.cfg.StateDir, spoolDir, id))
+	if err != nil {
+		return nil // it holds nothing any more
+	}
+	return cachedIn(id, des)
+}
+
+func cachedIn(id string, des []fs.DirEntry) (all []cached) {
+	for _, de := range des {
+		ext := filepath.Ext(de.Name())
+		if ext != ".archived" && ext != ".gap-archived" {
+			continue
+		}
+		if fi, err := de.Info(); err == nil {
+			n := fi.Size()
+			if ext == ".gap-archived" {
+				n = spool.GapBytes
+			}
+			all = append(all, cached{id, n, fi.ModTime()})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y cached) int { return x.modified.Compare(y.modified) })
+	return all
+}
+
 // cachedSegments lists the archived segments of all containers.
 func (a *Archiver) cachedSegments() (all []cached) {
-	root := filepath.Join(a.cfg.StateDir, spoolDir)
-	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".archived") {
-			return nil // a directory that went away holds nothing
-		}
-		fi, err := os.Stat(path)
-		if err == nil && filepath.Dir(filepath.Dir(path)) == root {
-			all = append(all, cached{filepath.Base(filepath.Dir(path)), fi.Size(), fi.ModTime()})
-		}
-		return nil
-	})
+	ids, _ := containerNames(a.cfg.StateDir) // none where they cannot be read
+	for _, id := range ids {
+		all = append(all, a.cachedOf(id)...)
+	}
+	slices.SortStableFunc(all, func(x, y cached) int { return x.modified.Compare(y.modified) })
 	return all
 }
 
@@ -97,11 +149,8 @@ func (a *Archiver) cachedSegments() (all []cached) {
 // is none, half of what lies in quarantine: it is given up, what waits to be
 // archived is not. It returns false where there was nothing to remove.
 func (a *Archiver) makeRoom() bool {
-	total := int64(0)
-	for _, c := range a.cachedSegments() {
-		total += c.sizeBytes
-	}
-	return a.trimCache(total/2, a.cfg.CacheAge) > 0 || a.aside.trim(a.aside.sum().Bytes/2, becauseDisk) > 0
+	a.scanOnce()
+	return a.trimCache(a.cache.size()/2, a.cfg.CacheAge) > 0 || a.aside.trim(a.aside.sum().Bytes/2, becauseDisk) > 0
 }
 
 // closeIdle forgets logs that nobody uses and that have nothing to archive.
@@ -109,7 +158,9 @@ func (a *Archiver) closeIdle() {
 	for _, s := range a.forgetIdle() {
 		if err := s.log.Close(); err != nil {
 			a.cfg.Logger.Error("cannot close a container's log", "container", s.id, "err", err)
+			continue
 		}
+		a.noteFinished(s.id)
 	}
 }
 

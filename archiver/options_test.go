@@ -34,6 +34,9 @@ func (g *rig) restart(killed bool) {
 	if killed {
 		copied := filepath.Join(g.t.TempDir(), "state")
 		check(g.t, os.CopyFS(copied, os.DirFS(g.cfg.StateDir)))
+		u, err := readUse(copied)
+		check(g.t, err)
+		check(g.t, u.leaveMark(copied, time.Now())) // as the copy stands for the state itself
 		g.stop()
 		g.cfg.StateDir = copied
 	} else {

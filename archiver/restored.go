@@ -32,7 +32,7 @@ func archivedBefore(ctx context.Context, b bucket.Bucket, m chunk.Meta) (o spool
 
 // store puts a chunk, unless it is of a copied segment and was archived before.
 func (a *Archiver) store(ctx context.Context, t *turn, c *encoded, h spool.Header) (spool.Object, error) {
-	if h.SpoolID != a.state.SpoolID {
+	if !a.ofState(h.SpoolID) {
 		if o, found, err := archivedBefore(ctx, t.bucket, c.meta); found || err != nil {
 			return o, err
 		}

@@ -158,29 +158,37 @@ func (a *Archiver) setClosing() {
 // archive. Containers that are attached again are open already.
 func (a *Archiver) recoverAll(ctx context.Context) {
 	defer close(a.recovered)
-	ids, err := containerDirs(a.cfg.StateDir)
+	ids, err := containerNames(a.cfg.StateDir)
 	if err != nil {
 		a.cfg.Logger.Error("cannot look for logs of an earlier run", "err", err)
 		return
 	}
+	var finished []string
 	for _, id := range ids {
 		if ctx.Err() != nil {
 			return
 		}
-		a.aside.look(id)
-		if !unarchived(filepath.Join(a.cfg.StateDir, spoolDir, id)) {
+		if a.finished.has(id) {
 			continue
 		}
-		a.contain("recover a container's log", id, func() {
-			s, err := a.stream(id)
-			if err != nil {
-				a.cfg.Logger.Error("cannot recover a container's log", "container", id, "err", err)
-				return
-			}
-			s.dropTorn()
-			a.commitSoon(s)
-		})
+		a.aside.look(id)
+		if dir := filepath.Join(a.cfg.StateDir, spoolDir, id); unarchived(dir) {
+			a.contain("recover a container's log", id, func() { a.recover(id) })
+		} else {
+			finished = append(finished, id)
+		}
 	}
+	a.noteFinished(finished...)
+}
+
+func (a *Archiver) recover(id string) {
+	s, err := a.stream(id)
+	if err != nil {
+		a.cfg.Logger.Error("cannot recover a container's log", "container", id, "err", err)
+		return
+	}
+	s.dropTorn()
+	a.commitSoon(s)
 }
 
 // dropTorn gives up a frame that nobody goes on with.

@@ -28,38 +28,38 @@ const (
 
 // openState locks the directory and reads or makes its identity. sameBoot tells
 // that the machine has not gone down since the directory was last used.
-func openState(dir string, now time.Time, log *slog.Logger) (st state, u use, sameBoot bool, lock *os.File, err error) {
+func openState(dir string, now time.Time, log *slog.Logger) (st state, sameBoot bool, lock *os.File, err error) {
 	if err := durable.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
-		return st, u, false, nil, fmt.Errorf("open state directory: %w", err)
+		return st, false, nil, fmt.Errorf("open state directory: %w", err)
 	}
 	lock, err = os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return st, u, false, nil, fmt.Errorf("open state directory: %w", err)
+		return st, false, nil, fmt.Errorf("open state directory: %w", err)
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		lock.Close()
-		return st, u, false, nil, fmt.Errorf("lock state directory %s: another coldtail uses it (choose another one with --state): %w", dir, err)
+		return st, false, nil, fmt.Errorf("lock state directory %s: another coldtail uses it (choose another one with --state): %w", dir, err)
 	}
-	st, u, sameBoot, err = loadState(dir, now, log)
+	st, sameBoot, err = loadState(dir, now, log)
 	if err != nil {
 		lock.Close()
-		return st, u, false, nil, err
+		return st, false, nil, err
 	}
 	// Chunks that were being encoded when the process died.
 	if err := os.RemoveAll(filepath.Join(dir, encodeDir)); err != nil {
 		lock.Close()
-		return st, u, false, nil, fmt.Errorf("clean state directory: %w", err)
+		return st, false, nil, fmt.Errorf("clean state directory: %w", err)
 	}
-	u.removeMarks(dir)
-	return st, u, sameBoot, lock, nil
+	st.use.removeMarks(dir)
+	return st, sameBoot, lock, nil
 }
 
 // loadState reads the identity, or makes one: a new one also for a state that was
 // put back. Of its two files, one may be damaged: that is written again.
-func loadState(dir string, now time.Time, log *slog.Logger) (st state, u use, sameBoot bool, err error) {
+func loadState(dir string, now time.Time, log *slog.Logger) (st state, sameBoot bool, err error) {
 	boot, err := bootID()
 	if err != nil {
-		return st, u, false, err
+		return st, false, err
 	}
 	st, whole, err := readState(dir, log)
 	fresh := errors.Is(err, os.ErrNotExist)
@@ -67,25 +67,30 @@ func loadState(dir string, now time.Time, log *slog.Logger) (st state, u use, sa
 		st, err = state{SpoolID: newSpoolID(), Created: now.UTC()}, nil
 	}
 	if err != nil {
-		return st, u, false, err
+		return st, false, err
 	}
 	u, why, err := openUse(dir, &st, fresh, now)
 	if err != nil {
-		return st, u, false, err
+		return st, false, err
 	}
 	if why != "" {
+		// The list may be younger than the logs.
+		if err := os.Remove(filepath.Join(dir, finishedFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return st, false, fmt.Errorf("read state: %w", err)
+		}
 		log.Warn("the state may know less than was archived from it: it goes on with a new spool id", "state", dir, "why", why, "spool", st.SpoolID)
 	}
 	if sameBoot = st.BootID == boot; !sameBoot || !whole || why != "" {
 		st.BootID = boot
 		if err := st.write(dir); err != nil {
-			return st, u, false, err
+			return st, false, err
 		}
 	}
-	if err := u.leaveMark(dir, now); err != nil { // its disk may be full
+	st.use = u
+	if err := st.use.leaveMark(dir, now); err != nil { // its disk may be full
 		log.Error("cannot note that the state is in use", "err", err)
 	}
-	return st, u, sameBoot && why == "", nil
+	return st, sameBoot, nil
 }
 
 // readState returns the first of the two files' content that is whole, and

@@ -20,7 +20,7 @@ func TestDamagedState(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	now := time.Now()
-	want, _, sameBoot, err := loadState(dir, now, logger)
+	want, sameBoot, err := loadState(dir, now, logger)
 	check(t, err)
 	if sameBoot {
 		t.Error("a new state is of this boot")
@@ -28,7 +28,7 @@ func TestDamagedState(t *testing.T) {
 	again := func(what string, damaged bool) {
 		t.Helper()
 		log.Reset()
-		st, _, sameBoot, err := loadState(dir, now.Add(time.Hour), logger)
+		st, sameBoot, err := loadState(dir, now.Add(time.Hour), logger)
 		check(t, err)
 		if st.SpoolID != want.SpoolID || !st.Created.Equal(want.Created) || !sameBoot {
 			t.Fatalf("%s: got %+v, of this boot: %v; want %+v", what, st, sameBoot, want)
@@ -59,7 +59,7 @@ func TestDamagedState(t *testing.T) {
 	for _, name := range []string{stateFile, stateCopyFile} {
 		check(t, os.WriteFile(filepath.Join(dir, name), []byte("{}"), 0o600))
 	}
-	if _, _, _, err := loadState(dir, now, logger); err == nil || !strings.Contains(err.Error(), stateFile+" and ") {
+	if _, _, err := loadState(dir, now, logger); err == nil || !strings.Contains(err.Error(), stateFile+" and ") {
 		t.Errorf("both damaged: %v", err)
 	}
 }
@@ -69,13 +69,13 @@ func TestDamagedState(t *testing.T) {
 func TestNewerState(t *testing.T) {
 	dir := t.TempDir()
 	logger := slog.New(slog.DiscardHandler)
-	want, _, _, err := loadState(dir, time.Now(), logger)
+	want, _, err := loadState(dir, time.Now(), logger)
 	check(t, err)
 	path, copied := filepath.Join(dir, stateFile), filepath.Join(dir, stateCopyFile)
 	whole, err := os.ReadFile(path)
 	check(t, err)
 	load := func() (state, error) {
-		st, _, _, err := loadState(dir, time.Now(), logger)
+		st, _, err := loadState(dir, time.Now(), logger)
 		return st, err
 	}
 	next := want

@@ -22,6 +22,7 @@ type stream struct {
 
 	opened  sync.Once
 	openErr error
+	afresh  bool // what is there is removed, as it is finished
 	log     *spool.Log
 	ready   atomic.Bool // log is there
 
@@ -71,12 +72,20 @@ type stream struct {
 // open recovers the container's log, once.
 func (s *stream) open() error {
 	s.opened.Do(func() {
+		if s.afresh {
+			if s.openErr = s.a.removeLog(s.id); s.openErr != nil {
+				return
+			}
+		}
 		var quarantined int
 		s.log, quarantined, s.openErr = spool.Open(spool.Config{
 			Dir:         filepath.Join(s.a.cfg.StateDir, spoolDir, s.id),
 			ContainerID: s.id,
 			SpoolID:     s.a.state.SpoolID,
-			Renewed:     s.a.use.Renewed,
+			FreshID:     s.a.freshID(),
+			After:       time.Unix(0, s.a.forgot.Load()),
+			OfState:     s.a.ofState,
+			Renewed:     s.a.used.Renewed,
 			Logger:      s.a.cfg.Logger,
 			Now:         s.a.cfg.Now,
 			Trust:       s.a.sameBoot,

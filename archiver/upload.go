@@ -75,6 +75,7 @@ func (a *Archiver) upload(ctx context.Context, s *stream) error {
 func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
 	turnCtx, t := a.newTurn(ctx)
 	defer t.end(nil)
+	defer a.noteCached(s)
 	for _, seg := range s.log.Pending() {
 		err := a.archiveOrGiveUp(turnCtx, t, s, seg)
 		switch {
@@ -225,7 +226,7 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 		return nil // dropped meanwhile: the gap finds these objects, and is cancelled
 	case err != nil:
 		return err
-	case cancelled, v.Header.SpoolID != a.state.SpoolID:
+	case cancelled, !a.ofState(v.Header.SpoolID):
 		return s.log.Forget(seg) // the bucket tells more than the gap, or the copy, that is here
 	}
 	s.dropping.Store(v.Header.Gap != nil)

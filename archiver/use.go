@@ -46,6 +46,9 @@ type use struct {
 	Aways []away    `json:"aways,omitempty"` // oldest first
 	// Renewed reports that the spool id is not the first.
 	Renewed bool `json:"renewed,omitempty"`
+	// Forgot is when finished containers were forgotten last, if ever: see
+	// Archiver.forgetFinished.
+	Forgot time.Time `json:"forgot,omitzero"`
 }
 
 // away is when a state was not in use, for a short time.
@@ -81,7 +84,7 @@ func readUse(dir string) (u use, err error) {
 	return u, nil
 }
 
-// knows reports whether the state was not in use all the time since the container
+// away reports whether the state was not in use all the time since the container
 // was made, so that another one may know of it.
 func (u *use) away(created time.Time) bool {
 	if created.Before(u.Since) {
@@ -131,7 +134,7 @@ func openUse(dir string, st *state, fresh bool, now time.Time) (u use, why strin
 	default:
 		if why = u.restored(dir, *st, now); why != "" {
 			st.SpoolID = newSpoolID()
-			u = use{Since: now, Renewed: true}
+			u = use{Since: now, Renewed: true, Forgot: u.Forgot}
 			break
 		}
 		u.returned(now)
@@ -219,16 +222,39 @@ func newSpoolID() string {
 func (a *Archiver) markUsed() {
 	a.useMu.Lock()
 	defer a.useMu.Unlock()
-	err := a.use.leaveMark(a.cfg.StateDir, a.cfg.Now())
+	err := a.state.use.leaveMark(a.cfg.StateDir, a.cfg.Now())
 	if err != nil && !a.unmarked {
 		a.cfg.Logger.Error("cannot note that the state is in use", "err", err)
 	}
 	a.unmarked = err != nil
 }
 
-// awayAt reports whether the state was away when, or since, a container was made.
-func (a *Archiver) awayAt(created time.Time) bool {
+// noteForgot makes it durable that containers are forgotten which were made by now.
+func (a *Archiver) noteForgot(now time.Time) error {
 	a.useMu.Lock()
 	defer a.useMu.Unlock()
-	return a.use.away(created)
+	a.state.use.Forgot = now
+	if err := a.state.use.leaveMark(a.cfg.StateDir, now); err != nil {
+		return err
+	}
+	a.forgot.Store(now.UnixNano())
+	return nil
+}
+
+// idDigits are those of a spool id that are the state's. The others tell the logs of
+// a container apart that was forgotten and came back, as these count their segments
+// from 1 again.
+const idDigits = 8
+
+// freshID is the spool id of a log that begins now.
+func (a *Archiver) freshID() string {
+	if a.forgot.Load() == 0 {
+		return a.state.SpoolID
+	}
+	return a.state.SpoolID[:idDigits] + newSpoolID()[idDigits:]
+}
+
+// ofState reports whether a log with this spool id began in the state as it is.
+func (a *Archiver) ofState(spoolID string) bool {
+	return strings.HasPrefix(spoolID, a.state.SpoolID[:idDigits])
 }

@@ -60,10 +60,10 @@ func TestUse(t *testing.T) {
 		dir := t.TempDir()
 		check(t, durable.MkdirAll(filepath.Join(dir, spoolDir), 0o700))
 		log := slog.New(slog.DiscardHandler)
-		first, u, _, err := loadState(dir, made, log)
+		first, _, err := loadState(dir, made, log)
 		check(t, err)
 		used := made.Add(time.Hour)
-		check(t, u.leaveMark(dir, used))
+		check(t, first.use.leaveMark(dir, used))
 		check(t, os.Chtimes(filepath.Join(dir, spoolDir), used, used))
 		id := first.SpoolID
 		if c.do != nil {
@@ -76,8 +76,9 @@ func TestUse(t *testing.T) {
 		}
 		back := used.Add(c.away)
 		for i := range 2 { // and again at once
-			st, u, _, err := loadState(dir, back.Add(time.Duration(i)*time.Second), log)
+			st, _, err := loadState(dir, back.Add(time.Duration(i)*time.Second), log)
 			check(t, err)
+			u := &st.use
 			if renewed := st.SpoolID != id; i == 0 && renewed != c.renewed || i == 1 && renewed {
 				t.Errorf("%s: renewed: %v", c.what, renewed)
 			}
@@ -117,11 +118,11 @@ func TestUseIsBounded(t *testing.T) {
 // TestNewerUse: a later version's use.json is left as it is.
 func TestNewerUse(t *testing.T) {
 	dir := t.TempDir()
-	_, _, _, err := loadState(dir, time.Now(), slog.New(slog.DiscardHandler))
+	_, _, err := loadState(dir, time.Now(), slog.New(slog.DiscardHandler))
 	check(t, err)
 	path := filepath.Join(dir, useFile)
 	check(t, os.WriteFile(path, []byte(`{"version":2}`), 0o600))
-	if _, _, _, err := loadState(dir, time.Now(), slog.New(slog.DiscardHandler)); !errors.Is(err, codec.ErrNewer) {
+	if _, _, err := loadState(dir, time.Now(), slog.New(slog.DiscardHandler)); !errors.Is(err, codec.ErrNewer) {
 		t.Error(err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != `{"version":2}` {

@@ -18,8 +18,15 @@ var ErrFull = errors.New("spool is full")
 type Config struct {
 	Dir         string // the container's directory; made with the first entry
 	ContainerID string
-	// SpoolID is the state's. A log that an earlier one began goes on with a new origin.
+	// SpoolID is the state's.
 	SpoolID string
+	// FreshID, unless empty, is that of a log of which there is nothing. It begins
+	// after the time After.
+	FreshID string
+	After   time.Time
+	// OfState, unless nil, reports whether a log with this spool id goes on with it.
+	// Else it goes on with SpoolID and a new origin.
+	OfState func(spoolID string) bool
 	// Renewed reports that the state has had another spool id.
 	Renewed bool
 	Logger  *slog.Logger
@@ -180,7 +187,7 @@ func (l *Log) nextHeader() Header {
 		Frozen:      l.frozen,
 	}
 	if l.stream.LastSeq == 0 && l.stream.NextSeq == 0 {
-		h.FirstSeq, h.Origin = max(1, now.UnixMicro(), l.stream.Floor), true
+		h.FirstSeq, h.Origin = max(1, now.UnixMicro(), l.stream.Floor, l.cfg.After.UnixMicro()), true
 	}
 	return h
 }
@@ -233,7 +240,7 @@ func (l *Log) Info() Info {
 	in := Info{Segments: len(l.segments), LastSeq: l.lastSeq(), LostBytes: l.lost, Live: l.live, PendingSegments: l.newerPending()}
 	for _, s := range l.segments {
 		if s.state == Archived {
-			in.CachedBytes += s.written
+			in.CachedBytes += s.cachedBytes()
 			continue
 		}
 		in.PendingBytes += s.end

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,8 @@ func Open(cfg Config) (l *Log, quarantined int, err error) {
 	l = &Log{cfg: cfg}
 	names, err := os.ReadDir(cfg.Dir)
 	if errors.Is(err, os.ErrNotExist) {
+		l.cfg.SpoolID = cmp.Or(cfg.FreshID, cfg.SpoolID)
+		l.stream.SpoolID = l.cfg.SpoolID
 		return l, 0, nil
 	}
 	if err != nil {

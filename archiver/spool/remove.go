@@ -100,6 +100,33 @@ func (l *Log) Forget(segmentSeq int64) error {
 	return l.remove(s)
 }
 
+// GapBytes is what a gap counts in the cache: a block of most file systems.
+const GapBytes = 4096
+
+// cachedBytes is what an archived segment counts in the cache.
+func (s *segment) cachedBytes() int64 {
+	if s.header.Gap != nil {
+		return GapBytes
+	}
+	return s.written
+}
+
+// Cached returns how large the archived segments are that are still here, and the
+// file of the oldest.
+func (l *Log) Cached() (sizeBytes int64, oldest string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.segments {
+		if s.state != Archived {
+			continue
+		}
+		if sizeBytes += s.cachedBytes(); oldest == "" {
+			oldest = s.name(Archived)
+		}
+	}
+	return sizeBytes, oldest
+}
+
 // Evict removes archived segments, the oldest first, until no more than
 // keepBytes of them are left, and returns how many bytes that freed.
 func (l *Log) Evict(keepBytes int64) (freedBytes int64, err error) {
@@ -111,7 +138,7 @@ func (l *Log) Evict(keepBytes int64) (freedBytes int64, err error) {
 		for _, s := range l.segments {
 			if s.state == Archived {
 				cached = append(cached, s)
-				total += s.written
+				total += s.cachedBytes()
 			}
 		}
 	})
@@ -122,8 +149,8 @@ func (l *Log) Evict(keepBytes int64) (freedBytes int64, err error) {
 		if err := l.remove(s); err != nil {
 			return freedBytes, err
 		}
-		total -= s.written
-		freedBytes += s.written
+		total -= s.cachedBytes()
+		freedBytes += s.cachedBytes()
 	}
 	return freedBytes, nil
 }

@@ -1,6 +1,9 @@
 package spool
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // renew begins a new history under the state's spool id, unless the log's is of it.
 // What another process may have gone on with takes no more entries, and what is
@@ -13,6 +16,12 @@ func (l *Log) renew(stream streamState) error {
 		id = l.segments[n-1].header.SpoolID
 	}
 	known := l.stream.LastSegment > 0 || l.stream.LastSeq > 0 || l.stream.NextSeq > 0
+	if id != "" && l.cfg.OfState != nil && l.cfg.OfState(id) {
+		l.cfg.SpoolID = id
+	}
+	if !known {
+		l.cfg.SpoolID = cmp.Or(l.cfg.FreshID, l.cfg.SpoolID)
+	}
 	if id == l.cfg.SpoolID || !known || id == "" && !l.cfg.Renewed {
 		l.stream.SpoolID = l.cfg.SpoolID
 		return nil

@@ -78,6 +78,16 @@ func (st streamState) valid() bool {
 	return true
 }
 
+// NextNumber returns what the numbers of a log without segments are below, as
+// stream.json in its directory has it; 0 where it cannot be read.
+func NextNumber(dir string) int64 {
+	st, err := readStream(dir)
+	if err != nil {
+		return 0
+	}
+	return max(st.LastSeq+1, st.NextSeq, st.Floor)
+}
+
 func (st streamState) write(dir string) error {
 	if !st.valid() {
 		return fmt.Errorf("encode stream state: numbers beyond their bounds: %+v", st)

@@ -1,0 +1,189 @@
+package archiver
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/coldtail/coldtail/archiver/durable"
+	"github.com/coldtail/coldtail/archiver/spool"
+)
+
+// scanInterval is how often the directories of all containers are looked at, after
+// once in the first minute.
+const scanInterval = 24 * time.Hour
+
+// forgetAtOnce bounds how many finished containers go in a minute: each is a log
+// for a moment.
+const forgetAtOnce = 1000
+
+// scanOnce looks at all directories, if nobody has since the start.
+func (a *Archiver) scanOnce() {
+	a.scanMu.Lock()
+	defer a.scanMu.Unlock()
+	if !a.cache.wasScanned() {
+		a.scan()
+	}
+}
+
+// scan looks at the directories of all containers for what is cached. It returns
+// those of which nothing is left but what tells that all is archived, and that for
+// as long as a cached segment would have stayed. Called with scanMu held.
+func (a *Archiver) scan() (dead []string) {
+	a.cache.beginScan()
+	found := map[string]cachedLog{}
+	old := a.cfg.Now().Add(-a.cfg.CacheAge)
+	ids, err := containerNames(a.cfg.StateDir)
+	if err != nil {
+		a.cfg.Logger.Error("cannot look for what is cached", "err", err)
+	}
+	for _, id := range ids {
+		des, err := os.ReadDir(filepath.Join(a.cfg.StateDir, spoolDir, id))
+		if err != nil {
+			continue // it went away, or is none
+		}
+		var l cachedLog
+		for _, c := range cachedIn(id, des) {
+			if l.sizeBytes == 0 {
+				l.oldest = c.modified
+			}
+			l.sizeBytes += c.sizeBytes
+		}
+		if l.sizeBytes > 0 {
+			found[id] = l
+		} else if isFinished(des) && allOlder(des, old) {
+			dead = append(dead, id)
+		}
+	}
+	a.cache.endScan(found, err == nil)
+	return dead
+}
+
+func allOlder(des []fs.DirEntry, than time.Time) bool {
+	for _, de := range des {
+		if fi, err := de.Info(); err != nil || fi.ModTime().After(than) {
+			return false
+		}
+	}
+	return true
+}
+
+// containerNames returns the names in the spool, in no order.
+func containerNames(stateDir string) ([]string, error) {
+	f, err := os.Open(filepath.Join(stateDir, spoolDir))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+// forgetFinished removes, once a day, the directories of containers that have been
+// finished for long: what they wrote is found in the bucket. Only the janitor
+// calls it.
+func (a *Archiver) forgetFinished() {
+	now := a.cfg.Now()
+	if now.Sub(a.lookedAt) >= scanInterval || now.Before(a.lookedAt) {
+		a.lookedAt = now
+		a.scanMu.Lock()
+		a.dead = a.scan()
+		a.scanMu.Unlock()
+	}
+	if len(a.dead) == 0 {
+		return
+	}
+	n := min(len(a.dead), forgetAtOnce)
+	now = a.afterAll(now, a.dead[:n])
+	// Who comes back must not be taken for one that is new.
+	if err := a.noteForgot(now); err != nil {
+		a.cfg.Logger.Error("cannot forget finished containers", "err", err)
+		return
+	}
+	for _, id := range a.dead[:n] {
+		a.forgetContainer(id)
+	}
+	a.dead = a.dead[n:]
+}
+
+// afterAll returns a time, now or later, behind which no number was given to an entry
+// of these containers or forgotten ones, whatever the clock did.
+func (a *Archiver) afterAll(now time.Time, ids []string) time.Time {
+	last := max(now.UnixNano(), a.forgot.Load())
+	for _, id := range ids {
+		if n := spool.NextNumber(filepath.Join(a.cfg.StateDir, spoolDir, id)); n < math.MaxInt64/1000 {
+			last = max(last, 1000*n)
+		}
+	}
+	return time.Unix(0, last)
+}
+
+// forgetContainer removes the directory of a container whose log is not open. Who
+// opens it meanwhile waits, and gets an empty one.
+func (a *Archiver) forgetContainer(id string) {
+	s := a.closedStream(id)
+	if s == nil {
+		return
+	}
+	if err := s.open(); err != nil {
+		a.cfg.Logger.Error("cannot forget a finished container", "container", id, "err", err)
+	}
+}
+
+// closedStream returns a stream that forgets what is there when it is opened, nil
+// where the container has one.
+func (a *Archiver) closedStream(id string) *stream {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.streams[id] != nil {
+		return nil
+	}
+	s := a.newStream(id)
+	s.afresh = true
+	a.streams[id] = s
+	return s
+}
+
+// removeLog removes a container's directory, at once for whoever looks.
+func (a *Archiver) removeLog(id string) error {
+	dir := filepath.Join(a.cfg.StateDir, spoolDir, id)
+	des, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil || !isFinished(des) {
+		return err
+	}
+	tmp := filepath.Join(a.cfg.StateDir, encodeDir)
+	if err := durable.MkdirAll(tmp, 0o700); err != nil {
+		return fmt.Errorf("forget a finished container: %w", err)
+	}
+	gone := filepath.Join(tmp, "forgotten-"+id)
+	if err := os.Rename(dir, gone); err != nil {
+		return fmt.Errorf("forget a finished container: %w", err)
+	}
+	return os.RemoveAll(gone)
+}
+
+// noteFinished lists a container whose log was closed, unless it is open again.
+func (a *Archiver) noteFinished(ids ...string) {
+	closed := func(id string) bool {
+		a.mu.Lock()
+		open := a.streams[id] != nil
+		a.mu.Unlock()
+		if open {
+			return false
+		}
+		des, err := os.ReadDir(filepath.Join(a.cfg.StateDir, spoolDir, id))
+		return err == nil && isFinished(des)
+	}
+	if err := a.finished.add(closed, ids...); err != nil {
+		a.cfg.Logger.Error("cannot list finished containers", "err", err)
+	}
+}
