@@ -190,21 +190,17 @@ func (s *stream) written() {
 
 // rollByHour closes the segment when the arrival clock has passed its hour.
 func (s *stream) rollByHour() {
-	if s.firstNano != 0 && !sameHour(s.firstNano, s.a.cfg.Now()) {
+	if s.firstNano != 0 && hourOver(s.id, s.firstNano, s.activeBytes, s.a.cfg.Now()) {
 		s.firstNano = 0
 		s.log.Roll()
 	}
-}
-
-func sameHour(nano int64, t time.Time) bool {
-	return time.Unix(0, nano).Truncate(time.Hour).Equal(t.Truncate(time.Hour))
 }
 
 // account takes note of what a Fill brought.
 func (s *stream) account(r spool.Filled) {
 	s.written()
 	s.entries += r.Entries
-	s.firstNano = r.ActiveFirstNano
+	s.firstNano, s.activeBytes = r.ActiveFirstNano, r.ActiveBytes
 	m := s.a.metrics
 	m.entries.Add(float64(r.Entries))
 	m.bytes.Add(float64(r.Bytes))

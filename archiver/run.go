@@ -69,7 +69,7 @@ func (a *Archiver) tick(ctx context.Context) {
 func (s *stream) tick(now time.Time) {
 	in := s.log.Info()
 	if first := in.ActiveFirstNano; first != 0 {
-		if now.Sub(time.Unix(0, first)) >= s.options().RollAge || !sameHour(first, now) {
+		if now.Sub(time.Unix(0, first)) >= s.options().RollAge || hourOver(s.id, first, in.ActiveBytes, now) {
 			s.log.Roll()
 		}
 	}

@@ -60,13 +60,14 @@ type stream struct {
 	forgotten bool
 
 	// Of the ingest goroutine alone:
-	torn      *fifo // whose frame is unfinished: nobody else is read meanwhile
-	firstNano int64 // arrival of the active segment's first entry
-	discards  discarder
-	again     bool      // reading failed: try again, whatever the FIFOs hold
-	failing   time.Time // since when writing fails; zero while it does not
-	entries   int64     // that were read
-	pace      pace
+	torn        *fifo // whose frame is unfinished: nobody else is read meanwhile
+	firstNano   int64 // arrival of the active segment's first entry
+	activeBytes int64 // of the active segment
+	discards    discarder
+	again       bool      // reading failed: try again, whatever the FIFOs hold
+	failing     time.Time // since when writing fails; zero while it does not
+	entries     int64     // that were read
+	pace        pace
 }
 
 // open recovers the container's log, once.
