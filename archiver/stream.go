@@ -95,6 +95,9 @@ func (s *stream) open() error {
 		if quarantined > 0 {
 			s.a.metrics.quarantined.Add(float64(quarantined))
 			s.a.aside.look(s.id)
+			if err := s.a.finished.begin(s.id); err != nil { // a start is to find it
+				s.a.cfg.Logger.Error("cannot list a container with something in quarantine", "container", s.id, "err", err)
+			}
 		}
 		if s.openErr == nil {
 			s.a.noteLost(s, s.log.Info().LostBytes)
