@@ -221,6 +221,9 @@ func isHex(s string, digits int) bool {
 // that was not set.
 const earliestNano = 1356998400 * int64(time.Second)
 
+// FirstDay is the first day under which a host whose clock is set files entries.
+func FirstDay() time.Time { return time.Unix(0, earliestNano).UTC() }
+
 // Hour is the start of the hour, UTC, under which an entry is filed: of its
 // own time, or of its arrival where that time is absurd, before 2013 or more
 // than 24 h after the arrival. Both are Unix nanoseconds.

@@ -278,6 +278,9 @@ func (p *place) report(r *read) {
 		f := r.find(Misplaced, "%d of %d entries are not of this hour, the first of %s", p.outside, r.stats.Entries, stamp(p.firstStrays))
 		f.FirstSeq, f.LastSeq, f.Entries = p.first, p.last, p.outside
 	}
+	if p.hour.Before(chunk.FirstDay()) {
+		r.find(Absurd, "its host's clock was not set: it is filed under a day before %s, where tables of Athena and Trino do not look", chunk.FirstDay().Format(time.DateOnly))
+	}
 	if p.absurd > 0 {
 		f := r.find(Absurd, "%d of %d entries have times that fit no clock, the first %s: filed by their arrival, or moved", p.absurd, r.stats.Entries, stamp(p.firstAbsurd))
 		f.Entries = p.absurd

@@ -7,10 +7,12 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
+	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 )
@@ -35,7 +37,11 @@ athena, trino, duckdb, spark, clickhouse or hive. It holds no credentials.
 Athena and Trino compute the partitions from the table's properties, DuckDB and
 ClickHouse find them by listing; with Spark and Hive, run the last statement
 again for what has been archived since. The columns are described in
-docs/format.md, queries in docs/queries.md.`,
+docs/format.md, queries in docs/queries.md.
+
+Athena and Trino look for objects from --since on. Rows of a host whose clock
+was not set are filed under the day that the clock showed, such as 1970-01-01:
+only the other engines, and coldtail logs, show these.`,
 		Example: `  coldtail ddl athena --bucket 's3://my-logs/docker?region=eu-central-1'
   coldtail ddl duckdb --bucket file:///var/lib/logs | duckdb logs.db`,
 		Args:      exactArgs("ENGINE"),
@@ -46,14 +52,11 @@ docs/format.md, queries in docs/queries.md.`,
 	f.StringVar(&c.format, "format", string(codec.Parquet), "the objects to read, parquet or ndjson: what containers were started with")
 	f.StringVar(&c.database, "database", "", "`name` of the database or schema (default \"default\", with DuckDB \"main\")")
 	f.StringVar(&c.table, "table", "logs", "`name` of the table or view")
-	f.StringVar(&c.since, "since", ddlFirstDay, "first `day` for which athena and trino look for objects; a later one makes queries without a filter on dt cheaper")
+	f.StringVar(&c.since, "since", chunk.FirstDay().Format(time.DateOnly), "first `day` for which athena and trino look for objects; a later one makes queries without a filter on dt cheaper")
 	c.addBucket(cmd)
 	c.addState(cmd, toolStateDefault)
 	return cmd
 }
-
-// ddlFirstDay is the first day that an object can be filed under (docs/format.md).
-const ddlFirstDay = "2013-01-01"
 
 func (a *app) ddl(c *ddlConfig, engine string) error {
 	if err := c.resolve(a, a.toolState()); err != nil {
@@ -139,8 +142,12 @@ func (t *ddlTable) locate(e *ddlEngine, u *bucketurl.URL, getenv func(string) st
 		t.Prefix = filepath.Join(u.File.Dir, string(t.Format)) + "/"
 		t.Location = e.folder + t.Prefix
 	case u.S3 != nil:
-		t.Bucket, t.Region = u.S3.Bucket, first(u.S3.Region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION"))
-		t.Endpoint = strings.TrimRight(first(u.S3.Endpoint, getenv("AWS_ENDPOINT_URL_S3"), getenv("AWS_ENDPOINT_URL")), "/")
+		region, endpoint, err := bucketurl.SDKEnv(getenv)
+		if err != nil && (u.S3.Region == "" || u.S3.Endpoint == "") {
+			return &usageError{err}
+		}
+		t.Bucket, t.Region = u.S3.Bucket, first(u.S3.Region, region)
+		t.Endpoint = strings.TrimRight(first(u.S3.Endpoint, endpoint), "/")
 		// The certificate of Amazon's hosts has no names with more dots.
 		t.PathStyle = u.S3.PathStyle || t.Endpoint != "" && !u.S3.HostStyle || t.Endpoint == "" && strings.Contains(t.Bucket, ".")
 	default:
@@ -159,9 +166,21 @@ func (t *ddlTable) locate(e *ddlEngine, u *bucketurl.URL, getenv func(string) st
 	if t.Bucket != "" {
 		t.Location = e.scheme + "://" + t.Bucket + "/" + t.Prefix
 	}
-	// Engines take these for patterns, variables or escapes, each its own.
-	if i := strings.IndexFunc(t.Location, func(r rune) bool { return r < ' ' || strings.ContainsRune(`*?[]{}$\`, r) }); i >= 0 {
-		return usagef("the folder or prefix %q has a character that query engines take for a pattern: %q", t.Location, rune(t.Location[i]))
+	return t.check()
+}
+
+// check refuses what engines take for something else than it is: patterns,
+// variables and escapes, each engine its own; and what is not seen where the SQL
+// is read before it is run.
+func (t *ddlTable) check() error {
+	// Brackets are around a host's IPv6 address.
+	endpoint := strings.NewReplacer("[", "", "]", "").Replace(t.Endpoint)
+	for _, place := range []struct{ what, text string }{{"folder or prefix", t.Location}, {"endpoint", endpoint}} {
+		for _, r := range place.text {
+			if strings.ContainsRune("*?[]{}$\\", r) || r == utf8.RuneError || codec.Visible(string(r)) != string(r) {
+				return usagef("the %s %q has a character that query engines take for a pattern, or that is not seen: %q", place.what, place.text, r)
+			}
+		}
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ type ddlEngine struct {
 	folders    bool   // it reads folders
 	amazonOnly bool
 	quote      string // around names
-	escape     string // for a quote in a text
+	escape     string // for a quote in a text; of a backslash, it escapes backslashes, too
 	types      map[codec.ColumnType]string
 	// ndjson has the types that differ in NDJSON, where time and body_raw are texts.
 	ndjson map[codec.ColumnType]string
@@ -131,12 +131,20 @@ func (e *ddlEngine) typeOf(c codec.Column, f codec.Format) string {
 	return text
 }
 
+// text is a literal that the engine reads as s.
+func (e *ddlEngine) text(s string) string {
+	if strings.HasPrefix(e.escape, `\`) {
+		s = strings.ReplaceAll(s, `\`, `\\`)
+	}
+	return "'" + strings.ReplaceAll(s, "'", e.escape) + "'"
+}
+
 // print fills in the engine's template.
 func (e *ddlEngine) print(t *ddlTable) ([]byte, error) {
 	file := e.name + ".sql.tmpl"
 	tmpl, err := template.New(file).Option("missingkey=error").Funcs(template.FuncMap{
 		"ident": func(s string) string { return e.quote + s + e.quote }, // ddlName has no quotes
-		"text":  func(s string) string { return "'" + strings.ReplaceAll(s, "'", e.escape) + "'" },
+		"text":  e.text,
 	}).ParseFS(ddlTemplates, "ddl/"+file)
 	if err != nil {
 		return nil, fmt.Errorf("read template of %s: %w", e.name, err)

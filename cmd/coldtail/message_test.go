@@ -181,7 +181,7 @@ func TestSecretsAreHidden(t *testing.T) {
 // use, or reach, an address with a password.
 func TestSecretsOfAddresses(t *testing.T) {
 	for _, endpoint := range []string{"http://user:SeCrEt@127.0.0.1:1", "http://user:SeCrEt@127.0.0.1:1\x01", "http://user:SeCrEt@[", "://user:SeCrEt@x"} {
-		for _, args := range []string{"logs x", "ls", "doctor", "pipe --name x --upload-timeout 1ms"} {
+		for _, args := range []string{"logs x", "ls", "doctor", "ddl duckdb", "ddl athena", "ddl trino", "ddl spark", "ddl clickhouse", "ddl hive", "pipe --name x --upload-timeout 1ms"} {
 			t.Run(args, func(t *testing.T) {
 				t.Parallel()
 				h := newHome(t)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coldtail/coldtail/archiver/verify"
 )
@@ -83,5 +84,19 @@ func TestVerify(t *testing.T) {
 	}
 	if f.Kind != verify.Gap || f.Entries != 2 || f.Key == "" || f.Other == "" || sum.Summary.Findings != 1 || sum.Summary.Objects != 3 {
 		t.Errorf("got %+v, %+v", f, sum)
+	}
+}
+
+// TestClockThatWasNotSet: what a host files under 1970 is read, and verify notes
+// that query engines do not look there.
+func TestClockThatWasNotSet(t *testing.T) {
+	s := newShelf(t)
+	n := container("web", "web-1", "north")
+	s.say(n, said{time.Unix(90, 0), "early"})
+	s.say(n, at(0, "late"))
+	s.logs("web-1").want(t, "early\nlate\n", "")
+	res := s.run("verify")
+	if res.status != exitOK || strings.Count(res.stdout, "(note)") != 1 || !strings.Contains(res.stdout, "before 2013-01-01") || !strings.Contains(res.stdout, "dt=1970-01-01/") {
+		t.Errorf("%+v", res)
 	}
 }

@@ -141,14 +141,20 @@ func (p *params) endpoint(name string) string {
 	if v == "" {
 		return ""
 	}
-	u, err := url.Parse(v)
-	switch {
-	case strings.Contains(v, "@"): // wherever it is taken to be: passwords may have slashes
+	switch named, ok := checkEndpoint(v); {
+	case named:
 		p.fail("%s must not contain a user name or password: name a file with credentials-file", p.label(name))
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
+	case !ok:
 		p.wrong(name, v)
 	}
 	return v
+}
+
+// checkEndpoint reports whether an address names a user, and whether it is one.
+func checkEndpoint(v string) (named, ok bool) {
+	u, err := url.Parse(v)
+	named = strings.Contains(v, "@") // wherever it is taken to be: passwords may have slashes
+	return named, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
 }
 
 // needs fails where one parameter is set and another, without which it would
