@@ -78,7 +78,8 @@ func (a *Archiver) giveUp(s *stream, seg int64, cause error) error {
 
 func (a *Archiver) replaceByGap(s *stream, seg int64, cause error) error {
 	v, err := s.log.OpenSegment(seg)
-	if err != nil {
+	var bad *codec.CorruptError
+	if err != nil && !errors.As(err, &bad) { // its file may be gone
 		return err
 	}
 	defer v.Close()
@@ -116,8 +117,13 @@ func (a *Archiver) gapOf(s *stream, v *spool.View, cause error) (gap spool.Gap, 
 			return gap, nil
 		}
 	}
+	return headerGap(v, reason), nil
+}
+
+// headerGap describes a segment by its header alone.
+func headerGap(v *spool.View, reason string) spool.Gap {
 	at := v.Header.CreatedNano
-	return spool.Gap{Gap: codec.Gap{Entries: v.Entries(), FirstNano: at, LastNano: at, Reason: reason}}, nil
+	return spool.Gap{Gap: codec.Gap{Entries: v.Entries(), FirstNano: at, LastNano: at, Reason: reason}}
 }
 
 // noteGivenUp counts entries that are given up as dropped ones are.

@@ -61,3 +61,33 @@ func TestSidecarDamagedUnderTheArchiver(t *testing.T) {
 		})
 	}
 }
+
+// TestDataRemovedUnderTheArchiver: a segment whose only copy is gone is a gap row,
+// and no obstacle to the others.
+func TestDataRemovedUnderTheArchiver(t *testing.T) {
+	g, away := defaultsRig(t)
+	d := newDaemon(t)
+	src := source(d.path, idA)
+	check(t, g.a.Attach(t.Context(), src))
+	lines := numbers(300)
+	s := g.a.all()[0]
+	for part := range slices.Chunk(lines, 100) {
+		d.print(part...)
+		waitFor(t, "the lines to be read", func() bool { return s.log.Info().ActiveBytes > 100 })
+		check(t, g.a.Detach(t.Context(), d.path))
+		s.log.Roll()
+		check(t, s.log.Commit())
+		check(t, g.a.Attach(t.Context(), src))
+	}
+	check(t, os.Remove(filepath.Join(g.cfg.StateDir, spoolDir, idA, "0000000002.sealed")))
+	g.comeBack(away)
+	res, err := g.a.Flush(t.Context(), false)
+	t.Logf("flush: %+v, %v", res, err)
+	if res.Pending != 0 {
+		t.Fatal("something is left")
+	}
+	got, dropped := split(t, g.archived(idA))
+	if dropped != 100 || !slices.Equal(got, slices.Concat(lines[:100], lines[200:])) {
+		t.Fatalf("%d lines, %d in gap rows", len(got), dropped)
+	}
+}

@@ -250,7 +250,11 @@ func (a *Archiver) makeBallast() {
 // gapFor describes a segment that is about to be dropped.
 func (a *Archiver) gapFor(s *stream, seg int64, reason string) (spool.Gap, error) {
 	v, err := s.log.OpenSegment(seg)
-	if err != nil {
+	var bad *codec.CorruptError
+	switch {
+	case errors.As(err, &bad): // its file is gone
+		return headerGap(v, reason), nil
+	case err != nil:
 		return spool.Gap{}, err
 	}
 	defer v.Close()

@@ -135,7 +135,7 @@ func (l *Log) KeepCopy(segmentSeq int64) error {
 	}
 	for _, f := range []struct{ file, ext string }{{s.name(s.state), extSealed}, {s.path(extIndex), extIndex}} {
 		err := keep(l.cfg.Dir, f.file, segmentName(segmentSeq, f.ext), s.header.CreatedNano)
-		if err != nil && !(errors.Is(err, fs.ErrNotExist) && f.ext == extIndex) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // what somebody removed cannot be kept
 			return fmt.Errorf("keep segment: %w", full(err))
 		}
 	}

@@ -90,7 +90,8 @@ func (sn *Snapshot) Objects() ([]Object, error) {
 // damaged, or a segment was lost, the bucket may have more.
 func (sn *Snapshot) AllObjects() (objs []Object, all bool, err error) { return sn.listed() }
 
-// OpenSegment opens one segment for reading; close it.
+// OpenSegment opens one segment for reading; close it. With a *codec.CorruptError,
+// as its data is gone, the view has what memory knows.
 func (l *Log) OpenSegment(segmentSeq int64) (*View, error) {
 	s := l.find(segmentSeq)
 	if s == nil {
