@@ -137,18 +137,26 @@ type Range struct {
 	Tail int64
 	// FromSeq skips entries with smaller sequence numbers; zero skips none.
 	FromSeq int64
+	// Limits are what the decoder may take for it.
+	Limits Limits
 }
 
 // NewDecoder returns a decoder of the chunk of sizeBytes in r that reads no
 // more of r than the range needs: few ReadAt calls, large ones, some at the same time.
-func NewDecoder(f Format, r io.ReaderAt, sizeBytes int64, rg Range) (Decoder, error) {
+func NewDecoder(f Format, r io.ReaderAt, sizeBytes int64, rg Range) (d Decoder, err error) {
 	switch f {
 	case Parquet:
-		return newParquetDecoder(r, sizeBytes, rg)
+		d, err = newParquetDecoder(r, sizeBytes, rg)
 	case NDJSON:
-		return newNDJSONDecoder(r, sizeBytes, rg)
+		d, err = newNDJSONDecoder(r, sizeBytes, rg)
+	default:
+		err = fmt.Errorf("format %q: must be parquet or ndjson", f)
 	}
-	return nil, fmt.Errorf("format %q: must be parquet or ndjson", f)
+	if err != nil {
+		rg.Limits.Memory.Release()
+		return nil, err // without a nil of another type
+	}
+	return d, nil
 }
 
 // CorruptError tells where bytes could not be understood.

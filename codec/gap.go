@@ -39,9 +39,15 @@ func (g Gap) Line() []byte {
 
 var errGap = errors.New("not a gap row's body")
 
+// gapMaxBytes bounds a gap row's body; a reason is a few words.
+const gapMaxBytes = 64 << 10
+
 // ParseGap is Line's inverse.
 func ParseGap(line []byte) (Gap, error) {
 	var b gapBody
+	if len(line) > gapMaxBytes {
+		return Gap{}, errGap
+	}
 	if err := json.Unmarshal(line, &b); err != nil || b.Coldtail != gapKind || b.Entries <= 0 {
 		return Gap{}, errGap
 	}

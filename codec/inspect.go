@@ -1,15 +1,12 @@
 package codec
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -30,50 +27,22 @@ type Claims struct {
 // and statistics of the columns that do not make entries. Inspect and a Decoder
 // that is read to its end check every page. Errors are *CorruptError where the
 // chunk is at fault.
-func Inspect(f Format, r io.ReaderAt, sizeBytes int64) (Claims, error) {
+func Inspect(f Format, r io.ReaderAt, sizeBytes int64, lim Limits) (Claims, error) {
+	src := source{r: r, size: sizeBytes, lim: lim}
+	defer lim.Memory.Release()
 	switch f {
 	case Parquet:
-		return inspectParquet(source{r: r, size: sizeBytes})
+		return inspectParquet(src)
 	case NDJSON:
-		return inspectNDJSON(source{r: r, size: sizeBytes})
+		return inspectNDJSON(src)
 	}
 	return Claims{}, fmt.Errorf("format %q: must be parquet or ndjson", f)
 }
 
 // inspectNDJSON reads the first row's container id.
 func inspectNDJSON(src source) (Claims, error) {
-	line, err := firstLine(src)
-	if err != nil {
-		return Claims{}, err
-	}
-	var row struct {
-		ContainerID *string `json:"container_id"`
-	}
-	if json.Unmarshal(line, &row) != nil || row.ContainerID == nil {
-		return Claims{}, &CorruptError{What: "ndjson member", Offset: 0, Err: errJSON}
-	}
-	return Claims{ContainerID: *row.ContainerID}, nil
-}
-
-// firstLine returns the first row of NDJSON.
-func firstLine(src source) ([]byte, error) {
-	d := &ndjsonDecoder{src: src}
-	if err := d.readHeader(); err != nil {
-		return nil, err
-	}
-	b, err := d.window(d.list[0].span)
-	if err != nil {
-		return nil, err
-	}
-	z, err := gzip.NewReader(bytes.NewReader(b))
-	if err == nil {
-		d.buf = bufio.NewReader(z)
-		b, err = d.readLine()
-	}
-	if err != nil {
-		return nil, &CorruptError{What: "ndjson member", Offset: 0, Err: err}
-	}
-	return b, nil
+	m, err := ndjsonMeta(src)
+	return Claims{ContainerID: m.ContainerID}, err
 }
 
 func inspectParquet(src source) (Claims, error) {

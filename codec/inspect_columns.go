@@ -1,13 +1,13 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/format"
@@ -41,13 +41,13 @@ func (f *parquetFile) inspectColumns(containerID string) error {
 			return err
 		}
 		flat := parquetLeaves()[i].maxRep == 0
-		if flat && len(dict) > 1 || i <= colHostName && len(dict) != 1 {
+		if flat && dict.len() > 1 || i <= colHostName && dict.len() != 1 {
 			return f.columnError(i, errConstant)
 		}
 		if err := f.inspectTexts(i, dict); err != nil {
 			return err
 		}
-		if i == colContainerID && dict[0] != strings.ToValidUTF8(containerID, "\uFFFD") {
+		if i == colContainerID && string(dict.text(0)) != validText(containerID) {
 			return f.columnError(i, errContainer)
 		}
 	}
@@ -156,12 +156,12 @@ func isInt64(plain []byte, v int64) bool {
 // inspectTexts compares the statistics of a column whose every page has all
 // values of its dictionary with that. Long and empty ones are left out by the
 // encoder.
-func (f *parquetFile) inspectTexts(i int, dict []string) error {
-	if len(dict) == 0 {
+func (f *parquetFile) inspectTexts(i int, dict *dictionary) error {
+	if dict.len() == 0 {
 		return nil
 	}
-	lo, hi := slices.Min(dict), slices.Max(dict)
-	differ := func(b []byte, s string) bool { return len(b) > 0 && string(b) != s }
+	lo, hi := dict.bounds()
+	differ := func(b, want []byte) bool { return len(b) > 0 && !bytes.Equal(b, want) }
 	s := &f.chunks[i].MetaData.Statistics
 	if differ(s.MinValue, lo) || differ(s.MaxValue, hi) {
 		return f.columnError(i, errStatistics)
@@ -184,7 +184,7 @@ func (f *parquetFile) inspectTexts(i int, dict []string) error {
 
 // inspectConstant reads all pages of a column and returns its dictionary, which
 // is empty where all values are null.
-func (f *parquetFile) inspectConstant(z *zstd.Decoder, i int) ([]string, error) {
+func (f *parquetFile) inspectConstant(z *zstd.Decoder, i int) (*dictionary, error) {
 	c, err := f.reader(z, i)
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func (f *parquetFile) inspectConstant(z *zstd.Decoder, i int) ([]string, error) 
 	if err != nil {
 		return nil, err
 	}
-	var dict []string
+	dict := new(dictionary)
 	if f.chunks[i].MetaData.DictionaryPageOffset > 0 {
 		if dict, err = c.dictionary(c.dictionarySpan(where)); err != nil {
 			return nil, err

@@ -10,7 +10,7 @@ import (
 )
 
 func inspect(f Format, b []byte) (Claims, error) {
-	return Inspect(f, bytes.NewReader(b), int64(len(b)))
+	return Inspect(f, bytes.NewReader(b), int64(len(b)), Limits{})
 }
 
 func TestInspect(t *testing.T) {

@@ -6,9 +6,12 @@ import (
 	"math"
 )
 
-// pendingMax bounds how many joined rows may be under way at one sequence
-// number. An encoder has one a source; the rest is room for other encoders.
-const pendingMax = 16
+// How many joined rows may be under way at one sequence number. An encoder has
+// one a source, and the bytes are what two can have.
+const (
+	pendingMax      = 16
+	pendingMaxBytes = joinSources * JoinMaxBytes
+)
 
 // A rowSource gives the rows of a chunk, sorted by seq, and then io.EOF. What r
 // points to is valid until the next call.
@@ -21,14 +24,16 @@ type rowSource interface {
 // pass through without a copy.
 type splitter struct {
 	src     rowSource
+	lim     *Limits
 	from    int64 // entries below are passed over
+	skip    int64 // and so many that come then
 	cur     row   // the next row, where have is set
 	have    bool
 	eof     bool
 	pending []*splitRow
-	spare   []*splitRow
-	last    int64 // the sequence number of the last entry
-	err     error // ends the reading
+	spare   []*splitRow // joinSources at most
+	last    int64       // the sequence number of the last entry
+	err     error       // ends the reading
 }
 
 // A splitRow is a row some of whose parts have been emitted.
@@ -44,8 +49,21 @@ var (
 	errPending = errors.New("too many joined rows at once")
 )
 
-func newSplitter(src rowSource, from int64) splitter {
-	return splitter{src: src, from: from, last: math.MinInt64}
+func newSplitter(src rowSource, from int64, lim *Limits) splitter {
+	return splitter{src: src, lim: lim, from: from, last: math.MinInt64}
+}
+
+// entriesFrom returns how many of the row's entries have number from or a later one.
+func (r *row) entriesFrom(from int64) (n int64) {
+	if len(r.parts) == 0 && r.seq >= from {
+		n++
+	}
+	for _, p := range r.parts {
+		if p.seq >= from {
+			n++
+		}
+	}
+	return n
 }
 
 // next fills e with the next entry, or returns io.EOF.
@@ -62,7 +80,11 @@ func (s *splitter) next(e *Entry) error {
 			return s.err
 		}
 		s.last = e.Seq
-		if e.Seq >= s.from {
+		switch {
+		case e.Seq < s.from:
+		case s.skip > 0:
+			s.skip--
+		default:
 			return nil
 		}
 	}
@@ -119,7 +141,11 @@ func (s *splitter) pend() error {
 	if !partsFit(&s.cur) {
 		return &CorruptError{What: "parts", Offset: -1, Err: errParts}
 	}
-	if len(s.pending) == pendingMax {
+	held := len(s.cur.line)
+	for _, p := range s.pending {
+		held += len(p.line)
+	}
+	if len(s.pending) == pendingMax || held > pendingMaxBytes {
 		return &CorruptError{What: "parts", Offset: -1, Err: errPending}
 	}
 	p := new(splitRow)
@@ -128,7 +154,11 @@ func (s *splitter) pend() error {
 	}
 	line, parts := p.line, p.parts
 	*p = splitRow{row: s.cur}
-	p.line = append(line[:0], s.cur.line...)
+	var err error
+	if p.line, err = s.lim.Memory.grown(line[:0], len(s.cur.line), JoinMaxBytes); err != nil {
+		return err
+	}
+	p.line = append(p.line, s.cur.line...)
 	p.parts = append(parts[:0], s.cur.parts...)
 	s.pending = append(s.pending, p)
 	return nil
@@ -166,6 +196,10 @@ func (s *splitter) emitPart(i int, e *Entry) {
 	if final {
 		s.pending[i] = s.pending[len(s.pending)-1]
 		s.pending = s.pending[:len(s.pending)-1]
-		s.spare = append(s.spare, p)
+		if len(s.spare) < joinSources {
+			s.spare = append(s.spare, p)
+		} else {
+			_ = s.lim.Memory.grow(-int64(cap(p.line))) // fewer bytes are always granted
+		}
 	}
 }

@@ -440,7 +440,7 @@ func TestSplitterRefuses(t *testing.T) {
 		"too many at once":     many,
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSplitter(&rowList{rows}, math.MinInt64)
+			s := newSplitter(&rowList{rows}, math.MinInt64, new(Limits))
 			var e Entry
 			var err error
 			for range 100 {

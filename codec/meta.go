@@ -1,7 +1,7 @@
 package codec
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -11,8 +11,9 @@ import (
 // ReadMeta returns what all rows of the chunk of sizeBytes in r have in common;
 // one without rows tells nothing. Errors are *CorruptError where the chunk is at
 // fault.
-func ReadMeta(f Format, r io.ReaderAt, sizeBytes int64) (Meta, error) {
-	src := source{r: r, size: sizeBytes}
+func ReadMeta(f Format, r io.ReaderAt, sizeBytes int64, lim Limits) (Meta, error) {
+	src := source{r: r, size: sizeBytes, lim: lim}
+	defer lim.Memory.Release()
 	switch f {
 	case Parquet:
 		return parquetMeta(src)
@@ -22,16 +23,30 @@ func ReadMeta(f Format, r io.ReaderAt, sizeBytes int64) (Meta, error) {
 	return Meta{}, fmt.Errorf("format %q: must be parquet or ndjson", f)
 }
 
-// ndjsonMeta reads the first row, whose members are called as Meta's.
-func ndjsonMeta(src source) (m Meta, err error) {
-	line, err := firstLine(src)
-	if err != nil {
-		return m, err
+// metaReadBytes bounds what is read of a container's description: labels and
+// attributes were bounded by a segment's header of 4 MiB alone once. Beside its
+// bytes, each costs pairBytes.
+const (
+	metaReadBytes = 8 << 20
+	pairBytes     = 64
+)
+
+var errMeta = errors.New("implausibly many or long labels")
+
+// A metaBudget counts what is read of a container's description.
+type metaBudget struct {
+	left int
+	mem  *Allowance
+}
+
+func newMetaBudget(mem *Allowance) *metaBudget { return &metaBudget{metaReadBytes, mem} }
+
+// take counts n bytes.
+func (b *metaBudget) take(n int) error {
+	if b.left -= n; b.left < 0 {
+		return errMeta
 	}
-	if err := json.Unmarshal(line, &m); err != nil {
-		return m, &CorruptError{What: "ndjson member", Offset: 0, Err: errJSON}
-	}
-	return m, nil
+	return b.mem.grow(int64(n))
 }
 
 func parquetMeta(src source) (m Meta, err error) {
@@ -44,10 +59,11 @@ func parquetMeta(src source) (m Meta, err error) {
 		return m, err
 	}
 	defer z.Close()
+	budget := newMetaBudget(f.lim.Memory)
 	for i, to := range []*string{
 		&m.ServiceName, &m.ContainerID, &m.ContainerName, &m.ImageName, &m.ImageID, &m.HostName, &m.Tag,
 	} {
-		texts, err := f.firstTexts(z, colServiceName+i)
+		texts, err := f.firstTexts(z, budget, colServiceName+i)
 		if err != nil {
 			return m, err
 		}
@@ -55,21 +71,21 @@ func parquetMeta(src source) (m Meta, err error) {
 			*to = texts[0]
 		}
 	}
-	if m.Labels, err = f.firstMap(z, colLabelsKey); err != nil {
+	if m.Labels, err = f.firstMap(z, budget, colLabelsKey); err != nil {
 		return m, err
 	}
-	m.Attributes, err = f.firstMap(z, colAttributesKey)
+	m.Attributes, err = f.firstMap(z, budget, colAttributesKey)
 	return m, err
 }
 
 // firstMap returns the map in the first row of the column of keys i, which that
 // of the values follows.
-func (f *parquetFile) firstMap(z *zstd.Decoder, i int) (map[string]string, error) {
-	keys, err := f.firstTexts(z, i)
+func (f *parquetFile) firstMap(z *zstd.Decoder, budget *metaBudget, i int) (map[string]string, error) {
+	keys, err := f.firstTexts(z, budget, i)
 	if err != nil || len(keys) == 0 {
 		return nil, err
 	}
-	values, err := f.firstTexts(z, i+1)
+	values, err := f.firstTexts(z, budget, i+1)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +101,7 @@ func (f *parquetFile) firstMap(z *zstd.Decoder, i int) (map[string]string, error
 
 // firstTexts returns the texts in the first row of column i: one, a list's, or
 // none for null.
-func (f *parquetFile) firstTexts(z *zstd.Decoder, i int) ([]string, error) {
+func (f *parquetFile) firstTexts(z *zstd.Decoder, budget *metaBudget, i int) ([]string, error) {
 	if f.chunks[i].MetaData.NumValues == 0 || f.chunks[i].MetaData.DictionaryPageOffset == 0 {
 		return nil, nil // a file without the column, or one of nulls
 	}
@@ -131,10 +147,14 @@ func (f *parquetFile) firstTexts(z *zstd.Decoder, i int) ([]string, error) {
 			break
 		}
 		k, err := index.next()
-		if err != nil || int(k) >= len(dict) {
+		if err != nil || int64(k) >= int64(dict.len()) {
 			return nil, c.corrupt(p.loc.off, errValues)
 		}
-		texts = append(texts, dict[k])
+		text := dict.text(int(k))
+		if err := budget.take(len(text) + pairBytes); err != nil {
+			return nil, c.corrupt(p.loc.off, err)
+		}
+		texts = append(texts, string(text))
 	}
 	return texts, nil
 }

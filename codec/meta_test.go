@@ -37,11 +37,11 @@ func TestReadMeta(t *testing.T) {
 				if _, err := enc.Close(); err != nil {
 					t.Fatal(err)
 				}
-				got, err := ReadMeta(f, bytes.NewReader(b.Bytes()), int64(b.Len()))
+				got, err := ReadMeta(f, bytes.NewReader(b.Bytes()), int64(b.Len()), Limits{})
 				if d := cmp.Diff(meta, got); err != nil || d != "" {
 					t.Errorf("%s, %d rows as %s: %v %s", name, rows, f, err, d)
 				}
-				if _, err := ReadMeta(f, bytes.NewReader(b.Bytes()[:30]), 30); err == nil {
+				if _, err := ReadMeta(f, bytes.NewReader(b.Bytes()[:30]), 30, Limits{}); err == nil {
 					t.Errorf("%s: its first bytes tell who it was", f)
 				}
 			}

@@ -1,10 +1,9 @@
 package codec
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"io"
 
@@ -13,16 +12,12 @@ import (
 
 const (
 	ndjsonWindowBytes = 4 << 20
-	// A line of MaxFrameBytes control characters, each six bytes in JSON.
-	lineMaxBytes   = 7 * MaxFrameBytes
-	memberMaxRatio = 1100 // deflate's own limit is 1032
-	memberMaxSize  = 128 << 20
+	memberMaxRatio    = 1100 // deflate's own limit is 1032
+	memberMaxSize     = 128 << 20
 )
 
 var (
 	errMember = errors.New("not a member of a coldtail chunk")
-	errJSON   = errors.New("not a row")
-	errLine   = errors.New("implausibly long line")
 	errCount  = errors.New("row count does not match")
 )
 
@@ -45,30 +40,15 @@ type ndjsonDecoder struct {
 	rows int64    // left in the current member
 	z    *gzip.Reader
 	in   bytes.Reader
-	buf  *bufio.Reader
-	long []byte
+	scan jsonScanner
 	row  jsonRow
-}
-
-// A jsonRow is what of a line makes entries.
-type jsonRow struct {
-	TimeNano *int64     `json:"time_unix_nano"`
-	Seq      *int64     `json:"seq"`
-	Stream   *string    `json:"stream"`
-	Body     *string    `json:"body"`
-	BodyRaw  []byte     `json:"body_raw"`
-	Partial  bool       `json:"partial"`
-	Parts    []jsonPart `json:"parts"`
-}
-
-type jsonPart struct {
-	Seq   int64 `json:"seq"`
-	Bytes int32 `json:"bytes"`
+	lim  Limits
 }
 
 func newNDJSONDecoder(r io.ReaderAt, sizeBytes int64, rg Range) (*ndjsonDecoder, error) {
-	d := &ndjsonDecoder{src: source{r: r, size: sizeBytes}}
-	d.split = newSplitter(d, fromSeq(rg))
+	d := &ndjsonDecoder{src: source{r: r, size: sizeBytes}, lim: rg.Limits}
+	d.scan.lim = &d.lim
+	d.split = newSplitter(d, fromSeq(rg), &d.lim)
 	if rg.Tail <= 0 {
 		d.off = d.src.size
 		return d, nil
@@ -80,23 +60,19 @@ func newNDJSONDecoder(r io.ReaderAt, sizeBytes int64, rg Range) (*ndjsonDecoder,
 	if err != nil {
 		return nil, err
 	}
-	from := fromSeq(rg)
-	if rg.Tail < All {
-		last, err := d.nthLast(all, rg.Tail)
-		if err != nil {
-			return nil, err
-		}
-		from = max(from, last)
+	if rg.Tail == All {
+		d.begin(all, fromSeq(rg))
+		return d, nil
 	}
-	d.begin(all, from)
-	return d, nil
+	return d, d.tail(all, rg)
 }
 
 func (d *ndjsonDecoder) Next(e *Entry) error { return d.split.next(e) }
 
 func (d *ndjsonDecoder) Close() error {
 	d.list, d.next, d.rows, d.off = nil, 0, 0, d.src.size
-	d.win, d.long, d.z, d.buf = region{}, nil, nil, nil
+	d.win, d.row, d.z, d.scan = region{}, jsonRow{}, nil, jsonScanner{}
+	d.lim.Memory.Release()
 	return nil
 }
 
@@ -106,7 +82,7 @@ func (d *ndjsonDecoder) begin(all []member, from int64) {
 		return
 	}
 	d.list, d.next, d.rows = all[firstMember(all, from):], 0, 0
-	d.split = newSplitter(d, from)
+	d.split = newSplitter(d, from, &d.lim)
 }
 
 // firstMember returns the index of the first member that may have a part of seq
@@ -123,32 +99,36 @@ func firstMember(all []member, seq int64) int {
 	return i
 }
 
-// nthLast returns the n-th largest sequence number. The last members with n
-// rows hold n entries or more, none before the first one's first row: the tail
-// is among the entries from there on. They are inflated once more when they are
-// read; a line's entries cannot be known without.
-func (d *ndjsonDecoder) nthLast(all []member, n int64) (int64, error) {
+// tail makes the decoder read the last entries. The last members with so many
+// rows hold so many entries or more, none before the first one's first row: the
+// tail is among the entries from there on. They are inflated once to count those,
+// and once more when they are read.
+func (d *ndjsonDecoder) tail(all []member, rg Range) error {
 	i, rows := len(all), int64(0)
-	for i > 0 && rows < n {
+	for i > 0 && rows < rg.Tail {
 		i--
 		rows += all[i].rows
 	}
 	if i == len(all) {
-		return fromSeq(Range{}), nil
+		return nil
 	}
-	l := largest{n: int(n), from: all[i].firstSeq}
-	d.begin(all, l.from)
-	var r row
+	from := max(fromSeq(rg), all[i].firstSeq)
+	d.begin(all, from)
+	entries := int64(0)
 	for {
-		switch err := d.nextRow(&r); err {
-		case nil:
-			l.addRow(r.seq, r.parts)
-		case io.EOF:
-			return l.smallest(), nil
-		default:
-			return 0, err
+		var r row
+		err := d.nextRow(&r)
+		if err == io.EOF {
+			break
 		}
+		if err != nil {
+			return err
+		}
+		entries += r.entriesFrom(from)
 	}
+	d.begin(all, from)
+	d.split.skip = max(0, entries-rg.Tail)
+	return nil
 }
 
 // readHeader adds the member at d.off to the list.
@@ -230,14 +210,15 @@ func (d *ndjsonDecoder) nextRow(r *row) error {
 		}
 	}
 	m := d.list[d.next-1]
-	line, err := d.readLine()
-	if err != nil {
+	d.row.trim(d.lim.Memory)
+	if more, err := d.scan.begin(); err != nil || !more {
+		return d.corrupt(cmp.Or(err, io.ErrUnexpectedEOF))
+	}
+	if err := d.row.read(&d.scan); err != nil {
 		return d.corrupt(err)
 	}
 	d.rows--
-	if err := d.parse(line, r); err != nil {
-		return d.corrupt(err)
-	}
+	d.row.to(r)
 	if r.seq < m.firstSeq {
 		return d.corrupt(errOrder)
 	}
@@ -254,23 +235,22 @@ func (d *ndjsonDecoder) openMember() error {
 	d.in.Reset(b)
 	if d.z == nil {
 		d.z = new(gzip.Reader)
-		d.buf = bufio.NewReaderSize(d.z, 64<<10)
 	}
 	if err := d.z.Reset(&d.in); err != nil {
 		return d.corrupt(err)
 	}
 	d.z.Multistream(false)
-	d.buf.Reset(d.z)
+	d.scan.reset(d.z)
 	d.rows = m.rows
 	return nil
 }
 
 // endMember sees that the member ends where its rows do; this checks its CRC.
 func (d *ndjsonDecoder) endMember() error {
-	switch _, err := d.buf.ReadByte(); {
-	case err == nil:
+	switch more, err := d.scan.begin(); {
+	case more:
 		return d.corrupt(errCount)
-	case err != io.EOF:
+	case err != nil:
 		return d.corrupt(err)
 	}
 	if d.in.Len() > 0 {
@@ -279,48 +259,11 @@ func (d *ndjsonDecoder) endMember() error {
 	return nil
 }
 
-// readLine returns the next line without its newline.
-func (d *ndjsonDecoder) readLine() ([]byte, error) {
-	d.long = d.long[:0]
-	for {
-		b, err := d.buf.ReadSlice('\n')
-		if err == nil && len(d.long) == 0 {
-			return b[:len(b)-1], nil
-		}
-		d.long = append(d.long, b...)
-		switch {
-		case err == nil:
-			return d.long[:len(d.long)-1], nil
-		case err == io.EOF:
-			return nil, io.ErrUnexpectedEOF
-		case err != bufio.ErrBufferFull:
-			return nil, err
-		case len(d.long) > lineMaxBytes:
-			return nil, errLine
-		}
-	}
-}
-
-func (d *ndjsonDecoder) parse(line []byte, r *row) error {
-	j := &d.row
-	*j = jsonRow{}
-	if err := json.Unmarshal(line, j); err != nil {
-		return err
-	}
-	if j.TimeNano == nil || j.Seq == nil || j.Stream == nil || j.Body == nil {
-		return errJSON
-	}
-	*r = row{seq: *j.Seq, timeNano: *j.TimeNano, source: *j.Stream, line: j.BodyRaw, partial: j.Partial}
-	if j.BodyRaw == nil {
-		r.line = []byte(*j.Body)
-	}
-	for _, p := range j.Parts {
-		r.parts = append(r.parts, part{p.Seq, p.Bytes})
-	}
-	return nil
-}
-
-// corrupt wraps what the current member's bytes did.
+// corrupt wraps what the current member's bytes did. What the limits say is no
+// fault of theirs.
 func (d *ndjsonDecoder) corrupt(err error) error {
+	if stopped := d.lim.stop(); stopped != nil || err == ErrMemory {
+		return cmp.Or(stopped, err)
+	}
 	return &CorruptError{What: "ndjson member", Offset: d.list[d.next-1].off, Err: err}
 }

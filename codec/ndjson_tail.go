@@ -1,6 +1,10 @@
 package codec
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+	"slices"
+)
 
 // How far from its end a chunk is searched for the members of a range: this
 // first, then so many times as far.
@@ -19,12 +23,19 @@ func (d *ndjsonDecoder) lastMembers(rg Range) ([]member, error) {
 		if err != nil {
 			return nil, err
 		}
-		if all := lastChain(b, d.src.size); reachBack(all, rg) {
+		if err := d.lim.stop(); err != nil {
+			return nil, err
+		}
+		c := chainSearch{b: b, start: d.src.size - n, size: d.src.size}
+		if all := c.chain(); reachBack(all, rg) {
 			d.list, d.off = all, d.src.size
 			return all, nil
 		}
 	}
 	for d.off < d.src.size {
+		if err := d.lim.stop(); err != nil {
+			return nil, err
+		}
 		if err := d.readHeader(); err != nil {
 			return nil, err
 		}
@@ -32,36 +43,61 @@ func (d *ndjsonDecoder) lastMembers(rg Range) ([]member, error) {
 	return d.list, nil
 }
 
-// lastChain returns the members in the last bytes b of a chunk.
-func lastChain(b []byte, size int64) []member {
-	start := size - int64(len(b))
-	magic := []byte{0x1f, 0x8b, 8, 4}
-	for at := 0; ; at++ {
-		next := bytes.Index(b[at:], magic)
-		if next < 0 {
-			return nil
-		}
-		at += next
-		if all := chain(b, int64(at), start, size); all != nil {
-			return all
-		}
-	}
+// A chainSearch looks through the last bytes b of a chunk, which start at start,
+// for headers from which others lead to its end exactly.
+type chainSearch struct {
+	b           []byte
+	start, size int64
+	found       []member // that do, the last first
+	looked      int      // at headers
 }
 
-// chain follows the headers from b[at:] on; nil if they do not lead to the end.
-func chain(b []byte, at, start, size int64) (all []member) {
-	for at < int64(len(b)) {
-		if int64(len(b))-at < memberHeadBytes {
-			return nil
+// chain returns the members from the first header that leads to the end. It goes
+// backwards, so that of what a header leads to it is known whether that does:
+// each header is looked at once, and each step after that is a search in found.
+func (c *chainSearch) chain() (all []member) {
+	magic := []byte{0x1f, 0x8b, 8, 4}
+	for end := len(c.b); ; {
+		at := bytes.LastIndex(c.b[:end], magic)
+		if at < 0 {
+			break
 		}
-		m, ok := parseMember(b[at:], start+at, size)
-		if n := len(all); !ok || n > 0 && m.firstSeq <= all[n-1].firstSeq {
-			return nil
-		}
-		all = append(all, m)
-		at = m.end - start
+		end = at + len(magic) - 1
+		c.look(int64(at))
+	}
+	if len(c.found) == 0 {
+		return nil
+	}
+	for m := &c.found[len(c.found)-1]; m != nil; m = c.at(m.end) {
+		all = append(all, *m)
 	}
 	return all
+}
+
+func (c *chainSearch) look(at int64) {
+	c.looked++
+	if int64(len(c.b))-at < memberHeadBytes {
+		return
+	}
+	m, ok := parseMember(c.b[at:], c.start+at, c.size)
+	if !ok {
+		return
+	}
+	if m.end < c.size {
+		if next := c.at(m.end); next == nil || next.firstSeq <= m.firstSeq {
+			return
+		}
+	}
+	c.found = append(c.found, m)
+}
+
+// at returns the member that was found at off, or nil.
+func (c *chainSearch) at(off int64) *member {
+	i, ok := slices.BinarySearchFunc(c.found, off, func(m member, off int64) int { return cmp.Compare(off, m.off) })
+	if !ok {
+		return nil
+	}
+	return &c.found[i]
 }
 
 // reachBack tells whether the last members of a chunk have all that a range

@@ -34,6 +34,11 @@ func (c *int64Cursor) load() (pageLoc, error) {
 	if err != nil {
 		return p.loc, err
 	}
+	if n := int64(p.values - cap(c.mem)); n > 0 {
+		if err := c.f.lim.Memory.grow(8 * n); err != nil {
+			return p.loc, err
+		}
+	}
 	c.mem, err = decodeDelta(c.mem, p.data, p.values)
 	if err != nil {
 		return p.loc, c.corrupt(p.loc.off, err)
@@ -56,9 +61,11 @@ func (c *int64Cursor) next() (int64, error) {
 // A streamCursor reads stream.
 type streamCursor struct {
 	pageReader
-	dict []string
-	runs runReader
-	left int
+	dict  *dictionary
+	runs  runReader
+	left  int
+	index uint32 // of name
+	name  string
 }
 
 func (c *streamCursor) open(where span) (err error) {
@@ -101,10 +108,13 @@ func (c *streamCursor) next() (string, error) {
 	}
 	c.left--
 	i, err := c.runs.next()
-	if err != nil || int(i) >= len(c.dict) {
+	if err != nil || int64(i) >= int64(c.dict.len()) {
 		return "", c.corrupt(-1, errValues)
 	}
-	return c.dict[i], nil
+	if c.name == "" || i != c.index {
+		c.index, c.name = i, sourceName(c.dict.text(int(i)))
+	}
+	return c.name, nil
 }
 
 // A bytesCursor reads body or body_raw.
@@ -113,19 +123,35 @@ type bytesCursor struct {
 	data []byte
 	defs runReader // of body_raw
 	left int       // rows
+	skip int       // rows of the next page before the first that is wanted
 }
 
+// seek reads nothing yet: a page of one huge value may not be needed.
 func (c *bytesCursor) seek(row int64) error {
 	c.pageReader.seek(row)
-	loc, err := c.load()
+	c.left, c.skip = 0, int(row-c.pages[c.pageReader.next].row)
+	return nil
+}
+
+func (c *bytesCursor) load() error {
+	p, err := c.read()
 	if err != nil {
 		return err
 	}
-	skip := int(row - loc.row)
-	c.left -= skip
+	c.data, c.left = p.data, p.values
+	if c.maxDef > 0 {
+		levels, rest, ok := takeLevels(p.data)
+		if !ok {
+			return c.corrupt(p.loc.off, errLevels)
+		}
+		c.defs.reset(levels, 1)
+		c.data = rest
+	}
+	skip := c.skip
+	c.left, c.skip = c.left-skip, 0
 	if c.maxDef > 0 {
 		if skip, err = c.defs.skip(skip); err != nil {
-			return c.corrupt(loc.off, err)
+			return c.corrupt(p.loc.off, err)
 		}
 	}
 	for range skip {
@@ -136,21 +162,14 @@ func (c *bytesCursor) seek(row int64) error {
 	return nil
 }
 
-func (c *bytesCursor) load() (pageLoc, error) {
-	p, err := c.read()
-	if err != nil {
-		return p.loc, err
+// pass passes over a value. It does not inflate a page that has no other.
+func (c *bytesCursor) pass() error {
+	if at := c.pageReader.next; c.left == 0 && at < len(c.pages) && c.pages[at].rows == 1 {
+		_, err := c.pageReader.pass()
+		return err
 	}
-	c.data, c.left = p.data, p.values
-	if c.maxDef > 0 {
-		levels, rest, ok := takeLevels(p.data)
-		if !ok {
-			return p.loc, c.corrupt(p.loc.off, errLevels)
-		}
-		c.defs.reset(levels, 1)
-		c.data = rest
-	}
-	return p.loc, nil
+	_, err := c.next()
+	return err
 }
 
 func (c *bytesCursor) value() ([]byte, error) {
@@ -165,7 +184,7 @@ func (c *bytesCursor) value() ([]byte, error) {
 // next returns a value that is not nil, or nil for null.
 func (c *bytesCursor) next() ([]byte, error) {
 	if c.left == 0 {
-		if _, err := c.load(); err != nil {
+		if err := c.load(); err != nil {
 			return nil, err
 		}
 	}

@@ -24,13 +24,13 @@ type parquetDecoder struct {
 }
 
 func newParquetDecoder(r io.ReaderAt, sizeBytes int64, rg Range) (*parquetDecoder, error) {
-	f, err := openParquet(source{r: r, size: sizeBytes})
+	f, err := openParquet(source{r: r, size: sizeBytes, lim: rg.Limits})
 	if err != nil {
 		return nil, err
 	}
 	d := &parquetDecoder{f: f, row: f.rows}
 	if f.rows == 0 || rg.Tail <= 0 {
-		d.split = newSplitter(d, 0)
+		d.split = newSplitter(d, 0, &f.lim)
 		d.row = f.rows
 		return d, nil
 	}
@@ -57,6 +57,7 @@ func (d *parquetDecoder) Close() error {
 	}
 	// Nothing is left to read: Next answers io.EOF.
 	d.row = d.f.rows
+	d.f.lim.Memory.Release()
 	return nil
 }
 
@@ -90,14 +91,15 @@ func (d *parquetDecoder) openColumns() error {
 
 // start makes the decoder begin with the first row that the range needs.
 func (d *parquetDecoder) start(rg Range) error {
-	row, from := int64(0), fromSeq(rg)
+	row, from, skip := int64(0), fromSeq(rg), int64(0)
 	if rg.Tail < d.f.entries || rg.FromSeq > 0 {
 		var err error
-		if row, from, err = d.locate(rg); err != nil {
+		if row, from, skip, err = d.locate(rg); err != nil {
 			return err
 		}
 	}
-	d.split = newSplitter(d, from)
+	d.split = newSplitter(d, from, &d.f.lim)
+	d.split.skip = skip
 	d.row = row
 	if row == d.f.rows {
 		return nil
@@ -147,15 +149,16 @@ func (d *parquetDecoder) read(r *row) (err error) {
 	if r.source, err = d.streams.next(); err != nil {
 		return err
 	}
-	if r.line, err = d.bodies.next(); err != nil {
+	if r.line, err = d.raws.next(); err != nil {
 		return err
 	}
-	raw, err := d.raws.next()
+	if r.line == nil {
+		r.line, err = d.bodies.next()
+	} else {
+		err = d.bodies.pass()
+	}
 	if err != nil {
 		return err
-	}
-	if raw != nil {
-		r.line = raw
 	}
 	if r.partial, err = d.partial.next(); err != nil {
 		return err

@@ -14,10 +14,10 @@ import (
 // Bounds of what a footer may ask for.
 const (
 	footerMaxBytes   = 16 << 20
-	footerMaxList    = 1 << 14 // elements of all lists; ours have some 150
+	footerMaxList    = 1 << 11 // elements of all lists; ours have some 250
 	indexMaxBytes    = 32 << 20
-	pageMaxRows      = 1 << 20
-	pageMaxReadBytes = 3*MaxFrameBytes + 1<<20 // a body of invalid bytes grows threefold
+	elementBytes     = 32                      // what an element of an index takes at most, beside its bytes
+	pageMaxReadBytes = 3*MaxFrameBytes + 1<<20 // compressed: a body of invalid bytes grows threefold
 )
 
 var (
@@ -147,6 +147,8 @@ type pageLoc struct {
 	row, rows int64
 }
 
+const pageLocBytes = 32
+
 // pages reads column i's offset index.
 func (f *parquetFile) pages(i int) ([]pageLoc, error) {
 	c := &f.chunks[i]
@@ -156,6 +158,9 @@ func (f *parquetFile) pages(i int) ([]pageLoc, error) {
 	}
 	var x format.OffsetIndex
 	if err := f.index(c.OffsetIndexOffset, c.OffsetIndexLength, &x); err != nil {
+		return nil, err
+	}
+	if err := f.lim.Memory.grow(int64(len(x.PageLocations)) * pageLocBytes); err != nil {
 		return nil, err
 	}
 	pages := make([]pageLoc, len(x.PageLocations))
@@ -174,8 +179,10 @@ func (f *parquetFile) pages(i int) ([]pageLoc, error) {
 			pages[k-1].rows = p.row - pages[k-1].row
 		}
 	}
+	leaves := parquetLeaves()
+	most := leaves[i].pageRows()
 	for k, p := range pages {
-		if p.rows <= 0 || p.rows > pageMaxRows || k == 0 && p.row != 0 {
+		if p.rows <= 0 || p.rows > most || k == 0 && p.row != 0 {
 			return nil, corrupt
 		}
 	}
@@ -216,6 +223,15 @@ func (f *parquetFile) index(off int64, size int32, v any) error {
 	if err != nil {
 		return err
 	}
+	w := thriftWalk{b: b, list: len(b)}
+	if err := w.structure(0); err != nil {
+		return &CorruptError{What: "parquet index", Offset: off, Err: err}
+	}
+	need := int64(len(b)-w.list)*elementBytes + int64(len(b))
+	if err := f.lim.Memory.grow(need); err != nil {
+		return err
+	}
+	defer f.lim.Memory.grow(-need) // what is kept of it is counted by who keeps it
 	if _, err := unmarshalThrift(b, len(b), v); err != nil {
 		return &CorruptError{What: "parquet index", Offset: off, Err: err}
 	}

@@ -77,7 +77,7 @@ func fuzzDecoder(f *testing.F, format Format) {
 		f.Add(b, int64(3), int64(0))
 	}
 	f.Fuzz(func(t *testing.T, b []byte, tail, from int64) {
-		if _, err := ReadMeta(format, bytes.NewReader(b), int64(len(b))); err != nil {
+		if _, err := ReadMeta(format, bytes.NewReader(b), int64(len(b)), Limits{}); err != nil {
 			wantCorrupt(t, err)
 		}
 		for _, r := range []io.ReaderAt{bytes.NewReader(b), Bytes(b)} {

@@ -11,11 +11,14 @@ import (
 // A tail of n entries: the last n rows hold n entries or more, none before the
 // first one's sequence number s, so the tail is among the entries from s on. All
 // of them are in rows that start at s - JoinMaxSeqs or later.
-func (d *parquetDecoder) locate(rg Range) (row, from int64, err error) {
+//
+// Of a tail that is too long to keep its numbers, skip says how many entries
+// come before it.
+func (d *parquetDecoder) locate(rg Range) (row, from, skip int64, err error) {
 	from = fromSeq(rg)
 	first, err := d.f.firstSeqs(len(d.seqs.pages))
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	if rg.Tail < d.f.entries {
 		at := max(0, d.f.rows-rg.Tail)
@@ -25,22 +28,20 @@ func (d *parquetDecoder) locate(rg Range) (row, from int64, err error) {
 			bodies = span{}
 		}
 		if err := d.prefetchKeys(d.seqs.pages[d.seqs.pageOf(at)].row, bodies); err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
-		last, err := d.nthLast(at, rg.Tail)
-		if err != nil {
-			return 0, 0, err
+		if from, skip, err = d.tail(at, rg.Tail, from); err != nil {
+			return 0, 0, 0, err
 		}
-		from = max(from, last)
 	}
 	// The first row at or after from is in the last page that starts before.
 	p, _ := slices.BinarySearch(first, from)
 	page := max(p-1, 0)
 	if err := d.prefetchKeys(d.seqs.pages[page].row); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	row, err = d.rowOf(page, from)
-	return row, from, err
+	return row, from, skip, err
 }
 
 // prefetchKeys reads what locate and the columns after it need of the columns
@@ -56,19 +57,33 @@ func (d *parquetDecoder) prefetchKeys(row int64, others ...span) error {
 	return d.f.prefetch(ranges)
 }
 
-// nthLast returns the n-th largest sequence number of the chunk's entries. At
-// is a row such that n or more of them are at its number or later.
-func (d *parquetDecoder) nthLast(at, n int64) (int64, error) {
+// tailMaxSeqs is how many numbers of a tail are kept to find its first.
+const tailMaxSeqs = 1 << 16
+
+// tail returns the number from which the last n entries that are not before from
+// are wanted, and how many to pass over there. At is a row such that n or more are
+// at its number or later.
+func (d *parquetDecoder) tail(at, n, from int64) (first, skip int64, err error) {
 	start, seq, err := d.lookBack(at)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	l := largest{n: int(n), from: seq}
+	first = max(from, seq)
+	l := largest{n: int(min(n, tailMaxSeqs)), from: first}
+	entries := int64(0)
 	err = d.eachKey(start, d.f.rows, func(_, rowSeq int64, parts []part) bool {
-		l.addRow(rowSeq, parts)
+		if n > tailMaxSeqs {
+			r := row{seq: rowSeq, parts: parts}
+			entries += r.entriesFrom(first)
+		} else {
+			l.addRow(rowSeq, parts)
+		}
 		return true
 	})
-	return l.smallest(), err
+	if n > tailMaxSeqs {
+		return first, max(0, entries-n), err
+	}
+	return l.smallest(), 0, err
 }
 
 // largest finds the n largest sequence numbers, in memory for some 2n.

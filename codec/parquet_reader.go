@@ -71,22 +71,34 @@ func (c *pageReader) read() (dataPage, error) {
 		return dataPage{}, io.EOF
 	}
 	loc := c.pages[c.next]
-	c.next++
-	b, err := c.fetch(loc.span)
+	h, err := c.pass()
 	if err != nil {
 		return dataPage{}, err
 	}
-	h, err := c.open(b, loc.off)
-	if err != nil {
+	if err := c.inflate(&h, loc.off); err != nil {
 		return dataPage{}, err
 	}
 	d := h.DataPageHeader
 	flat := c.maxRep == 0
 	if h.Type != format.DataPage || !d.Valid || d.V.Encoding != c.encoding ||
-		d.V.NumValues < 0 || d.V.NumValues > 2*pageMaxRows || flat && int64(d.V.NumValues) != loc.rows {
+		d.V.NumValues < 0 || d.V.NumValues > 2*constantPageValues || flat && int64(d.V.NumValues) != loc.rows {
 		return dataPage{}, c.corrupt(loc.off, errPage)
 	}
 	return dataPage{data: c.buf, values: int(d.V.NumValues), loc: loc}, nil
+}
+
+// pass reads the next page's bytes and checks them, without inflating them.
+func (c *pageReader) pass() (compressed, error) {
+	if err := c.f.lim.stop(); err != nil {
+		return compressed{}, err
+	}
+	loc := c.pages[c.next]
+	c.next++
+	b, err := c.fetch(loc.span)
+	if err != nil {
+		return compressed{}, err
+	}
+	return c.open(b, loc.off)
 }
 
 // fetch returns a page's bytes, reading ahead up to the column's end.
@@ -109,68 +121,54 @@ func (c *pageReader) fetch(s span) ([]byte, error) {
 	return c.win.slice(s), nil
 }
 
-// open checks and uncompresses the page b, which is at off, into buf.
-func (c *pageReader) open(b []byte, off int64) (*format.PageHeader, error) {
-	h := new(format.PageHeader)
-	n, err := unmarshalThrift(b, 0, h)
+// A compressed page has been read and has its checksum.
+type compressed struct {
+	format.PageHeader
+	body []byte
+}
+
+// open takes the page b, which is at off, apart.
+func (c *pageReader) open(b []byte, off int64) (p compressed, err error) {
+	n, err := unmarshalThrift(b, 0, &p.PageHeader)
 	if err != nil {
-		return nil, c.corrupt(off, err)
+		return p, c.corrupt(off, err)
 	}
-	body := b[n:]
-	size := int(h.UncompressedPageSize)
-	if int(h.CompressedPageSize) != len(body) || size < 0 || size > pageMaxReadBytes {
-		return nil, c.corrupt(off, errPage)
+	p.body = b[n:]
+	if int(p.CompressedPageSize) != len(p.body) || p.UncompressedPageSize < 0 {
+		return p, c.corrupt(off, errPage)
 	}
-	if crc32.ChecksumIEEE(body) != uint32(h.CRC) {
-		return nil, c.corrupt(off, errCRC)
+	if crc32.ChecksumIEEE(p.body) != uint32(p.CRC) {
+		return p, c.corrupt(off, errCRC)
 	}
-	if cap(c.buf) < size {
-		c.buf = make([]byte, 0, max(size, min(2*cap(c.buf), pageMaxBytes)))
+	return p, nil
+}
+
+// inflate uncompresses the page, which is at off, into buf.
+func (c *pageReader) inflate(p *compressed, off int64) (err error) {
+	size := int(p.UncompressedPageSize)
+	if size > c.pageBytes {
+		return c.corrupt(off, errPage)
+	}
+	if cap(c.buf) > pageReadBytes && size <= pageReadBytes { // one huge page was before
+		_ = c.f.lim.Memory.grow(-int64(cap(c.buf))) // fewer bytes are always granted
+		c.buf = nil
+	}
+	if c.buf, err = c.f.lim.Memory.grown(c.buf[:0], size, pageMaxBytes); err != nil {
+		return err
 	}
 	// The decoder keeps to the buffer's capacity.
-	if c.buf, err = c.z.DecodeAll(body, c.buf[:0]); err != nil {
-		return nil, c.corrupt(off, err)
+	if c.buf, err = c.z.DecodeAll(p.body, c.buf[:0]); err != nil {
+		return c.corrupt(off, err)
 	}
 	if len(c.buf) != size {
-		return nil, c.corrupt(off, errPage)
+		return c.corrupt(off, errPage)
 	}
-	return h, nil
+	return nil
 }
 
 // dictionarySpan returns where the dictionary page is in a column's bytes.
 func (c *pageReader) dictionarySpan(where span) span {
 	return span{where.off, c.pages[0].off}
-}
-
-// dictionary reads the dictionary page.
-func (c *pageReader) dictionary(where span) ([]string, error) {
-	if where.size() <= 0 || where.size() > pageMaxReadBytes {
-		return nil, c.corrupt(where.off, errPage)
-	}
-	b, err := c.fetch(where)
-	if err != nil {
-		return nil, err
-	}
-	h, err := c.open(b, where.off)
-	if err != nil {
-		return nil, err
-	}
-	d := h.DictionaryPageHeader
-	if h.Type != format.DictionaryPage || !d.Valid || d.V.Encoding != format.Plain ||
-		d.V.NumValues < 0 || int(d.V.NumValues) > len(c.buf)/4 {
-		return nil, c.corrupt(where.off, errPage)
-	}
-	var values []string
-	rest := c.buf
-	for range d.V.NumValues {
-		v, more, ok := takePlain(rest)
-		if !ok {
-			return nil, c.corrupt(where.off, errPage)
-		}
-		values = append(values, sourceName(v))
-		rest = more
-	}
-	return values, nil
 }
 
 // takePlain takes a PLAIN byte array from b.
@@ -193,7 +191,7 @@ func newZstdDecoder() (*zstd.Decoder, error) {
 	z, err := zstd.NewReader(nil,
 		zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(pageMaxReadBytes),
+		zstd.WithDecoderMaxMemory(2*MaxFrameBytes),
 		zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, fmt.Errorf("create zstd decoder: %w", err)

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/parquet-go/parquet-go/deprecated"
@@ -40,25 +41,42 @@ type leaf struct {
 	encoding       format.Encoding
 	maxRep, maxDef int
 	noIndex        bool // no statistics and no column index
+	pageBytes      int  // of a page at most, as a reader takes it
+}
+
+// What a reader takes of a page: more than the encoder's own bounds, less than
+// anybody could write.
+const (
+	pageReadBytes    = 4 * pageMaxBytes
+	mapPageReadBytes = 16 << 20 // eight rows of as many labels as there could be once
+	pageReadRows     = 2 * smallPageRows
+)
+
+// pageRows is how many rows a page has at most.
+func (l *leaf) pageRows() int64 {
+	if l.encoding == format.RLEDictionary && l.path != "stream" {
+		return constantPageValues
+	}
+	return pageReadRows
 }
 
 func parquetLeaves() [colCount]leaf {
 	var (
 		int64s  = leaf{typ: format.Int64, encoding: format.DeltaBinaryPacked}
 		dict    = leaf{typ: format.ByteArray, encoding: format.RLEDictionary}
-		mapLeaf = leaf{typ: format.ByteArray, encoding: format.RLEDictionary, maxRep: 1, maxDef: 2}
+		mapLeaf = leaf{typ: format.ByteArray, encoding: format.RLEDictionary, maxRep: 1, maxDef: 2, pageBytes: mapPageReadBytes}
 	)
 	named := func(path string, l leaf) leaf {
 		l.path = path
 		return l
 	}
-	return [colCount]leaf{
+	leaves := [colCount]leaf{
 		colTime:            named("time", int64s),
 		colTimeNano:        named("time_unix_nano", int64s),
 		colSeq:             named("seq", int64s),
 		colStream:          named("stream", dict),
-		colBody:            {path: "body", typ: format.ByteArray, noIndex: true},
-		colBodyRaw:         {path: "body_raw", typ: format.ByteArray, maxDef: 1, noIndex: true},
+		colBody:            {path: "body", typ: format.ByteArray, noIndex: true, pageBytes: MaxFrameBytes + 4},
+		colBodyRaw:         {path: "body_raw", typ: format.ByteArray, maxDef: 1, noIndex: true, pageBytes: MaxFrameBytes + pageReadBytes},
 		colPartial:         {path: "partial", typ: format.Boolean},
 		colPartsSeq:        {path: "parts.list.element.seq", typ: format.Int64, maxRep: 1, maxDef: 2},
 		colPartsBytes:      {path: "parts.list.element.bytes", typ: format.Int32, maxRep: 1, maxDef: 2},
@@ -74,6 +92,10 @@ func parquetLeaves() [colCount]leaf {
 		colAttributesKey:   named("attributes.key_value.key", mapLeaf),
 		colAttributesValue: named("attributes.key_value.value", mapLeaf),
 	}
+	for i := range leaves {
+		leaves[i].pageBytes = cmp.Or(leaves[i].pageBytes, pageReadBytes)
+	}
+	return leaves
 }
 
 func (l *leaf) pathInSchema() []string { return strings.Split(l.path, ".") }

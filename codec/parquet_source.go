@@ -57,6 +57,7 @@ func (b Bytes) ReadAt(p []byte, off int64) (int, error) {
 type source struct {
 	r       io.ReaderAt
 	size    int64
+	lim     Limits
 	regions []region
 	held    int64
 }

@@ -127,6 +127,20 @@ func TestWhatParsesComesBack(t *testing.T) {
 	}
 }
 
+// The longest lines come back, also those that are no text.
+func TestLongestLines(t *testing.T) {
+	for _, f := range Formats() {
+		for _, c := range []string{"x", "\xff", "\x01"} {
+			wantIdentity(t, f, []Entry{
+				{Seq: 1, Source: Stdout, Line: []byte("a")},
+				{Seq: 2, Source: Stdout, Line: bytes.Repeat([]byte(c), MaxFrameBytes)},
+				{Seq: 3, Source: Stdout, Line: bytes.Repeat([]byte(c), MaxFrameBytes-2)},
+				{Seq: 4, Source: Stdout, Line: []byte(c)},
+			})
+		}
+	}
+}
+
 // lonelyParts is a frame with partial metadata that is not said to be partial.
 func lonelyParts(e *Entry) []byte {
 	f := AppendFrame(nil, e)

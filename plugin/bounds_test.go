@@ -91,7 +91,7 @@ func archivedMeta(t *testing.T, state, id string) codec.Meta {
 	if err != nil {
 		t.Fatal(err)
 	}
-	meta, err := codec.ReadMeta(chunks[0].Format, bytes.NewReader(body), int64(len(body)))
+	meta, err := codec.ReadMeta(chunks[0].Format, bytes.NewReader(body), int64(len(body)), codec.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

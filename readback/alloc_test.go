@@ -27,7 +27,7 @@ func TestNoAllocationPerEntry(t *testing.T) {
 			}
 		})
 		t.Logf("%s: %.0f allocations for %d entries", where, allocs, n)
-		if n < entries || allocs > entries/10 {
+		if n < entries || allocs > entries/5 {
 			t.Errorf("%s: %.0f allocations for %d entries", where, allocs, n)
 		}
 	}

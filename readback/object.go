@@ -22,6 +22,7 @@ type input struct {
 	// next is where what was not read begins.
 	nextSeq, nextNano int64
 	meta              codec.Meta // where the query wants it
+	memory            *codec.Allowance
 }
 
 func (in *input) advance() error {
@@ -35,7 +36,7 @@ func (in *input) advance() error {
 		return nil
 	}
 	if err != nil {
-		if isDamage(err) || isBucket(err) {
+		if isDamage(err) || isBucket(err) || errors.Is(err, codec.ErrMemory) {
 			return err
 		}
 		return in.corrupt(err)
@@ -66,8 +67,8 @@ func (in *input) rest(err error) *MissingError {
 
 // open makes an input and reads its first entry. The input is valid, to tell
 // what is missing, also with an error.
-func (rd *reading) open(ctx context.Context, o object, from int64) (*input, error) {
-	in := &input{object: o, left: o.tail}
+func (rd *reading) open(ctx context.Context, o object, from int64, memory *codec.Allowance) (*input, error) {
+	in := &input{object: o, left: o.tail, memory: memory}
 	if from > o.FirstSeq {
 		in.left = -1
 	}
@@ -83,14 +84,15 @@ func (rd *reading) open(ctx context.Context, o object, from int64) (*input, erro
 		}
 		r = codec.Bytes(b)
 	}
-	d, err := codec.NewDecoder(o.Format, r, o.SizeBytes, codec.Range{Tail: o.tail, FromSeq: from})
+	limits := codec.Limits{Memory: memory, Stop: func() error { return context.Cause(ctx) }}
+	d, err := codec.NewDecoder(o.Format, r, o.SizeBytes, codec.Range{Tail: o.tail, FromSeq: from, Limits: limits})
 	if err != nil {
 		return fail(err)
 	}
 	in.d = d
 	if rd.q.Described != nil {
 		// Damage there is none to the entries.
-		if in.meta, err = codec.ReadMeta(o.Format, r, o.SizeBytes); isBucket(err) {
+		if in.meta, err = codec.ReadMeta(o.Format, r, o.SizeBytes, limits.With(codec.Allow(aheadInflated, rd.r.inflated))); isBucket(err) {
 			in.close()
 			return fail(err)
 		}

@@ -2,19 +2,30 @@ package readback
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
 	"sync"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // What one reading holds of the bucket: objects that are being read and those
 // that are fetched ahead of them have at most aheadBytes and are at most
 // aheadObjects, but that the object that is needed next is always fetched.
-// Beside their bytes each open object has a page of each column.
+//
+// Beside its own bytes an object that is fetched ahead may inflate to aheadInflated:
+// one that wants more is opened when it is needed, and has neededInflated then, and
+// what is left of the Reader's sharedInflated, from which those beyond
+// aheadObjects of one merge get all of theirs. A row that coldtail writes of what
+// the daemon sends takes 1 MiB, and each join that is under way as much.
 const (
-	aheadBytes   = 32 << 20
-	aheadObjects = 16
+	aheadBytes     = 32 << 20
+	aheadObjects   = 16
+	aheadInflated  = 3 << 20
+	neededInflated = 4 << 20
+	sharedInflated = 40 << 20
 	// allAheadBytes bounds what all readings of a Reader hold together, likewise.
 	allAheadBytes = 4 * aheadBytes
 )
@@ -84,7 +95,7 @@ func (p *prefetcher) start(ctx context.Context) {
 				f.panic = fmt.Sprintf("%v, while fetching ahead: %s", v, debug.Stack())
 			}
 		}()
-		f.in, f.err = p.rd.open(ctx, f.object, p.from)
+		f.in, f.err = p.rd.open(ctx, f.object, p.from, codec.Allow(aheadInflated, nil))
 	})
 }
 
@@ -99,6 +110,14 @@ func (p *prefetcher) next(ctx context.Context) (*input, error) {
 	if f.panic != nil {
 		panic(f.panic) // for who contains those of the reader
 	}
+	free := int64(neededInflated)
+	if p.open > aheadObjects {
+		free = 0
+	}
+	if errors.Is(f.err, codec.ErrMemory) {
+		return p.rd.open(ctx, f.object, p.from, codec.Allow(free, p.rd.r.inflated))
+	}
+	f.in.memory.Raise(free, p.rd.r.inflated)
 	return f.in, f.err
 }
 

@@ -243,6 +243,8 @@ func (rd *reading) failed(ctx context.Context, in *input, err error) error {
 		return nil // removed by the bucket's own retention
 	case isDamage(err):
 		return rd.report(err)
+	case errors.Is(err, codec.ErrMemory):
+		return rd.report(in.corrupt(codec.ErrMemory))
 	case isBucket(err):
 		rd.miss(in.rest(err))
 		return nil

@@ -95,7 +95,7 @@ func (v *run) lookInto(ctx context.Context, holes []hole, c *chunk.Chunk) error 
 		}
 		if r == nil {
 			var err error
-			if r, err = readObject(ctx, v.bucket, *c); err != nil {
+			if r, err = readObject(ctx, v.bucket, *c, v.memory); err != nil {
 				return err
 			}
 		}

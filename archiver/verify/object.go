@@ -19,10 +19,20 @@ const (
 	// inMemoryBytes bounds the objects that are read in one piece, which is one
 	// request; larger ones are read in ranges.
 	inMemoryBytes = 32 << 20
+	// inflatedBytes is what each object that is being read may become beside its
+	// bytes, and sharedInflated what they may together beyond that.
+	inflatedBytes  = 4 << 20
+	sharedInflated = 40 << 20
 	// readAttempts bounds how often an object is read anew that changes or
 	// fails midway.
 	readAttempts = 3
 )
+
+// holesFree is how many holes and gap rows an object may have beside one a byte:
+// each is held until the container's history is known.
+const holesFree = 1 << 18
+
+var errHoles = errors.New("its numbers have more holes than it has bytes")
 
 // read is what is known of an object that has been read.
 type read struct {
@@ -34,6 +44,12 @@ type read struct {
 	origin   bool // its segment starts a history
 	damaged  bool // held is not all that there was
 	findings []Finding
+	memory   *codec.Memory
+}
+
+// limits are what a decoder of the object may take.
+func (r *read) limits(ctx context.Context) codec.Limits {
+	return codec.Limits{Memory: codec.Allow(inflatedBytes, r.memory), Stop: func() error { return context.Cause(ctx) }}
 }
 
 // gapRow stands for entries that were dropped: those of the first numbers from
@@ -55,11 +71,11 @@ func (r *read) find(k Kind, format string, args ...any) *Finding {
 
 // readObject reads and checks one object. Its error is the context's, or that of a
 // bucket which does not answer.
-func readObject(ctx context.Context, b bucket.Bucket, c chunk.Chunk) (*read, error) {
+func readObject(ctx context.Context, b bucket.Bucket, c chunk.Chunk, memory *codec.Memory) (*read, error) {
 	for attempt := 1; ; attempt++ {
 		// The segment with number 1 is the first since there was no state;
 		// NDJSON has no other sign of it.
-		r := &read{chunk: c, origin: c.SegmentSeq == 1}
+		r := &read{chunk: c, origin: c.SegmentSeq == 1, memory: memory}
 		err := r.read(ctx, b)
 		var corrupt *codec.CorruptError
 		switch {
@@ -70,7 +86,7 @@ func readObject(ctx context.Context, b bucket.Bucket, c chunk.Chunk) (*read, err
 		case errors.Is(err, bucket.ErrNotFound):
 			r.gone = true
 			return r, nil
-		case errors.As(err, &corrupt), bucket.Permanent(err):
+		case errors.As(err, &corrupt), errors.Is(err, codec.ErrMemory), bucket.Permanent(err):
 			r.unreadable(err)
 			return r, nil
 		case attempt == readAttempts:
@@ -105,8 +121,8 @@ func (r *read) read(ctx context.Context, b bucket.Bucket) error {
 	// The rows first: a footer that is damaged may leave them whole, and a
 	// damaged page the footer.
 	p := &place{hour: r.chunk.Hour}
-	rowsErr := r.rows(src, sizeBytes, p)
-	claims, err := codec.Inspect(r.chunk.Format, src, sizeBytes)
+	rowsErr := r.rows(ctx, src, sizeBytes, p)
+	claims, err := codec.Inspect(r.chunk.Format, src, sizeBytes, r.limits(ctx))
 	if err == nil {
 		r.compareClaims(&claims, rowsErr == nil)
 	}
@@ -170,13 +186,15 @@ func (w *windowed) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // rows decodes all entries.
-func (r *read) rows(src io.ReaderAt, sizeBytes int64, p *place) error {
-	d, err := codec.NewDecoder(r.chunk.Format, src, sizeBytes, codec.Range{Tail: codec.All})
+func (r *read) rows(ctx context.Context, src io.ReaderAt, sizeBytes int64, p *place) error {
+	d, err := codec.NewDecoder(r.chunk.Format, src, sizeBytes, codec.Range{Tail: codec.All, Limits: r.limits(ctx)})
 	if err != nil {
 		return err
 	}
 	defer d.Close()
 	var e codec.Entry
+	var unclear *Finding
+	most := holesFree + int(sizeBytes)
 	for {
 		err := d.Next(&e)
 		if errors.Is(err, io.EOF) {
@@ -184,6 +202,9 @@ func (r *read) rows(src io.ReaderAt, sizeBytes int64, p *place) error {
 		}
 		if err != nil {
 			return err
+		}
+		if len(r.held)+len(r.gaps) > most {
+			return &codec.CorruptError{What: "object", Offset: -1, Err: errHoles}
 		}
 		r.stats.Add(&e)
 		p.add(&e)
@@ -193,8 +214,11 @@ func (r *read) rows(src io.ReaderAt, sizeBytes int64, p *place) error {
 		}
 		gap, err := codec.ParseGap(e.Line)
 		if err != nil {
-			f := r.find(Mismatch, "the gap row does not say how many entries it stands for")
-			f.FirstSeq, f.LastSeq = e.Seq, e.Seq
+			if unclear == nil {
+				unclear = r.find(Mismatch, "a gap row does not say how many entries it stands for")
+				unclear.FirstSeq = e.Seq
+			}
+			unclear.LastSeq = e.Seq
 			gap.Entries = 1
 		}
 		r.gaps = append(r.gaps, gapRow{e.Seq, gap.Entries})

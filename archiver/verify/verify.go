@@ -45,7 +45,8 @@ type run struct {
 	total     Amount
 	markers   *markerSet
 	histories map[spoolKey]*history
-	newer     chunk.Newer // of the containers that were looked for by the index
+	memory    *codec.Memory // what decoders take beyond inflatedBytes each
+	newer     chunk.Newer   // of the containers that were looked for by the index
 }
 
 // Run verifies the archive in b, which should repeat what fails (bucket.Retry).
@@ -60,7 +61,7 @@ func Run(ctx context.Context, b bucket.Bucket, cfg Config) (Summary, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = func(_, _ Amount) {}
 	}
-	v := &run{cfg: cfg, bucket: b, markers: newMarkerSet(), histories: map[spoolKey]*history{}}
+	v := &run{cfg: cfg, bucket: b, markers: newMarkerSet(), histories: map[spoolKey]*history{}, memory: codec.NewMemory(sharedInflated)}
 	if len(cfg.Containers) > 0 {
 		v.bucket = v.newer.Watch(b, func(id string) bool { return slices.Contains(cfg.Containers, id) })
 	}
@@ -147,7 +148,7 @@ func (v *run) readAll(ctx context.Context) error {
 	for range v.cfg.Workers {
 		g.Go(func() error {
 			for j := range jobs {
-				r, err := readObject(ctx, v.bucket, j.chunk)
+				r, err := readObject(ctx, v.bucket, j.chunk, v.memory)
 				if err != nil {
 					return err
 				}

@@ -1,0 +1,267 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// Objects that no encoder makes: each asks a reader for more than it is worth.
+
+// craftMember is a gzip member of text, whose header claims rows rows.
+func craftMember(t testing.TB, firstSeq, rows int64, text ...[]byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.Extra = append([]byte{'C', 'T', 24, 0}, make([]byte, 24)...)
+	for _, b := range text {
+		if _, err := z.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m := out.Bytes()
+	binary.LittleEndian.PutUint64(m[memberSeqAt:], uint64(firstSeq))
+	binary.LittleEndian.PutUint64(m[memberRowsAt:], uint64(rows))
+	binary.LittleEndian.PutUint64(m[memberSizeAt:], uint64(len(m)))
+	return m
+}
+
+// craftRow is a row with more behind its first members.
+func craftRow(seq int64, more string) []byte {
+	return fmt.Appendf(nil, `{"time_unix_nano":1,"seq":%d,"stream":"stdout",%s}`+"\n", seq, more)
+}
+
+// craftedNDJSON lists objects by what is wrong with them.
+func craftedNDJSON(t testing.TB) map[string][]byte {
+	fill := func(s string, total int) string { return strings.Repeat(s, total/len(s)) }
+	one := func(more string) []byte { return craftMember(t, 1, 1, craftRow(1, more)) }
+	const large, some = 20 << 20, 3 << 20
+	out := map[string][]byte{
+		"1 M empty parts":        one(`"body":"","parts":[{}` + fill(",{}", some) + `]`),
+		"a body of 20 MB":        one(`"body":"` + fill("x", large) + `"`),
+		"body_raw of 20 MB":      one(`"body":"","body_raw":"` + fill("AAAA", large) + `"`),
+		"labels of 20 MB":        one(`"body":"x","labels":{"":"` + fill("x", large) + `"}`),
+		"500,000 equal labels":   one(`"body":"x","labels":{"":""` + fill(`,"":""`, some) + `}`),
+		"300,000 labels":         one(`"body":"x","labels":{"":""` + manyKeys(some) + `}`),
+		"600,000 members":        one(`"body":"x"` + fill(`,"":1`, some)),
+		"200,000 bodies":         one(`"body":"x"` + fill(`,"body":"y"`, some)),
+		"3 MB of space":          one(`"body":"x",` + fill(" ", some) + `"a":1`),
+		"20 MB of a key":         one(`"body":"x","` + fill("k", large) + `":1`),
+		"3 MB of digits":         one(`"body":"x","partial":false,"a":` + fill("1", some)),
+		"3 MB of brackets":       one(`"body":"x","a":` + fill("[", some)),
+		"no end of a line":       craftMember(t, 1, 1, bytes.Repeat([]byte{' '}, lineMaxBytes+1<<20)),
+		"no end of the source":   craftMember(t, 1, 1, []byte(`{"stream":"`), bytes.Repeat([]byte{'s'}, large)),
+		"a container's name":     one(`"body":"x","container_name":"` + fill("x", large) + `"`),
+		"text behind the rows":   craftMember(t, 1, 1, craftRow(1, `"body":"x"`), bytes.Repeat([]byte{'\n'}, large)),
+		"fewer rows than it has": craftMember(t, 1, 1, bytes.Repeat(craftRow(1, `"body":"x"`), 1<<20)),
+		"more rows than it has":  craftMember(t, 1, 1000, craftRow(1, `"body":"x"`)),
+		"headers alone":          forgedHeaders(4 << 20),
+	}
+	var many []byte
+	for seq := range int64(8) {
+		many = append(many, craftMember(t, seq+1, 1, craftRow(seq+1, `"body":"`+fill("x", MaxFrameBytes)+`"`))...)
+	}
+	out["8 long lines"] = many
+	return out
+}
+
+func manyKeys(total int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < total; i++ {
+		fmt.Fprintf(&b, `,"%x":""`, i)
+	}
+	return b.String()
+}
+
+// forgedHeaders are members' headers, back to back, none of which leads to the end.
+func forgedHeaders(size int) []byte {
+	h := make([]byte, memberHeadBytes)
+	copy(h, []byte{0x1f, 0x8b, 8, 4})
+	binary.LittleEndian.PutUint16(h[10:], memberExtraBytes)
+	copy(h[12:], []byte{'C', 'T', 24, 0})
+	binary.LittleEndian.PutUint64(h[memberRowsAt:], 1)
+	binary.LittleEndian.PutUint64(h[memberSizeAt:], memberHeadBytes)
+	var out []byte
+	for i := 0; len(out)+len(h) < size; i++ {
+		binary.LittleEndian.PutUint64(h[memberSeqAt:], uint64(i+1))
+		out = append(out, h...)
+	}
+	return append(out, "end"...)
+}
+
+// craftParquet is a file of n plain entries that change has had its way with
+// before it is written: columns are gathered, the footer is not.
+func craftParquet(t testing.TB, n int, change func(p *parquetEncoder)) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	p, err := newParquetEncoder(&out, Meta{ContainerID: "c", Labels: map[string]string{"a": "1", "b": "2"}}, ChunkInfo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range plainEntries(n) {
+		if err := p.Encode(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := p.w
+	p.w = new(bytes.Buffer)
+	if err := p.finish(); err != nil {
+		t.Fatal(err)
+	}
+	// Offsets were made those of the file: start again.
+	for i := range p.chunks {
+		c := &p.chunks[i]
+		first := c.pages[0].Offset
+		for k := range c.pages {
+			c.pages[k].Offset -= first
+		}
+	}
+	p.w = write
+	change(p)
+	if err := p.writeFile(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// fresh empties column i.
+func fresh(p *parquetEncoder, i int) *columnChunk {
+	p.chunks[i] = columnChunk{leaf: p.chunks[i].leaf, z: p.z}
+	return &p.chunks[i]
+}
+
+// refooter changes a file's footer; extra comes before it, at the offset that
+// change is told.
+func refooter(t testing.TB, b, extra []byte, change func(m *format.FileMetaData, off int64)) []byte {
+	t.Helper()
+	f := &parquetFile{source: source{r: Bytes(b), size: int64(len(b))}}
+	raw, off, err := f.footer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m format.FileMetaData
+	if _, err := unmarshalThrift(raw, footerMaxList, &m); err != nil {
+		t.Fatal(err)
+	}
+	change(&m, off)
+	out := append(bytes.Clone(b[:off]), extra...)
+	foot, err := marshalThrift(&m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out = append(out, foot...)
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(foot)))
+	return append(out, parquetMagic...)
+}
+
+// thriftList is a struct whose field 1 is a list of n empty elements of a type.
+func thriftList(typ thrift.Type, n int) []byte {
+	b := []byte{1<<4 | byte(thrift.LIST), 0xf0 | byte(typ)}
+	b = binary.AppendUvarint(b, uint64(n))
+	return append(append(b, make([]byte, n)...), 0)
+}
+
+func craftedParquet(t testing.TB) map[string][]byte {
+	plain := craftParquet(t, 100, func(*parquetEncoder) {})
+	onePage := func(col int, data []byte, values int) []byte {
+		return craftParquet(t, 100, func(p *parquetEncoder) {
+			c := fresh(p, col)
+			if err := c.addPage(&page{data: data, rows: 100, values: values, min: plainInt64(1), max: plainInt64(1)}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	zeros := func(n int) []byte { return make([]byte, n) }
+	dict := func(col int, values []string) []byte {
+		return craftParquet(t, 100, func(p *parquetEncoder) {
+			if err := p.chunks[col].addDictionary(values); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	foot := func(extra []byte, change func(m *format.FileMetaData, off int64)) []byte {
+		return refooter(t, plain, extra, change)
+	}
+	column := func(m *format.FileMetaData, i int) *format.ColumnChunk { return &m.RowGroups[0].Columns[i] }
+	out := map[string][]byte{
+		"a page of each column": craftParquet(t, 100, func(p *parquetEncoder) {
+			for i := range p.chunks {
+				if err := fresh(p, i).addPage(&page{data: zeros(48 << 20), rows: 100, values: 100}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}),
+		"bodies of 48 MB":           onePage(colBody, zeros(48<<20), 100),
+		"dictionary of 12.8 M":      dict(colStream, make([]string, 12_800_000)),
+		"dictionary of 1 M":         dict(colStream, make([]string, 1<<20)),
+		"dictionary of labels":      dict(colLabelsKey, make([]string, 1<<20)),
+		"dictionary of long labels": dict(colLabelsKey, []string{strings.Repeat("x", 48<<20)}),
+		"1 M labels in a row": onePage(colLabelsKey, appendRun(append(appendLevels(appendLevels(nil, appendRun(nil, 1, 1<<20, 1)),
+			appendRun(nil, 2, 1<<20, 2)), 1), 0, 1<<20, 1), 1<<20),
+		"runs of 2^31":      onePage(colStream, append([]byte{1}, binary.AppendUvarint(nil, 1<<32)...), 100),
+		"indexes of no bit": onePage(colStream, append([]byte{0}, binary.AppendUvarint(nil, 1<<30|1)...), 100),
+		"many values":       onePage(colSeq, zeros(8), math.MaxInt32),
+		"pages of 2^20 rows": craftParquet(t, 100, func(p *parquetEncoder) {
+			for i := range p.chunks {
+				if err := fresh(p, i).addPage(&page{data: zeros(1 << 20), rows: 1 << 20, values: 1 << 20}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.asm.stats.Rows, p.asm.stats.Entries = 1<<20, 1<<20
+		}),
+		"lists of 2^20 parts": onePage(colPartsSeq, append(appendLevels(appendLevels(nil, appendRun(appendRun(nil, 0, 1, 1), 1, 1<<20-1, 1)),
+			appendRun(nil, 2, 1<<20, 2)), zeros(8<<20)...), 1<<20),
+		"rows that are not there": foot(nil, func(m *format.FileMetaData, _ int64) {
+			m.NumRows, m.RowGroups[0].NumRows = math.MaxInt64, math.MaxInt64
+			m.KeyValueMetadata = append(m.KeyValueMetadata, format.KeyValue{Key: "coldtail.entries", Value: fmt.Sprint(math.MaxInt64)})
+		}),
+		"negative sizes": foot(nil, func(m *format.FileMetaData, _ int64) {
+			column(m, colBody).MetaData.TotalCompressedSize = math.MinInt64
+		}),
+		"offset beyond all": foot(nil, func(m *format.FileMetaData, _ int64) {
+			column(m, colSeq).OffsetIndexOffset = math.MaxInt64
+		}),
+		"columns in one place": foot(nil, func(m *format.FileMetaData, _ int64) {
+			for i := range m.RowGroups[0].Columns {
+				at, c := &m.RowGroups[0].Columns[colBody], &m.RowGroups[0].Columns[i]
+				c.MetaData.DataPageOffset, c.MetaData.TotalCompressedSize = at.MetaData.DataPageOffset, at.MetaData.TotalCompressedSize
+				c.OffsetIndexOffset, c.OffsetIndexLength = at.OffsetIndexOffset, at.OffsetIndexLength
+			}
+		}),
+		"footer of 16,000 columns": foot(nil, func(m *format.FileMetaData, _ int64) {
+			m.RowGroups[0].Columns = append(m.RowGroups[0].Columns, make([]format.ColumnChunk, 16_000)...)
+		}),
+	}
+	for name, typ := range map[string]thrift.Type{"structs": thrift.STRUCT, "texts": thrift.BINARY, "flags": thrift.TRUE} {
+		x := thriftList(typ, 8<<20)
+		out["index of 8 M "+name] = foot(x, func(m *format.FileMetaData, off int64) {
+			for i := range m.RowGroups[0].Columns {
+				c := column(m, i)
+				c.OffsetIndexOffset, c.OffsetIndexLength = off, int32(len(x))
+				c.ColumnIndexOffset, c.ColumnIndexLength = off, int32(len(x))
+			}
+		})
+	}
+	for name, b := range map[string][]byte{"window": {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xf8}, "content size": {0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 1, 0, 0}} {
+		out["zstd "+name] = craftParquet(t, 100, func(p *parquetEncoder) {
+			c := fresh(p, colBody)
+			if err := c.addCompressed(&page{data: zeros(MaxFrameBytes), rows: 100, values: 100}, append(b, 1, 0, 0)); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package codec
+
+// ndjsonMeta reads the first row, whose members are called as Meta's.
+func ndjsonMeta(src source) (m Meta, err error) {
+	d := &ndjsonDecoder{src: src, lim: src.lim}
+	d.scan.lim = &d.lim
+	if err := d.readHeader(); err != nil {
+		return m, err
+	}
+	if err := d.openMember(); err != nil {
+		return m, err
+	}
+	r := metaReader{s: &d.scan, budget: newMetaBudget(src.lim.Memory)}
+	if err := r.read(&m); err != nil {
+		return Meta{}, d.corrupt(err)
+	}
+	return m, nil
+}
+
+// A metaReader reads what of a row is the same in all rows.
+type metaReader struct {
+	s      *jsonScanner
+	buf    []byte
+	budget *metaBudget
+	id     bool // there is a container's
+}
+
+func (r *metaReader) read(m *Meta) error {
+	if _, err := r.s.begin(); err != nil {
+		return err
+	}
+	if err := r.s.expect('{'); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := r.s.more(first, '}')
+		if err != nil {
+			return err
+		}
+		if !more && !r.id {
+			return errJSON
+		}
+		if !more {
+			return r.s.expect('\n')
+		}
+		name, err := r.s.name()
+		if err != nil {
+			return err
+		}
+		if err := r.member(name, m); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *metaReader) member(name []byte, m *Meta) (err error) {
+	switch string(name) {
+	case "labels":
+		m.Labels, err = r.pairs()
+		return err
+	case "attributes":
+		m.Attributes, err = r.pairs()
+		return err
+	}
+	to := map[string]*string{
+		"container_id": &m.ContainerID, "container_name": &m.ContainerName, "service_name": &m.ServiceName,
+		"image_name": &m.ImageName, "image_id": &m.ImageID, "host_name": &m.HostName, "tag": &m.Tag,
+	}[string(name)]
+	if to == nil {
+		return r.s.skip(0)
+	}
+	r.id = r.id || to == &m.ContainerID
+	*to, err = r.text()
+	return err
+}
+
+func (r *metaReader) text() (string, error) {
+	var err error
+	if r.buf, err = r.s.appendText(r.buf[:0], metaReadBytes); err != nil {
+		return "", err
+	}
+	return string(r.buf), r.budget.take(len(r.buf))
+}
+
+func (r *metaReader) pairs() (map[string]string, error) {
+	if err := r.s.expect('{'); err != nil {
+		return nil, err
+	}
+	var pairs map[string]string
+	for first := true; ; first = false {
+		more, err := r.s.more(first, '}')
+		if err != nil || !more {
+			return pairs, err
+		}
+		key, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		if err := r.s.expect(':'); err != nil {
+			return nil, err
+		}
+		value, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		if err := r.budget.take(pairBytes); err != nil {
+			return nil, err
+		}
+		if pairs == nil {
+			pairs = make(map[string]string)
+		}
+		pairs[key] = value
+	}
+}

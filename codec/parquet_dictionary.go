@@ -1,0 +1,79 @@
+package codec
+
+import (
+	"bytes"
+
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// dictionaryMaxBytes bounds a dictionary: what is the same in all rows was in a
+// segment's header, which had 4 MiB at most, and of sources there are few.
+const dictionaryMaxBytes = 4 << 20
+
+// A dictionary has a column's distinct values.
+type dictionary struct {
+	b  []byte
+	at []uint32 // where each value's length is
+}
+
+func (d *dictionary) len() int { return len(d.at) }
+
+func (d *dictionary) text(i int) []byte {
+	v, _, _ := takePlain(d.b[d.at[i]:])
+	return v
+}
+
+// bounds returns the smallest and the largest value.
+func (d *dictionary) bounds() (lo, hi []byte) {
+	lo, hi = d.text(0), d.text(0)
+	for i := range d.at {
+		v := d.text(i)
+		if bytes.Compare(v, lo) < 0 {
+			lo = v
+		}
+		if bytes.Compare(v, hi) > 0 {
+			hi = v
+		}
+	}
+	return lo, hi
+}
+
+// dictionary reads the dictionary page.
+func (c *pageReader) dictionary(where span) (*dictionary, error) {
+	if where.size() <= 0 || where.size() > pageMaxReadBytes {
+		return nil, c.corrupt(where.off, errPage)
+	}
+	b, err := c.fetch(where)
+	if err != nil {
+		return nil, err
+	}
+	h, err := c.open(b, where.off)
+	if err != nil {
+		return nil, err
+	}
+	head := h.DictionaryPageHeader
+	if h.Type != format.DictionaryPage || !head.Valid || head.V.Encoding != format.Plain || h.UncompressedPageSize > dictionaryMaxBytes {
+		return nil, c.corrupt(where.off, errPage)
+	}
+	if err := c.inflate(&h, where.off); err != nil {
+		return nil, err
+	}
+	n := int(head.V.NumValues)
+	if n < 0 || n > len(c.buf)/4 {
+		return nil, c.corrupt(where.off, errPage)
+	}
+	if err := c.f.lim.Memory.grow(int64(len(c.buf) + 4*n)); err != nil {
+		return nil, err
+	}
+	d := &dictionary{bytes.Clone(c.buf), make([]uint32, n)}
+	off := uint32(0)
+	for i := range d.at {
+		v, _, ok := takePlain(d.b[off:])
+		if !ok {
+			return nil, c.corrupt(where.off, errPage)
+		}
+		d.at[i] = off
+		off += 4 + uint32(len(v))
+	}
+	return d, nil
+}
