@@ -1,6 +1,7 @@
 package filebucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -310,11 +311,19 @@ func (b *Bucket) openFile(key string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Looked at before it is opened: to open a FIFO would wait.
-	if info, err := root.Lstat(path); err == nil && !info.Mode().IsRegular() {
+	// To open a FIFO would wait otherwise.
+	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ENXIO) { // a socket
 		return nil, fs.ErrNotExist
 	}
-	return root.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		_ = f.Close()
+		return nil, cmp.Or(err, fs.ErrNotExist)
+	}
+	return f, nil
 }
 
 // absent reports whether err says that there is no such file.

@@ -1,11 +1,15 @@
 package filebucket
 
 import (
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 )
@@ -147,5 +151,30 @@ func TestFolderMayBeALink(t *testing.T) {
 			t.Errorf("listed %q", got)
 		}
 		wantFiles(t, filepath.Join(top, dir, "archive", "a", dir))
+	}
+}
+
+// TestGetOfOddFiles: what is no file is no object, and opening it waits for nobody.
+func TestGetOfOddFiles(t *testing.T) {
+	b := open(t, Config{Dir: t.TempDir()})
+	put(t, b, "a/file", "x")
+	if err := unix.Mkfifo(filepath.Join(b.cfg.Dir, "a", "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", filepath.Join(b.cfg.Dir, "a", "s"))
+	if err != nil {
+		t.Skipf("the folder's name is too long for a socket: %v", err)
+	}
+	defer l.Close()
+	for _, key := range []string{"a", "a/fifo", "a/s", "a/none", "a/file/none"} {
+		if _, err := b.Get(t.Context(), key, bucket.GetOptions{}); !errors.Is(err, bucket.ErrNotFound) {
+			t.Errorf("get %s: %v", key, err)
+		}
+		if err := b.Delete(t.Context(), key); err != nil {
+			t.Errorf("delete %s: %v", key, err)
+		}
+	}
+	if got := keys(t, b); !slices.Equal(got, []string{"a/file"}) {
+		t.Errorf("listed %q", got)
 	}
 }
