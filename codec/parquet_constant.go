@@ -10,7 +10,12 @@ import (
 
 // Limits of a page of constant values, whose bytes say nothing about how much
 // an engine makes of it.
-const constantPageValues = 1 << 20
+const (
+	constantPageValues = 1 << 20
+	// A page of a map has all of a row's indexes, of eight rows or more; each page
+	// costs those of a row, so there are to be few.
+	tiledPageBytes = 1 << 20
+)
 
 // writeConstant writes rows times v; nil is null.
 func writeConstant(c *columnChunk, v *string, rows int64) error {
@@ -82,7 +87,7 @@ func writeTiled(c *columnChunk, vals []string, rows int64) error {
 	reps := widen(tileReps(k))
 
 	bitsPerRow := k * (width + 1)
-	pageRows := max(8, min(constantPageValues/k, pageMaxBytes*8/bitsPerRow)/8*8)
+	pageRows := max(8, min(constantPageValues/k, tiledPageBytes*8/bitsPerRow)/8*8)
 	full := tiledPage(k, width, pageRows, reps, tile)
 	full.min, full.max = []byte(slices.Min(vals)), []byte(slices.Max(vals))
 	var compressed []byte
