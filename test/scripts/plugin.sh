@@ -40,9 +40,8 @@ cp -L "$authorities" "$dir/rootfs/etc/ssl/certs/ca-certificates.crt"
 
 # tool NAME: builds a program of test/cmd.
 tool() {
-	(cd "$root/test" && "${GO:-go}" build -o "$dir/$1" "./cmd/$1") || die "cannot build test/cmd/$1: nothing was changed"
+	(cd "$root/test" && "${GO:-go}" build -o "$dir/$1" "./cmd/$1") || die "cannot build test/cmd/$1"
 }
-tool pluginset
 
 # DOCKER_HOST, for what is no docker client.
 if [ -z "${DOCKER_HOST:-}" ]; then
@@ -96,8 +95,11 @@ while read -r variable; do
 	settings+=("$variable=$value")
 done < <(docker plugin inspect --format '{{range .Config.Env}}{{if .Settable}}{{println .Name}}{{end}}{{end}}' "$name" |
 	sed '/^$/d')
-# Not as arguments, which every user of the host can read.
-[ ${#settings[@]} -eq 0 ] || printf '%s\0' "${settings[@]}" | "$dir/pluginset" "$name"
+if [ ${#settings[@]} -gt 0 ]; then
+	# Not as arguments, which every user of the host can read.
+	tool pluginset
+	printf '%s\0' "${settings[@]}" | "$dir/pluginset" "$name"
+fi
 
 # Without --timeout 0, docker's own 30 s timeout cuts every longer docker logs.
 docker plugin enable --timeout 0 "$name" >/dev/null
