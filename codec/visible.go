@@ -48,15 +48,14 @@ func OneLine(err error) string {
 // VisibleJSON escapes in JSON what Visible escapes in text. It is the same JSON
 // to every parser. The JSON is whole values, as an encoder writes them.
 func VisibleJSON(js []byte) []byte {
-	bad := func(r rune) bool { return r >= utf8.RuneSelf && invisible(r) || r == 0x7f }
-	i := bytes.IndexFunc(js, bad)
-	if i < 0 {
+	bad := func(r rune) bool { return r >= utf8.RuneSelf && !unicode.IsPrint(r) || r == 0x7f }
+	if utf8.Valid(js) && bytes.IndexFunc(js, bad) < 0 {
 		return js
 	}
-	out := append([]byte(nil), js[:i]...)
-	for rest := js[i:]; len(rest) > 0; {
+	var out []byte
+	for rest := js; len(rest) > 0; {
 		r, n := utf8.DecodeRune(rest)
-		if bad(r) {
+		if bad(r) || r == utf8.RuneError && n == 1 {
 			out = appendEscape(out, r)
 		} else {
 			out = append(out, rest[:n]...)

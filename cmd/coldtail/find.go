@@ -139,19 +139,6 @@ func isID(s string) bool {
 	return err == nil && len(s) == idLen
 }
 
-// containers returns the ids that name stands for.
-func containers(ctx context.Context, b bucket.Bucket, name string) (ids []string, err error) {
-	w := &who{names: []string{name}}
-	if err := w.check(); err != nil {
-		return nil, err
-	}
-	found, err := w.find(ctx, b, true)
-	for _, t := range found {
-		ids = append(ids, t.ContainerID)
-	}
-	return ids, err
-}
-
 // loadDays finds the targets' days and leaves out those that have none.
 func loadDays(ctx context.Context, b bucket.Bucket, targets []*target) ([]*target, error) {
 	g, gctx := errgroup.WithContext(ctx)

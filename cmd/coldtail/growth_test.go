@@ -141,7 +141,7 @@ func growthLogs(l *buckettest.Listing, args ...string) func(context.Context, *by
 		if err != nil {
 			return err
 		}
-		r := &logsRun{who: &c.who, query: q, out: lo, stderr: out, bucket: l, retrying: l, reader: readback.New(readback.Config{Bucket: l})}
+		r := &logsRun{who: &c.who, query: q, out: lo, line: codec.OneLine, stderr: out, bucket: l, retrying: l, reader: readback.New(readback.Config{Bucket: l})}
 		return errors.Join(r.print(ctx), lo.finish(nil), lo.flush(), r.lost())
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -46,7 +47,7 @@ func TestLogsOfMany(t *testing.T) {
 	c := logsConfig{who: who{services: []string{"web"}}}
 	to, err := a.newLogOutput(&c, false, nil)
 	s.check(err)
-	r := &logsRun{who: &c.who, query: readback.Query{Tail: -1}, out: to, stderr: a.stderr, bucket: b, reader: readback.New(readback.Config{Bucket: b})}
+	r := &logsRun{who: &c.who, query: readback.Query{Tail: -1}, out: to, line: codec.OneLine, stderr: a.stderr, bucket: b, reader: readback.New(readback.Config{Bucket: b})}
 	s.check(r.print(t.Context()))
 	s.check(to.flush())
 	if out.String() != want.String() {
@@ -72,7 +73,7 @@ func TestLogsOfManyAway(t *testing.T) {
 	to, err := a.newLogOutput(&c, false, nil)
 	s.check(err)
 	b := &counted{Bucket: &unreadable{Bucket: s.bucket}}
-	r := &logsRun{who: &c.who, query: readback.Query{Tail: -1}, out: to, stderr: &stderr, bucket: s.bucket,
+	r := &logsRun{who: &c.who, query: readback.Query{Tail: -1}, out: to, line: codec.OneLine, stderr: &stderr, bucket: s.bucket,
 		reader: readback.New(readback.Config{Bucket: b, Timeout: 50 * time.Millisecond})}
 	s.check(r.print(t.Context()))
 	if err := r.lost(); err == nil || err.Error() != "39 more ranges could not be read" || stdout.Len() > 0 {
@@ -115,7 +116,7 @@ func TestLogsOfManyRefused(t *testing.T) {
 		to, err := a.newLogOutput(&c, false, nil)
 		s.check(err)
 		b := &refusing{s.bucket, container("web", "web-0", "north").ContainerID}
-		r := &logsRun{who: &c.who, query: readback.Query{Tail: -1}, out: to, stderr: &stderr, bucket: s.bucket, reader: readback.New(readback.Config{Bucket: b})}
+		r := &logsRun{who: &c.who, query: readback.Query{Tail: -1}, out: to, line: codec.OneLine, stderr: &stderr, bucket: s.bucket, reader: readback.New(readback.Config{Bucket: b})}
 		s.check(r.print(t.Context()))
 		s.check(to.flush())
 		if stdout.String() != want {

@@ -96,6 +96,7 @@ func (r *logsRun) print(ctx context.Context) error {
 	}
 	r.wait.phase("reading, entries")
 	r.targets = targets
+	tellGuesses(r.stderr, r.wait, r.who.names, namesOf(targets))
 	setLabels(targets)
 	r.out.expect(targets)
 	if r.found != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/coldtail/coldtail/archiver/chunk"
 )
 
 // lsConfig is what `coldtail ls` is told.
@@ -116,6 +118,11 @@ func (a *app) ls(ctx context.Context, c *lsConfig) error {
 	if len(rows) == 0 && c.chosen() && newer == nil {
 		return noLog(&c.who)
 	}
+	var listed []chunk.Name
+	for _, r := range rows {
+		listed = append(listed, r.Name)
+	}
+	tellGuesses(a.stderr, wait, c.names, listed)
 	if err := c.print(a.stdout, rows); err != nil {
 		return fmt.Errorf("print list: %w", err)
 	}

@@ -71,7 +71,7 @@ func (a *app) verify(ctx context.Context, c *verifyConfig, names []string) error
 	if err != nil {
 		return err
 	}
-	ids, err := verifyWhom(ctx, b, names)
+	ids, err := a.verifyWhom(ctx, b, names)
 	if err != nil {
 		return err
 	}
@@ -100,15 +100,22 @@ func (a *app) verify(ctx context.Context, c *verifyConfig, names []string) error
 }
 
 // verifyWhom returns the ids of the containers that names stand for.
-func verifyWhom(ctx context.Context, b bucket.Bucket, names []string) (ids []string, err error) {
+func (a *app) verifyWhom(ctx context.Context, b bucket.Bucket, names []string) (ids []string, err error) {
 	ctx, b, stop := guard(ctx, b, nil)
 	defer stop()
 	for _, name := range names {
-		found, err := containers(ctx, b, name)
+		w := &who{names: []string{name}}
+		if err := w.check(); err != nil {
+			return nil, err
+		}
+		found, err := w.find(ctx, b, true)
 		if err != nil {
 			return nil, cause(ctx, err)
 		}
-		ids = append(ids, found...)
+		tellGuesses(a.stderr, nil, w.names, namesOf(found))
+		for _, t := range found {
+			ids = append(ids, t.ContainerID)
+		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
