@@ -44,6 +44,7 @@ type Archiver struct {
 	markers  markers
 	health   health
 	aside    aside
+	attempts attempts
 	// uploadedAt is when a segment was archived last, Unix nanoseconds.
 	uploadedAt atomic.Int64
 
@@ -101,6 +102,10 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		a.forgot.Store(st.use.Forgot.UnixNano())
 	}
 	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	a.attempts.dir = filepath.Join(cfg.StateDir, attemptsDir)
+	if err := a.attempts.load(cfg.Logger); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	a.aside = aside{root: filepath.Join(cfg.StateDir, spoolDir), log: cfg.Logger, removed: a.metrics.asideRemoved}

@@ -52,6 +52,11 @@ func (g *rig) start() {
 	g.t.Helper()
 	a, err := New(g.cfg, g.bucket)
 	check(g.t, err)
+	g.run(a)
+}
+
+// run runs an archiver until stop.
+func (g *rig) run(a *Archiver) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.a, g.cancel, g.done = a, cancel, make(chan error, 1)
 	go func() { g.done <- a.Run(ctx) }()

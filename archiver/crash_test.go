@@ -35,9 +35,10 @@ const (
 	envState  = "COLDTAIL_TEST_STATE"
 	envBucket = "COLDTAIL_TEST_BUCKET"
 	envFIFOs  = "COLDTAIL_TEST_FIFOS"
-	envAway   = "COLDTAIL_TEST_AWAY" // not empty: the bucket is
-	envStep   = "COLDTAIL_TEST_STEP" // the step at which to be killed, and which time
-	envDrop   = "COLDTAIL_TEST_DROP" // not empty: a small spool, and what comes beyond it is dropped
+	envAway   = "COLDTAIL_TEST_AWAY"   // not empty: the bucket is
+	envStep   = "COLDTAIL_TEST_STEP"   // the step at which to be killed, and which time
+	envPoison = "COLDTAIL_TEST_POISON" // the container whose first segment's encoding kills the process
+	envDrop   = "COLDTAIL_TEST_DROP"   // not empty: a small spool, and what comes beyond it is dropped
 )
 
 // steps are those at which TestCrashPoints kills, in the order of a segment's life.
@@ -94,6 +95,14 @@ func runChild() error {
 
 // killer kills the process at the step that the environment names.
 func killer() func(step, name string) {
+	if id := os.Getenv(envPoison); id != "" {
+		return func(step, name string) {
+			if step == "encoding" && name == id {
+				_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+				select {}
+			}
+		}
+	}
 	var at string
 	var n int64
 	if _, err := fmt.Sscanf(os.Getenv(envStep), "%s %d", &at, &n); err != nil {

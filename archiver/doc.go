@@ -18,7 +18,7 @@
 //
 // Lock order: Archiver.mu, then stream.mu, then the Log's own; nothing waits for
 // the disk or the bucket with one of the first two. Before these come, where they
-// are taken, the token stream.upload, a place in Archiver.encodes, stream.drops
+// are taken, the token stream.upload, attempts.alone, a place in Archiver.encodes, stream.drops
 // and the Log's commitMu, in this order. The mutexes of health, markers and other
 // small owners are the last: what holds one takes no other. Each is released by
 // defer, as a panic may be contained above.

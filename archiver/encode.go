@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -106,6 +107,15 @@ func (a *Archiver) encode(ctx context.Context, c *content, retry bool, put func(
 	if ctx.Err() != nil { // not only put takes time
 		return nil, context.Cause(ctx)
 	}
+	end, err := a.begin(c)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if eerr := end(); eerr != nil {
+			err = errors.Join(err, eerr)
+		}
+	}()
 	byHour, corrupt, err := c.hours()
 	if err == nil && retry {
 		err = notRead(corrupt)
@@ -113,13 +123,21 @@ func (a *Archiver) encode(ctx context.Context, c *content, retry bool, put func(
 	if err != nil {
 		return corrupt, err
 	}
-	for _, h := range slices.SortedFunc(maps.Keys(byHour), time.Time.Compare) {
+	for i, h := range slices.SortedFunc(maps.Keys(byHour), time.Time.Compare) {
+		if i > 0 {
+			if end, err = a.begin(c); err != nil {
+				return corrupt, err
+			}
+		}
 		err := func() error {
 			enc, err := a.encodeHour(ctx, c, h, retry, byHour[h])
 			if err != nil {
 				return err
 			}
 			defer enc.file.Close()
+			if err := end(); err != nil { // the store may take its time
+				return err
+			}
 			return put(enc)
 		}()
 		if err != nil {
@@ -127,6 +145,21 @@ func (a *Archiver) encode(ctx context.Context, c *content, retry bool, put func(
 		}
 	}
 	return corrupt, nil
+}
+
+// begin takes note that the content is about to be encoded. The function that it
+// returns ends that; repeated calls of it do nothing. A gap row is no danger.
+func (a *Archiver) begin(c *content) (end func() error, err error) {
+	h := &c.v.Header
+	if h.Gap != nil {
+		return func() error { return nil }, nil
+	}
+	end, err = a.attempts.begin(h)
+	if err != nil {
+		return func() error { return nil }, err
+	}
+	a.cfg.Hook("encoding", h.ContainerID)
+	return sync.OnceValue(end), nil
 }
 
 // notRead returns the first of the errors that is the disk's: the data may be whole.

@@ -36,16 +36,28 @@ func (a *Archiver) encodeWhole(ctx context.Context, c *content, retry bool, put 
 	var causes []error
 	for range maxSearches {
 		corrupt, err = a.encode(ctx, c, retry, put)
-		if err == nil || local(err) || !hopeless(err) || c.v.Header.Gap != nil {
+		if err == nil || local(err) || !hopeless(err) || errors.Is(err, errKilled) || c.v.Header.Gap != nil {
 			return append(corrupt, causes...), err
 		}
 		causes = []error{err}
-		var ferr error
-		if a.contain("look for what cannot be encoded", c.v.Header.ContainerID, func() { ferr = c.findBad() }) || ferr != nil {
+		if found, err := a.findBad(c); err != nil {
+			return corrupt, err
+		} else if !found {
 			break
 		}
 	}
 	return corrupt, err
+}
+
+// findBad is the content's, and reports whether it found anything.
+func (a *Archiver) findBad(c *content) (found bool, err error) {
+	end, err := a.begin(c) // that encodes, too
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = end() }()
+	panicked := a.contain("look for what cannot be encoded", c.v.Header.ContainerID, func() { found = c.findBad() == nil })
+	return found && !panicked, nil
 }
 
 // keepDamaged reports what of a segment was given up, and keeps the segment.
@@ -73,7 +85,7 @@ func (a *Archiver) giveUp(s *stream, seg int64, cause error) error {
 	}
 	a.metrics.quarantined.Inc()
 	a.aside.look(s.id)
-	return nil
+	return nil // its gap is archived next, and ends what is known of attempts
 }
 
 func (a *Archiver) replaceByGap(s *stream, seg int64, cause error) error {

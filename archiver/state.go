@@ -22,6 +22,8 @@ const (
 	stateFile = "state.json"
 	spoolDir  = "spool"
 	encodeDir = "tmp"
+	// attemptsDir has a file of each segment that is being encoded.
+	attemptsDir = "encoding"
 
 	stateCopyFile = "state-copy.json"
 )

@@ -231,7 +231,7 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 	}
 	s.dropping.Store(v.Header.Gap != nil)
 	a.noteGivenUp(s, c.lost)
-	return nil
+	return a.attempts.done(&v.Header)
 }
 
 // cancelGap ends a gap all of whose entries are in the bucket after all.
