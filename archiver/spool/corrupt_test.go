@@ -72,6 +72,7 @@ func newExhibit(t *testing.T) *exhibit {
 type result struct {
 	lines       map[int64]string
 	quarantined int
+	gone        int // lines that gaps stand for
 	corrupt     int
 	lost        int64
 	next        int64 // the number of the next entry
@@ -140,6 +141,10 @@ func (x *exhibit) read(t *testing.T, cfg Config) (r result) {
 				t.Fatalf("entry %d after %d", seq, last)
 			}
 			last = seq
+			if gap, err := codec.ParseGap(e.Line); err == nil && gap.Reason == reasonUnreadable {
+				r.gone += int(gap.Entries)
+				continue
+			}
 			r.lines[seq] = string(e.Line)
 		}
 	}
@@ -217,6 +222,14 @@ func (x *exhibit) judge(t *testing.T, whole result, trust bool, name string, con
 		t.Fatalf("%s: taken for whole", what)
 	case r.next < whole.next && seg != 7:
 		t.Fatalf("%s: gives number %d again", what, r.next)
+	}
+	want := lost
+	if seg == 5 && lost > 0 {
+		want = 4 // its own
+	}
+	// The numbers of what was between others are known; of the last ones perhaps.
+	if r.gone > want || seg >= 4 && seg <= 6 && r.corrupt == 0 && r.gone != want || again.gone != r.gone {
+		t.Fatalf("%s: lost %d entries, gaps stand for %d, and then %d", what, want, r.gone, again.gone)
 	}
 	for seq, line := range r.lines {
 		if again.lines[seq] != line {

@@ -20,7 +20,7 @@ type newerSegment struct {
 
 // leave takes note of a newer version's segment.
 func (l *Log) leave(d *damage, n newerSegment, file string, err error) {
-	d.segments = append(d.segments, lostSegment(n))
+	d.segments = append(d.segments, lostSegment{seq: n.seq, state: n.state, newer: true})
 	l.newer = append(l.newer, n)
 	l.cfg.Logger.Error("left a segment as it is that this version cannot read, and so does not archive", "container", l.cfg.ContainerID, "file", file, "err", err)
 }

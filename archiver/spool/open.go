@@ -88,7 +88,7 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 			}
 		}
 		if err != nil {
-			d.segments = append(d.segments, lostSegment{seq, state})
+			d.segments = append(d.segments, salvage(l.cfg.Dir, seq, state))
 			aside := []string{de.Name(), segmentName(seq, extIndex)}
 			if gap {
 				aside = aside[:1]

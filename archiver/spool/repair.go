@@ -30,12 +30,6 @@ type damage struct {
 	segments []lostSegment
 }
 
-// lostSegment is one that was put aside.
-type lostSegment struct {
-	seq   int64
-	state State
-}
-
 // setAside moves files to the quarantine that could not be read because of
 // cause, and names them in the log. It returns cause where that is no damage:
 // the next attempt may be able to read them.
@@ -92,6 +86,7 @@ func (l *Log) settle(d damage) error {
 	if err := l.committedState(nil).write(l.cfg.Dir); err != nil {
 		return err
 	}
+	l.leaveGaps(d.segments)
 	// What is local has to be in one piece, as reading goes to the bucket for
 	// what is older.
 	for _, s := range slices.Clone(l.segments) {
