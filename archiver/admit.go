@@ -10,14 +10,18 @@ import (
 // is read although the spool is full. It is for a process that is about to end
 // and whose writer writes no more: the entries would end with the FIFO.
 func (a *Archiver) Admit(containerID string) {
-	a.mu.Lock()
-	s := a.streams[chunk.ContainerID(containerID)]
-	a.mu.Unlock()
-	if s == nil {
-		return
+	id := chunk.ContainerID(containerID)
+	for _, s := range a.all() {
+		if s.id == id {
+			s.lift()
+		}
 	}
+}
+
+// lift ends the stream's own quota.
+func (s *stream) lift() {
+	defer s.setOver(&s.over, false) // takes mu, too
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.opts.SpoolBytes = math.MaxInt64
-	s.mu.Unlock()
-	s.setOver(&s.over, false)
 }

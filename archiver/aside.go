@@ -67,6 +67,15 @@ type aside struct {
 	sums  Quarantine
 }
 
+// lookAside counts what lies in the quarantines of open logs, which put there what
+// they repair, and in those in which something lay.
+func (a *Archiver) lookAside() {
+	for _, s := range a.all() {
+		a.aside.look(s.id)
+	}
+	a.aside.lookAgain()
+}
+
 // look counts a container's quarantine anew.
 func (q *aside) look(id string) {
 	files, err := spool.Aside(filepath.Join(q.root, id))

@@ -31,6 +31,7 @@ func (a *Archiver) janitor(ctx context.Context) {
 			a.contain("tidy the local cache", "", func() {
 				a.forgetFinished()
 				a.trimCache(a.cfg.CacheBytes, a.cfg.CacheAge)
+				a.lookAside()
 				a.aside.trim(a.cfg.SpoolBytes/quarantineShare, becauseShare)
 				a.closeIdle()
 			})

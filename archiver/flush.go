@@ -39,7 +39,7 @@ func (a *Archiver) Flush(ctx context.Context, evict bool) (FlushResult, error) {
 	if evict {
 		res.EvictedBytes = a.trimCache(0, a.cfg.CacheAge)
 	}
-	a.aside.lookAgain()
+	a.lookAside()
 	res.Quarantine = a.aside.sum()
 	return res, errors.Join(err, opened, res.Quarantine.err())
 }

@@ -121,7 +121,11 @@ func (l *Log) prepare(fd int, source uint32) error {
 // readable tells whether fd holds bytes; io.EOF if it never will again.
 func readable(fd int) (bool, error) {
 	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	if _, err := unix.Poll(p, 0); err != nil && !errors.Is(err, unix.EINTR) {
+	_, err := unix.Poll(p, 0)
+	for errors.Is(err, unix.EINTR) {
+		_, err = unix.Poll(p, 0)
+	}
+	if err != nil {
 		return false, fmt.Errorf("poll fifo: %w", err)
 	}
 	switch ev := p[0].Revents; {

@@ -17,8 +17,9 @@ func (a *app) flushCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "flush",
 		Short: "Make the plugin archive everything now",
-		Long: `Make the plugin archive everything that it has spooled, and wait for it. It
-fails where something could not be archived; that stays spooled.`,
+		Long: `Make the plugin archive everything that it has spooled, and wait for it: all
+that was there when this began. It fails where something could not be archived,
+which stays spooled, and where something lies in quarantine, now or from earlier.`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := "/flush"
