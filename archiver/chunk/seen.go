@@ -70,23 +70,95 @@ func ParseSeenKey(key string) (Seen, error) {
 func (m Meta) Markers(n Name) []string {
 	n.ContainerID = m.ContainerID
 	s := Seen{n, day(m.Hour)}
-	return []string{n.Key(), s.NameKey(), s.HostKey(), m.DayKey()}
+	return []string{n.Key(), s.HostKey(), s.NameKey(), m.DayKey()}
 }
 
 // NamedSince yields the days from the day of since on, which may be zero, on which
 // containers of a name have chunks.
 func NamedSince(ctx context.Context, b bucket.Bucket, name string, since time.Time) iter.Seq2[Seen, error] {
-	return seenSince(ctx, b, byNamePrefix+escape(name)+"/", since)
+	return seenSince(ctx, b, byNamePrefix+escape(name), since)
 }
 
 // HostSince yields the days from the day of since on, which may be zero, on which
 // a host's containers have chunks.
 func HostSince(ctx context.Context, b bucket.Bucket, host string, since time.Time) iter.Seq2[Seen, error] {
-	return seenSince(ctx, b, byHostPrefix+escape(host)+"/", since)
+	return seenSince(ctx, b, byHostPrefix+escape(host), since)
+}
+
+// NameMarker is a name marker's key as it is, which has all of a long name's hash.
+type NameMarker struct {
+	service, name, host string // escaped
+	ContainerID         string
+}
+
+// NameMarkers yields all name markers in the order of service, name, host.
+func NameMarkers(ctx context.Context, b bucket.Bucket) iter.Seq2[NameMarker, error] {
+	return func(yield func(NameMarker, error) bool) {
+		for o, err := range b.List(ctx, namePrefix, bucket.ListOptions{}) {
+			if err != nil {
+				yield(NameMarker{}, err)
+				return
+			}
+			if _, err := ParseNameKey(o.Key); err != nil {
+				continue
+			}
+			p := strings.Split(o.Key[len(namePrefix):], "/")
+			if !yield(NameMarker{p[0], p[1], p[2], p[3]}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// SameName reports whether both are of one name.
+func (m NameMarker) SameName(o NameMarker) bool { return m.name == o.name }
+
+// Seen are the keys of the markers by host and by name of a day.
+func (m NameMarker) Seen(day time.Time) (byHost, byName string) {
+	date := dayText(day)
+	return byHostPrefix + m.host + "/" + date + "/" + m.service + "/" + m.name + "/" + m.ContainerID,
+		byNamePrefix + m.name + "/" + date + "/" + m.service + "/" + m.host + "/" + m.ContainerID
+}
+
+// ByName yields the keys of all markers by m's name, which others may have given.
+func (m NameMarker) ByName(ctx context.Context, b bucket.Bucket) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for o, err := range b.List(ctx, byNamePrefix+m.name+"/", bucket.ListOptions{}) {
+			if !yield(o.Key, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// AllDays yields the days of all containers whose ids are after one, in their order.
+func AllDays(ctx context.Context, b bucket.Bucket, after string) iter.Seq2[Day, error] {
+	return func(yield func(Day, error) bool) {
+		opts := bucket.ListOptions{}
+		if after != "" {
+			opts.StartAfter = dayPrefix + after + "0" // the byte behind the slash
+		}
+		for o, err := range b.List(ctx, dayPrefix, opts) {
+			if err != nil {
+				yield(Day{}, err)
+				return
+			}
+			if d, err := ParseDayKey(o.Key); err == nil && !yield(d, nil) {
+				return
+			}
+		}
+	}
 }
 
 // seenSince lists a page; and if that is full, what is left year by year.
 func seenSince(ctx context.Context, b bucket.Bucket, prefix string, since time.Time) iter.Seq2[Seen, error] {
+	// Of names that were cut only what is left is compared, as elsewhere: what gave
+	// the marker may have known less of the name.
+	if kept, _, wasCut := strings.Cut(prefix, cutMark); wasCut {
+		prefix, since = kept+cutMark, time.Time{}
+	} else {
+		prefix += "/"
+	}
 	return func(yield func(Seen, error) bool) {
 		var after string
 		if !since.IsZero() {

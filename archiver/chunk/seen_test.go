@@ -16,8 +16,8 @@ func TestSeenKeysAreAsDocumented(t *testing.T) {
 	n := Name{Service: "shop/api", Name: "shop-api-1", Host: "", ContainerID: cid}
 	want := []string{
 		"index/name/shop~2fapi/shop-api-1/~/" + cid,
-		"index/by-name/shop-api-1/2026-01-02/shop~2fapi/~/" + cid,
 		"index/by-host/~/2026-01-02/shop~2fapi/shop-api-1/" + cid,
+		"index/by-name/shop-api-1/2026-01-02/shop~2fapi/~/" + cid,
 		"index/day/" + cid + "/2026-01-02/parquet",
 	}
 	if got := sample.Markers(n); !slices.Equal(got, want) {

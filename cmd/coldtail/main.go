@@ -128,7 +128,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetIn(a.stdin)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(a.pluginCommand(), a.pipeCommand(), a.logsCommand(), a.lsCommand(), a.verifyCommand(), a.flushCommand(), a.statusCommand(), a.doctorCommand(), a.ddlCommand(), a.versionCommand())
+	root.AddCommand(a.pluginCommand(), a.pipeCommand(), a.logsCommand(), a.lsCommand(), a.verifyCommand(), a.reindexCommand(), a.flushCommand(), a.statusCommand(), a.doctorCommand(), a.ddlCommand(), a.versionCommand())
 	return root
 }
 
