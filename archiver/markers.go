@@ -6,15 +6,19 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec"
 )
 
 // markers remembers which index markers exist.
 type markers struct {
 	mu    sync.Mutex
 	known map[string]time.Time // when they were put
+	begun atomic.Bool          // the archive was looked at
 }
 
 const (
@@ -36,6 +40,9 @@ func (m *markers) put(ctx context.Context, b bucket.Bucket, now time.Time, keys 
 	if age := now.Sub(at); known && age >= 0 && age < markersAge {
 		return nil
 	}
+	if m.begun.CompareAndSwap(false, true) {
+		m.begun.Store(begin(ctx, b))
+	}
 	for _, k := range keys {
 		if err := b.Put(ctx, k, bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}); err != nil {
 			return fmt.Errorf("put index marker: %w", err)
@@ -48,4 +55,20 @@ func (m *markers) put(ctx context.Context, b bucket.Bucket, now time.Time, keys 
 	}
 	m.known[all] = now
 	return nil
+}
+
+// begin says of an archive that is empty that its names will be complete
+// (docs/format.md, "By name and by host"). One that may not list does not know, and
+// leaves it to `coldtail reindex`. It reports whether that was settled.
+func begin(ctx context.Context, b bucket.Bucket) bool {
+	trees := []string{chunk.IndexPrefix}
+	for _, f := range codec.Formats() {
+		trees = append(trees, chunk.FormatPrefix(f))
+	}
+	for _, tree := range trees {
+		for _, err := range b.List(ctx, tree, bucket.ListOptions{}) {
+			return err == nil || bucket.Permanent(err) // there is something, or it may not be listed
+		}
+	}
+	return b.Put(ctx, chunk.CompleteKey(), bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}) == nil
 }

@@ -1,7 +1,10 @@
 package archiver
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"iter"
 	"testing"
 	"time"
 
@@ -36,6 +39,54 @@ func TestMarkersAreForgotten(t *testing.T) {
 			if tc.there && err != nil || !tc.there && !errors.Is(err, bucket.ErrNotFound) {
 				t.Errorf("step %d, after %s: %s: %v", i, tc.after, k, err)
 			}
+		}
+	}
+}
+
+// unlisted is a bucket that may not be listed, or does not answer.
+type unlisted struct {
+	bucket.Bucket
+	err *bucket.Error
+}
+
+func (u *unlisted) List(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
+	if u.err == nil {
+		return u.Bucket.List(ctx, prefix, opts)
+	}
+	return func(yield func(bucket.Object, error) bool) { yield(bucket.Object{}, u.err) }
+}
+
+// TestEmptyArchiveIsComplete: only who finds an archive empty says that its names
+// are complete.
+func TestEmptyArchiveIsComplete(t *testing.T) {
+	refused := &bucket.Error{Op: bucket.OpList, Permanent: true, Err: errors.New("access denied")}
+	away := &bucket.Error{Op: bucket.OpList, Err: errors.New("connection refused")}
+	for name, tc := range map[string]struct {
+		there string
+		err   *bucket.Error // of the first listing
+		want  bool
+	}{
+		"empty":                     {"", nil, true},
+		"others' files":             {"doctor/x", nil, true},
+		"an older version's marker": {"index/name/a/b/c/" + idA, nil, false},
+		"its objects alone":         {"ndjson/dt=2026-01-01/hour=00/x", nil, false},
+		"may not be listed":         {"", refused, false},
+		"away at first":             {"", away, true},
+	} {
+		b := &unlisted{newRig(t).bucket, tc.err}
+		if tc.there != "" {
+			check(t, b.Put(t.Context(), tc.there, bytes.NewReader(nil), 0, bucket.PutOptions{}))
+		}
+		var m markers
+		for i := range 2 {
+			check(t, m.put(t.Context(), b, time.Now(), "doctor/"+string(rune('a'+i))))
+			if b.err == away {
+				b.err = nil
+			}
+		}
+		b.err = nil
+		if got, err := chunk.Complete(t.Context(), b); err != nil || got != tc.want {
+			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
 }

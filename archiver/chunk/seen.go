@@ -13,6 +13,9 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 )
 
+// IndexPrefix is what the keys of all markers start with.
+const IndexPrefix = "index/"
+
 const (
 	byNamePrefix = "index/by-name/"
 	byHostPrefix = "index/by-host/"
