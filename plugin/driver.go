@@ -43,11 +43,13 @@ type Driver struct {
 	parts   Parts
 	unready error                      // why Open has not been called yet
 	pending map[string]archiver.Source // by path: could not be attached again yet
+	// stopping are the FIFOs being drained, by path: closed when one is done.
+	stopping map[string]chan struct{}
 }
 
 // NewDriver returns a driver whose methods wait for Open.
 func NewDriver(cfg DriverConfig) *Driver {
-	return &Driver{cfg: cfg, ready: make(chan struct{}), unready: errors.New("it is starting"), pending: map[string]archiver.Source{}}
+	return &Driver{cfg: cfg, ready: make(chan struct{}), unready: errors.New("it is starting"), pending: map[string]archiver.Source{}, stopping: map[string]chan struct{}{}}
 }
 
 // Unready tells why Open is not called yet, for those who wait.
@@ -211,74 +213,6 @@ func (d *Driver) StartLogging(ctx context.Context, file string, info Info) error
 			"container", meta.ContainerID, "name", meta.ContainerName, "cut", cut)
 	}
 	return nil
-}
-
-// StopLogging drains a FIFO into the spool and closes it. Where that takes
-// longer than ctx allows it goes on by itself, so it has no error to tell the
-// daemon, which would leak the FIFO. An empty file means that the daemon's
-// request lost its body when it was repeated: see settle.
-func (d *Driver) StopLogging(ctx context.Context, file string) {
-	parts, err := d.await(ctx)
-	if err != nil {
-		d.cfg.Logger.Error("stopped a log that could not be drained", "err", err)
-		return
-	}
-	if file == "" {
-		d.settle(ctx, parts.Registry.Sources())
-		return
-	}
-	done := make(chan struct{})
-	d.work.Go(func() {
-		defer close(done)
-		d.detach(context.WithoutCancel(ctx), parts, file)
-	})
-	select {
-	case <-done:
-	case <-ctx.Done():
-		d.cfg.Logger.Warn("a fifo takes long to drain; going on after the answer")
-	}
-}
-
-func (d *Driver) detach(ctx context.Context, parts Parts, file string) {
-	d.mu.Lock()
-	src, pending := d.pending[file]
-	delete(d.pending, file)
-	d.mu.Unlock()
-	if pending {
-		// The last chance to save what is in it.
-		if err := parts.Archiver.Attach(ctx, src); err != nil {
-			d.cfg.Logger.Error("cannot attach a fifo again that is being stopped", "container", src.Meta.ContainerID, "err", err)
-		}
-	}
-	err := parts.Archiver.Detach(ctx, file)
-	if errors.Is(err, archiver.ErrClosing) {
-		return // the next start drains it: it must not be forgotten
-	}
-	if err != nil {
-		d.cfg.Logger.Error("cannot drain a fifo", "err", err)
-	}
-	d.forget(parts.Registry, file)
-}
-
-// FIFOEnded forgets a FIFO whose writer is gone without StopLogging, as a daemon
-// that died or was restarted with live-restore, and removes it in that daemon's
-// stead. It does not wait for the disk: see archiver.Config.OnEnd.
-func (d *Driver) FIFOEnded(path string) {
-	d.mu.Lock()
-	registry := d.parts.Registry
-	d.mu.Unlock()
-	if registry != nil {
-		d.work.Go(func() {
-			d.forget(registry, path)
-			removeFIFO(path)
-		})
-	}
-}
-
-func (d *Driver) forget(registry *Registry, path string) {
-	if err := registry.Remove(path); err != nil {
-		d.cfg.Logger.Error("cannot forget a fifo; the next start will", "err", err)
-	}
 }
 
 // ReadLogs yields a container's entries; see readback.Reader.

@@ -16,6 +16,7 @@ import (
 	"github.com/docker/go-plugins-helpers/sdk"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/semaphore"
 )
 
 // How long requests may take. The daemon gives docker stop some 30 s in all, and
@@ -28,8 +29,15 @@ const (
 	closeTimeout  = time.Second // for requests under way at shutdown: SIGKILL comes after 10 s
 )
 
-// bodyMaxBytes bounds a request: it holds a container's whole environment.
-const bodyMaxBytes = 16 << 20
+// Bounds of requests. Those of the daemon are far below: it starts no more containers at
+// once, and a body is some kilobytes.
+const (
+	bodyMaxBytes   = 16 << 20 // of one: it holds a container's whole environment
+	bodiesMaxBytes = 64 << 20 // of all that are being answered
+	startsMax      = 4096     // at once
+	asksMax        = 64       // at once of status, flush or metrics
+	readersMax     = 4096     // logs being read
+)
 
 // Results of requests, as a label of their metric.
 const (
@@ -55,6 +63,8 @@ type Handler struct {
 	sdk     sdk.Handler
 	metrics handlerMetrics
 	closing chan struct{} // closed when Serve's context ends
+	bodies  *semaphore.Weighted
+	readers chan struct{} // one place for each log being read
 
 	mu      sync.Mutex
 	serving sync.WaitGroup // requests under way
@@ -70,29 +80,30 @@ type handlerMetrics struct {
 // NewHandler returns a handler of the log driver's protocol and of coldtail's
 // own endpoints.
 func NewHandler(cfg HandlerConfig) (*Handler, error) {
-	h := &Handler{cfg: cfg, sdk: sdk.NewHandler(activation), closing: make(chan struct{}), metrics: handlerMetrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "coldtail_plugin_requests_total", Help: "Requests answered, by endpoint and result.",
-		}, []string{"endpoint", "result"}),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "coldtail_plugin_panics_total", Help: "Panics that were contained in a request.",
-		}),
-		readers: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "coldtail_plugin_readers", Help: "Logs being read.",
-		}),
-	}}
+	h := &Handler{cfg: cfg, sdk: sdk.NewHandler(activation), closing: make(chan struct{}),
+		bodies: semaphore.NewWeighted(bodiesMaxBytes), readers: make(chan struct{}, readersMax), metrics: handlerMetrics{
+			requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+				Name: "coldtail_plugin_requests_total", Help: "Requests answered, by endpoint and result.",
+			}, []string{"endpoint", "result"}),
+			panics: prometheus.NewCounter(prometheus.CounterOpts{
+				Name: "coldtail_plugin_panics_total", Help: "Panics that were contained in a request.",
+			}),
+			readers: prometheus.NewGauge(prometheus.GaugeOpts{
+				Name: "coldtail_plugin_readers", Help: "Logs being read.",
+			}),
+		}}
 	for _, c := range []prometheus.Collector{h.metrics.requests, h.metrics.panics, h.metrics.readers} {
 		if err := cfg.Registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}
-	h.handle("/LogDriver.StartLogging", startTimeout, h.startLogging)
-	h.handle("/LogDriver.StopLogging", stopTimeout, h.stopLogging)
-	h.handle("/LogDriver.Capabilities", statusTimeout, h.capabilities)
-	h.handle("/status", statusTimeout, h.status)
-	h.handle("/flush", 0, h.flush)
+	h.handle("/LogDriver.StartLogging", startTimeout, startsMax, h.startLogging)
+	h.handle("/LogDriver.StopLogging", stopTimeout, 0, h.stopLogging) // the driver bounds these
+	h.handle("/LogDriver.Capabilities", statusTimeout, startsMax, h.capabilities)
+	h.handle("/status", statusTimeout, asksMax, h.status)
+	h.handle("/flush", 0, asksMax, h.flush)
 	h.handleRaw("/LogDriver.ReadLogs", h.readLogs)
-	metrics := promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{Timeout: statusTimeout, ErrorHandling: promhttp.ContinueOnError})
+	metrics := promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{Timeout: statusTimeout, MaxRequestsInFlight: asksMax, ErrorHandling: promhttp.ContinueOnError})
 	h.handleRaw("/metrics", func(w http.ResponseWriter, r *http.Request) error {
 		metrics.ServeHTTP(w, r)
 		return nil
@@ -141,10 +152,12 @@ func (h *Handler) enter() bool {
 
 // handle serves an endpoint that answers JSON. f gets the request's body and
 // returns what to answer. It is given up after limit, where that is not zero:
-// what it waits for then goes on without an asker.
-func (h *Handler) handle(path string, limit time.Duration, f func(ctx context.Context, r *http.Request, body []byte) (any, error)) {
+// what it waits for then goes on without an asker. At most most go on at once,
+// where that is not zero, those without an asker included.
+func (h *Handler) handle(path string, limit time.Duration, most int, f func(ctx context.Context, r *http.Request, body []byte) (any, error)) {
+	under := make(chan struct{}, most)
 	h.handleRaw(path, func(w http.ResponseWriter, r *http.Request) error {
-		body, err := readBody(w, r)
+		body, release, err := h.readBody(w, r)
 		if err != nil {
 			// The connection is of no more use, and an answer may still arrive.
 			w.Header().Set("Connection", "close")
@@ -156,7 +169,18 @@ func (h *Handler) handle(path string, limit time.Duration, f func(ctx context.Co
 			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limit)
 			defer cancel()
 		}
-		res, err := h.bounded(ctx, path, func() (any, error) { return f(ctx, r, body) })
+		res, err := h.bounded(ctx, path, func() (any, error) {
+			defer release()
+			if most > 0 {
+				select {
+				case under <- struct{}{}:
+					defer func() { <-under }()
+				default:
+					return nil, errBusy
+				}
+			}
+			return f(ctx, r, body)
+		})
 		respond(w, path, res, err)
 		return err
 	})

@@ -445,7 +445,7 @@ func TestPanicIsContained(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{}, nil)
 	var log bytes.Buffer
 	p.handler.cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
-	p.handler.handle("/LogDriver.Test", patience, func(context.Context, *http.Request, []byte) (any, error) {
+	p.handler.handle("/LogDriver.Test", patience, 0, func(context.Context, *http.Request, []byte) (any, error) {
 		panic("hunter2")
 	})
 	if status, body := p.post("/LogDriver.Test", ""); status != http.StatusOK || !strings.Contains(body, `"Err":"internal error`) {

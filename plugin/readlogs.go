@@ -54,7 +54,8 @@ var (
 // readLogs streams a container's log. It has no bound in time: a follower stays
 // as long as the container, and a slow one as long as it likes.
 func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
-	body, err := readBody(w, r)
+	body, release, err := h.readBody(w, r)
+	defer release()
 	var req readRequest
 	if err != nil || json.Unmarshal(body, &req) != nil || req.Info.ContainerID == "" || len(req.Info.ContainerID) > idMaxBytes {
 		// Not 200, or the daemon would take this for frames.
@@ -62,6 +63,14 @@ func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusBadRequest)
 		_ = json.NewEncoder(w).Encode(answer{Err: errReadRequest.Error()})
 		return errReadRequest
+	}
+	release() // a follower stays
+	select {
+	case h.readers <- struct{}{}:
+		defer func() { <-h.readers }()
+	default:
+		respond(w, "", nil, errBusy)
+		return errBusy
 	}
 	h.metrics.readers.Inc()
 	defer h.metrics.readers.Dec()

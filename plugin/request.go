@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/go-plugins-helpers/sdk"
@@ -74,17 +75,37 @@ func (h *Handler) contain(path string) {
 	h.cfg.Logger.Error("panic in a request", "endpoint", path, "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 }
 
-// readBody reads a request's body; what could not be read is as good as empty.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// errBusy is the answer where too much is under way.
+var errBusy = &statusError{http.StatusServiceUnavailable, "coldtail has too many requests under way: its disk may hang"}
+
+// readBody reads a request's body; what could not be read is as good as empty. It
+// waits until there is room for it, which release gives back.
+func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
+	size := r.ContentLength
+	if size < 0 || size > bodyMaxBytes {
+		size = bodyMaxBytes
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), bodyTimeout)
+	defer cancel()
+	if err := h.bodies.Acquire(ctx, size); err != nil {
+		return nil, func() {}, errBusy
+	}
+	release = sync.OnceFunc(func() { h.bodies.Release(size) })
+	defer func() {
+		if held := int64(len(body)); held < size {
+			h.bodies.Release(size - held)
+			size = held
+		}
+	}()
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // not supported in some tests
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMaxBytes))
+	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMaxBytes))
 	if err != nil {
-		return nil, err
+		return nil, release, err
 	}
 	// A deadline that stays would end the request when it passes.
 	_ = rc.SetReadDeadline(time.Time{})
-	return body, nil
+	return body, release, nil
 }
 
 // respond answers with JSON, never with an empty body.

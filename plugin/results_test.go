@@ -19,8 +19,8 @@ import (
 // a panic in either kind of endpoint, too.
 func TestResultsAreCounted(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{}, nil)
-	p.handler.handle("/test.panic", patience, func(context.Context, *http.Request, []byte) (any, error) { panic("here") })
-	p.handler.handle("/test.error", patience, func(context.Context, *http.Request, []byte) (any, error) { return nil, errors.New("no") })
+	p.handler.handle("/test.panic", patience, 0, func(context.Context, *http.Request, []byte) (any, error) { panic("here") })
+	p.handler.handle("/test.error", patience, 0, func(context.Context, *http.Request, []byte) (any, error) { return nil, errors.New("no") })
 	for _, path := range []string{"/test.panic", "/test.error", "/LogDriver.Capabilities", "/LogDriver.StartLogging", "/LogDriver.ReadLogs"} {
 		p.post(path, "")
 	}
