@@ -116,3 +116,17 @@ func TestCredentialsFileRefused(t *testing.T) {
 		t.Errorf("missing: %v", err)
 	}
 }
+
+// TestCredentialsFileOfOddLines: lines that end as on Windows, and blanks around
+// values, are no part of the keys.
+func TestCredentialsFileOfOddLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	content := "[default]\r\naws_access_key_id =  AKIAODD \t\r\naws_secret_access_key = sesame-open \r\naws_session_token\t=token \r\n"
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v, err := (&file{path: path}).Retrieve()
+	if err != nil || v.AccessKeyID != "AKIAODD" || v.SecretAccessKey != "sesame-open" || v.SessionToken != "token" {
+		t.Errorf("%q, %q, %q, %v", v.AccessKeyID, v.SecretAccessKey, v.SessionToken, err)
+	}
+}

@@ -145,3 +145,18 @@ func TestRoleRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestCredentialsFileOfOddLines: lines that end as on Windows, and blanks around
+// values, are no part of the keys.
+func TestCredentialsFileOfOddLines(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys")
+	content := "[default]\r\naws_access_key_id =  AKIAODD \t\r\naws_secret_access_key = sesame-open \r\naws_session_token\t=token \r\n"
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, Config{Region: "eu-west-1", Options: s3http.Options{CredentialsFile: file}})
+	c, err := b.client.Options().Credentials.Retrieve(t.Context())
+	if err != nil || c.AccessKeyID != "AKIAODD" || c.SecretAccessKey != "sesame-open" || c.SessionToken != "token" {
+		t.Errorf("%q, %q, %q, %v", c.AccessKeyID, c.SecretAccessKey, c.SessionToken, err)
+	}
+}
