@@ -72,11 +72,16 @@ func (b *Bucket) openRoot() (*os.Root, error) { return os.OpenRoot(b.cfg.Dir) }
 // removeStale removes unfinished files that crashes left, at the first Put.
 // Errors are ignored: they are somebody else's files, perhaps.
 func (b *Bucket) removeStale(root *os.Root) {
-	entries, _ := readDir(root, tmpDir+"/")
+	d, err := openDir(root, tmpDir)
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	entries, _ := readDir(d, false)
 	for _, e := range entries {
-		info, err := root.Lstat(tmpDir + "/" + e.Name())
+		info, err := d.Lstat(e.Name())
 		if err == nil && info.Mode().IsRegular() && durable.IsTemp(e.Name()) && time.Since(info.ModTime()) > staleAfter {
-			_ = root.Remove(tmpDir + "/" + e.Name())
+			_ = d.Remove(e.Name())
 		}
 	}
 }
@@ -87,27 +92,61 @@ func path(root *os.Root, key string) (string, error) {
 	if err := checkKey(key); err != nil {
 		return "", err
 	}
-	path := filepath.FromSlash(key)
-	return path, checkLinks(root, path)
+	return filepath.FromSlash(key), checkLinks(root, key)
 }
 
 // checkLinks refuses a path of which any part is a link. One that led out of the
 // folder would be refused anyway, by os.Root; one that stays inside gives an
 // object two keys, of which listings have one.
-func checkLinks(root *os.Root, path string) error {
-	for i := range len(path) + 1 {
-		if i < len(path) && path[i] != filepath.Separator {
-			continue
-		}
-		info, err := root.Lstat(path[:i])
-		if err != nil {
-			return nil // what is not there is no link, and the caller sees other errors
-		}
-		if info.Mode()&fs.ModeSymlink != 0 {
-			return fmt.Errorf("%w: %s", errLink, filepath.Join(root.Name(), path[:i]))
-		}
+func checkLinks(root *os.Root, key string) error {
+	dir, name := cutLast(key)
+	d, err := openDir(root, strings.TrimSuffix(dir, "/"))
+	if err == nil {
+		defer d.Close()
+		_, err = lstat(root, d, name, key)
 	}
-	return nil
+	if errors.Is(err, errLink) {
+		return err
+	}
+	return nil // what is not there is no link, and the caller sees other errors
+}
+
+// openDir opens a directory in the folder, "" for the folder itself. It follows
+// no link.
+func openDir(root *os.Root, dir string) (*os.Root, error) {
+	d, err := root.OpenRoot(".")
+	for at, rest := 0, dir; err == nil && rest != ""; {
+		name, more, _ := strings.Cut(rest, "/")
+		at, rest = at+len(name)+1, more
+		parent := d
+		var info fs.FileInfo
+		info, err = lstat(root, parent, name, dir[:at-1])
+		switch {
+		case err != nil:
+		case !info.IsDir():
+			err = syscall.ENOTDIR
+		default:
+			d, err = parent.OpenRoot(name)
+		}
+		_ = parent.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// lstat looks at a name in a directory, and refuses a link; key is its whole path.
+func lstat(root, dir *os.Root, name, key string) (fs.FileInfo, error) {
+	info, err := dir.Lstat(name)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, linkError(root.Name(), key)
+	}
+	return info, err
+}
+
+func linkError(folder, key string) error {
+	return fmt.Errorf("%w: %s", errLink, filepath.Join(folder, filepath.FromSlash(key)))
 }
 
 var (
@@ -307,12 +346,17 @@ func (b *Bucket) openFile(key string) (*os.File, error) {
 		return nil, err
 	}
 	defer root.Close()
-	path, err := path(root, key)
+	dir, name := cutLast(key)
+	d, err := openDir(root, strings.TrimSuffix(dir, "/"))
 	if err != nil {
 		return nil, err
 	}
+	defer d.Close()
+	if _, err := lstat(root, d, name, key); err != nil {
+		return nil, err
+	}
 	// To open a FIFO would wait otherwise.
-	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := d.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, syscall.ENXIO) { // a socket
 		return nil, fs.ErrNotExist
 	}

@@ -127,11 +127,11 @@ var partitionPattern = regexp.MustCompile(`^(?:.*/)?dt=(\d{4}-\d\d-\d\d)/hour=(\
 // list is List within an operation: links are nobody's objects there.
 func (b *Bucket) list(ctx context.Context, root *os.Root, prefix string, yield func(bucket.Object)) error {
 	dir, _ := cutLast(prefix)
-	w := walker{ctx: ctx, root: root, prefix: prefix, passLinks: true, yield: func(o bucket.Object, _ error) bool {
+	w := walker{ctx: ctx, folder: b.cfg.Dir, prefix: prefix, passLinks: true, yield: func(o bucket.Object, _ error) bool {
 		yield(o)
 		return true
 	}}
-	return w.walk(dir)
+	return w.start(root, dir)
 }
 
 // measure walks the folder and returns its partitions, oldest first. Its

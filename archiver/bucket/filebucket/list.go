@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,8 +26,8 @@ func (b *Bucket) List(ctx context.Context, prefix string, opts bucket.ListOption
 		}
 		if err == nil {
 			defer root.Close()
-			w := walker{ctx: ctx, root: root, prefix: prefix, after: opts.StartAfter, yield: yield}
-			err = w.start(dir)
+			w := walker{ctx: ctx, folder: b.cfg.Dir, prefix: prefix, after: opts.StartAfter, yield: yield}
+			err = w.start(root, dir)
 		}
 		if err != nil && !errors.Is(err, errStop) {
 			yield(bucket.Object{}, wrap(ctx, bucket.OpList, prefix, err))
@@ -46,7 +45,7 @@ var errStop = errors.New("stopped by the caller")
 
 type walker struct {
 	ctx    context.Context
-	root   *os.Root
+	folder string // its name, for errors
 	prefix string
 	after  string
 	yield  func(bucket.Object, error) bool
@@ -56,22 +55,25 @@ type walker struct {
 }
 
 // start walks the directory of a prefix.
-func (w *walker) start(dir string) error {
-	if dir != "" {
-		if err := checkLinks(w.root, filepath.FromSlash(strings.TrimSuffix(dir, "/"))); err != nil {
-			return err
-		}
+func (w *walker) start(root *os.Root, dir string) error {
+	d, err := openDir(root, strings.TrimSuffix(dir, "/"))
+	if absent(err) {
+		return nil
 	}
-	return w.walk(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return w.walk(d, dir)
 }
 
-// walk yields the objects whose keys start with dir, which is empty or ends
+// walk yields the objects in d, whose keys start with dir, which is empty or ends
 // with a slash.
-func (w *walker) walk(dir string) error {
+func (w *walker) walk(d *os.Root, dir string) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
-	entries, err := readDir(w.root, dir)
+	entries, err := readDir(d, dir == "")
 	if err != nil {
 		return err
 	}
@@ -79,11 +81,11 @@ func (w *walker) walk(dir string) error {
 		key := dir + e.sortName
 		switch {
 		case e.IsDir():
-			err = w.walkBelow(key)
+			err = w.walkBelow(d, e.Name(), key)
 		case e.Type()&fs.ModeSymlink == 0:
-			err = w.visit(key)
+			err = w.visit(d, e.Name(), key)
 		case !w.passLinks && strings.HasPrefix(key, w.prefix) && key > w.after:
-			err = checkLinks(w.root, filepath.FromSlash(key))
+			err = linkError(w.folder, key)
 		}
 		if err != nil {
 			return err
@@ -93,21 +95,29 @@ func (w *walker) walk(dir string) error {
 }
 
 // walkBelow walks a directory unless no key in it can be wanted.
-func (w *walker) walkBelow(dir string) error {
+func (w *walker) walkBelow(parent *os.Root, name, dir string) error {
 	if !strings.HasPrefix(dir, w.prefix) && !strings.HasPrefix(w.prefix, dir) {
 		return nil
 	}
 	if w.after > dir && !strings.HasPrefix(w.after, dir) {
 		return nil // all of it comes before
 	}
-	return w.walk(dir)
+	d, err := parent.OpenRoot(name)
+	if absent(err) { // deleted meanwhile
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return w.walk(d, dir)
 }
 
-func (w *walker) visit(key string) error {
+func (w *walker) visit(d *os.Root, name, key string) error {
 	if !strings.HasPrefix(key, w.prefix) || key <= w.after {
 		return nil
 	}
-	info, err := w.root.Lstat(filepath.FromSlash(key))
+	info, err := d.Lstat(name)
 	if absent(err) { // deleted meanwhile
 		return nil
 	}
@@ -130,12 +140,9 @@ type entry struct {
 }
 
 // readDir returns a directory's files, directories and links in the order of
-// keys, and nothing where there is no directory. dir is empty or ends with a slash.
-func readDir(root *os.Root, dir string) ([]entry, error) {
-	d, err := root.Open(filepath.FromSlash(dir + "."))
-	if absent(err) {
-		return nil, nil
-	}
+// keys. top is the folder itself.
+func readDir(dir *os.Root, top bool) ([]entry, error) {
+	d, err := dir.Open(".")
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +154,7 @@ func readDir(root *os.Root, dir string) ([]entry, error) {
 	entries := make([]entry, 0, len(raw))
 	for _, e := range raw {
 		switch {
-		case dir == "" && e.Name() == tmpDir:
+		case top && e.Name() == tmpDir:
 		case e.IsDir():
 			entries = append(entries, entry{e, e.Name() + "/"})
 		case e.Type().IsRegular(), e.Type()&fs.ModeSymlink != 0:
