@@ -46,6 +46,15 @@ func TestHeaderWithoutBounds(t *testing.T) {
 	if got := g.read(0); !slices.Equal(got, g.sent) {
 		t.Errorf("read %q, sent %q", got, g.sent)
 	}
+	if fi, err := os.Stat(g.log.active.path(extIndex)); err != nil || fi.Size() > 1<<20 {
+		t.Fatalf("the large header is still there: %v, %v", fi.Size(), err)
+	}
+	g.send("three")
+	check(t, g.log.Commit())
+	g.open() // killed
+	if got := g.read(0); !slices.Equal(got, g.sent) {
+		t.Errorf("read %q, sent %q", got, g.sent)
+	}
 	want, _ := meta.Bound(codec.Parquet)
 	got, ok := g.log.Frozen()
 	if d := cmp.Diff(Frozen{Format: codec.Parquet, Meta: want}, got); d != "" || !ok {

@@ -43,6 +43,8 @@ func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int6
 		if lost, err = s.repair(sc, fi.Size(), state == Sealed); err != nil {
 			return s, 0, err
 		}
+	case state != Archived:
+		s.shrink(sc)
 	}
 	s.adopt(sc.records)
 	if state != Active {

@@ -147,9 +147,18 @@ func (s *segment) repair(sc *sidecar, sizeBytes int64, all bool) (lost int64, er
 
 // rewrite replaces a segment's sidecar by sc, and keeps what it was.
 func (s *segment) rewrite(sc *sidecar) error {
-	b, err := appendHeader(nil, &sc.header)
+	b, err := sc.encode()
 	if err != nil {
 		return err
+	}
+	return s.replaceSidecar(b)
+}
+
+// encode returns sc as a file, and makes it what reading that gives.
+func (sc *sidecar) encode() ([]byte, error) {
+	b, err := appendHeader(nil, &sc.header)
+	if err != nil {
+		return nil, err
 	}
 	sc.start = int64(len(b))
 	for _, r := range sc.records {
@@ -163,11 +172,26 @@ func (s *segment) rewrite(sc *sidecar) error {
 		}
 	}
 	sc.sources = sources
-	if err := s.replaceSidecar(b); err != nil {
-		return err
+	sc.end, sc.damaged, sc.restored, sc.rest, sc.foreign = int64(len(b)), false, false, false, false
+	return b, nil
+}
+
+// largeHeaderBytes is more than a header and its copy have whose metadata is
+// within its bounds.
+const largeHeaderBytes = 4 << 20
+
+// shrink writes a sidecar again whose header is as large as release one let it
+// become, and is cut when it is read: readers would hold all of it. Where the disk
+// takes nothing it stays as it is.
+func (s *segment) shrink(sc *sidecar) {
+	if sc.start <= largeHeaderBytes {
+		return
 	}
-	sc.end, sc.damaged, sc.restored, sc.rest = int64(len(b)), false, false, false
-	return nil
+	small := *sc
+	b, err := small.encode()
+	if err == nil && s.writeSidecar(b) == nil {
+		*sc = small
+	}
 }
 
 // replaceSidecar makes b the sidecar. What was there stays in the quarantine.
@@ -177,7 +201,14 @@ func (s *segment) replaceSidecar(b []byte) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("repair segment: %w", full(err))
 	}
-	if err := durable.WriteFile(path, b, 0o600); err != nil {
+	return s.writeSidecar(b)
+}
+
+// writeSidecar makes b the sidecar. Where a power loss may take that back, it
+// leaves one of which the same can be made again.
+func (s *segment) writeSidecar(b []byte) error {
+	err := durable.WriteFile(s.path(extIndex), b, 0o600)
+	if err != nil && !errors.Is(err, durable.ErrUnsynced) {
 		return fmt.Errorf("repair segment: %w", full(err))
 	}
 	return nil
