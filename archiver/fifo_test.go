@@ -37,8 +37,8 @@ func TestEndedFIFOIsNotSized(t *testing.T) {
 			var other [2]int
 			for range 64 {
 				check(t, unix.Pipe2(other[:], unix.O_CLOEXEC))
-				defer unix.Close(other[0])
-				defer unix.Close(other[1])
+				pair := other
+				t.Cleanup(func() { unix.Close(pair[0]); unix.Close(pair[1]) })
 				if other[0] == f.fd || other[1] == f.fd {
 					break
 				}
@@ -98,7 +98,7 @@ func TestEndedFIFOIsForgotten(t *testing.T) {
 		waitFor(t, "the FIFO to be forgotten", func() bool { at, _ := g.a.attached(d.path); return at == nil })
 		f, err := os.OpenFile(d.path, os.O_RDWR, 0)
 		check(t, err)
-		defer f.Close()
+		t.Cleanup(func() { _ = f.Close() })
 		d.f = f
 	}
 	g.flush()
