@@ -91,3 +91,37 @@ func TestDataRemovedUnderTheArchiver(t *testing.T) {
 		t.Fatalf("%d lines, %d in gap rows", len(got), dropped)
 	}
 }
+
+// TestPanicWhileOpening: a log whose opening panics is opened by the next who
+// wants it.
+func TestPanicWhileOpening(t *testing.T) {
+	g, away := defaultsRig(t)
+	d := newDaemon(t)
+	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+	d.print("a line")
+	check(t, g.a.Detach(t.Context(), d.path))
+	s := g.a.all()[0]
+	s.log.Dropping(codec.Gap{Entries: 1})
+	check(t, s.log.Commit())
+	g.stop()
+	panics := 1
+	g.cfg.Hook = func(step, _ string) {
+		if step == "gap" && panics > 0 {
+			panics--
+			panic("in a test")
+		}
+	}
+	g.start()
+	<-g.a.recovered
+	if panics > 0 {
+		t.Fatal("nothing panicked")
+	}
+	waitFor(t, "the log", func() bool {
+		sn, err := g.a.Snapshot(idA)
+		return err == nil && len(sn.Segments) == 2
+	})
+	g.comeBack(away)
+	if res, err := g.a.Flush(t.Context(), false); err != nil || res.Pending != 0 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+}

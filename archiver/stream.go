@@ -73,8 +73,10 @@ type stream struct {
 // open recovers the container's log, once.
 func (s *stream) open() error {
 	s.opened.Do(func() {
+		s.openErr = errOpening // also after a panic that is contained
 		if s.afresh {
-			if s.openErr = s.a.removeLog(s.id); s.openErr != nil {
+			if err := s.a.removeLog(s.id); err != nil {
+				s.openErr = err
 				return
 			}
 		}
@@ -109,6 +111,8 @@ func (s *stream) open() error {
 	})
 	return s.openErr
 }
+
+var errOpening = errors.New("opening the log did not end")
 
 // errForgotten says that the janitor has closed the log: there is a newer stream.
 var errForgotten = errors.New("log was closed as nobody used it")
