@@ -113,6 +113,7 @@ func (i *Info) meta(opts Options) (codec.Meta, codec.Cut, error) {
 		before.Names = 1
 	}
 	labels, unseen := opts.labels.of(i.ContainerLabels)
+	delete(labels, codec.MetaCutKey) // it is coldtail's to say
 	before.Labels = unseen
 	attributes, unseen := opts.env.of(environment(i.ContainerEnv))
 	before.Attributes = unseen

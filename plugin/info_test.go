@@ -25,6 +25,7 @@ func metaOf(t *testing.T, info Info, cfg map[string]string) codec.Meta {
 
 func TestMeta(t *testing.T) {
 	info := testInfo()
+	info.ContainerLabels[codec.MetaCutKey] = "forged"
 	want := codec.Meta{
 		ContainerID: info.ContainerID, ContainerName: "web", ServiceName: "frontend",
 		ImageName: "nginx:1", ImageID: info.ContainerImageID, HostName: "host1",
@@ -36,7 +37,7 @@ func TestMeta(t *testing.T) {
 	want.Tag = "web"
 	want.Labels = map[string]string{"team": "blue", "other": "x"}
 	want.Attributes = map[string]string{"A": "1", "LIST": "a=b"}
-	got = metaOf(t, info, map[string]string{"tag": "{{.Name}}", "labels": "team,absent", "labels-regex": "^o", "env": "A,BARE", "env-regex": "^L"})
+	got = metaOf(t, info, map[string]string{"tag": "{{.Name}}", "labels": "team,absent,coldtail.cut", "labels-regex": "^o", "env": "A,BARE", "env-regex": "^L"})
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

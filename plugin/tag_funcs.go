@@ -17,6 +17,8 @@ const (
 	// tagArgsMax is how much the arguments of one call may hold, and the lines
 	// that join and the widths that printf make.
 	tagArgsMax = 64 << 10
+	// elementBytes is what each value counts beside its text: brackets, quotes.
+	elementBytes = 16
 )
 
 var (
@@ -81,8 +83,7 @@ func fits(args ...any) error {
 // room returns what v leaves of left, or less than zero. It looks at no more of v
 // than that takes.
 func room(v reflect.Value, left int) int {
-	const each = 16 // for what has no text, and for brackets and quotes
-	if left -= each; left < 0 || !v.IsValid() || v.Type() == reflect.TypeFor[time.Time]() {
+	if left -= elementBytes; left < 0 || !v.IsValid() || v.Type() == reflect.TypeFor[time.Time]() {
 		return left
 	}
 	switch v.Kind() {
@@ -177,7 +178,12 @@ func tagPrintf(format string, args ...any) (string, error) {
 			verb, n = strings.IndexByte("+-# .", c) >= 0, 0
 		}
 	}
-	if total > tagArgsMax {
+	// A width counts again for each element of a list or map.
+	elements := 1
+	for _, a := range args {
+		elements += (tagArgsMax - room(reflect.ValueOf(a), tagArgsMax)) / elementBytes
+	}
+	if total > tagArgsMax || total*elements > 16*tagArgsMax {
 		return "", errTagLong
 	}
 	return fmt.Sprintf(format, args...), nil

@@ -135,6 +135,7 @@ func TestTagIsCut(t *testing.T) {
 		`{{.Name}}-{{join (split (index .ContainerLabels "huge") "") "--"}}`: "web-…",
 		`{{.Name}}-{{join (split (pad "x" 2000 0) " ") (pad "x" 90 0)}}`:     "web-…",
 		`{{.Name}}-{{printf (index .ContainerLabels "format") 1}}`:           "web-…",
+		`{{.Name}}-{{printf "%4096v" (split (pad "x" 2000 0) " ")}}`:         "web-…",
 		`{{.Name}}-{{pad "x" 4096 0}}{{pad "x" 4096 0}}`:                     "web-  ",
 	} {
 		t.Run(tag, func(t *testing.T) {
