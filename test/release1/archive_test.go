@@ -216,3 +216,28 @@ func TestDockerLogs(t *testing.T) {
 	d.wait("it to be recovered", func() bool { return d.stream(c).LastSeq == c.LastSeq })
 	d.judgeLogs(c)
 }
+
+// TestReindex gives the old archive the markers that the first release did not
+// write: the same is found, by names and hosts.
+func TestReindex(t *testing.T) {
+	p, w := openArchive(t)
+	before := p.ok("ls", "--json", "--no-trunc")
+	p.ok("reindex")
+	if after := p.ok("ls", "--json", "--no-trunc"); after != before {
+		t.Errorf("ls: %s\nthen: %s", before, after)
+	}
+	for _, c := range w.Containers {
+		c.judge(t, p.rows(c.Name))
+		c.judge(t, p.rows(c.ID))
+	}
+	for _, format := range codec.Formats() {
+		name, text := job(format)
+		if got := p.ok("logs", name); got != text {
+			t.Errorf("logs %s: %q", name, got)
+		}
+		if got := p.ok("logs", "--no-log-prefix", "--host", "host-b", name); got != text {
+			t.Errorf("logs --host host-b %s: %q", name, got)
+		}
+	}
+	p.ok("verify")
+}

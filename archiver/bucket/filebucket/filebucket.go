@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/durable"
 )
 
 const (
@@ -69,86 +68,6 @@ func Open(cfg Config, log *slog.Logger) (*Bucket, error) {
 // replaced between two. The folder itself may be a link, which its owner chose.
 func (b *Bucket) openRoot() (*os.Root, error) { return os.OpenRoot(b.cfg.Dir) }
 
-// removeStale removes unfinished files that crashes left, at the first Put.
-// Errors are ignored: they are somebody else's files, perhaps.
-func (b *Bucket) removeStale(root *os.Root) {
-	d, err := openDir(root, tmpDir)
-	if err != nil {
-		return
-	}
-	defer d.Close()
-	entries, _ := readDir(d, false)
-	for _, e := range entries {
-		info, err := d.Lstat(e.Name())
-		if err == nil && info.Mode().IsRegular() && durable.IsTemp(e.Name()) && time.Since(info.ModTime()) > staleAfter {
-			_ = d.Remove(e.Name())
-		}
-	}
-}
-
-// path returns the file of a key, relative to the folder. It refuses keys that
-// would leave the folder, in which there is no link to follow.
-func path(root *os.Root, key string) (string, error) {
-	if err := checkKey(key); err != nil {
-		return "", err
-	}
-	return filepath.FromSlash(key), checkLinks(root, key)
-}
-
-// checkLinks refuses a path of which any part is a link. One that led out of the
-// folder would be refused anyway, by os.Root; one that stays inside gives an
-// object two keys, of which listings have one.
-func checkLinks(root *os.Root, key string) error {
-	dir, name := cutLast(key)
-	d, err := openDir(root, strings.TrimSuffix(dir, "/"))
-	if err == nil {
-		defer d.Close()
-		_, err = lstat(root, d, name, key)
-	}
-	if errors.Is(err, errLink) {
-		return err
-	}
-	return nil // what is not there is no link, and the caller sees other errors
-}
-
-// openDir opens a directory in the folder, "" for the folder itself. It follows
-// no link.
-func openDir(root *os.Root, dir string) (*os.Root, error) {
-	d, err := root.OpenRoot(".")
-	for at, rest := 0, dir; err == nil && rest != ""; {
-		name, more, _ := strings.Cut(rest, "/")
-		at, rest = at+len(name)+1, more
-		parent := d
-		var info fs.FileInfo
-		info, err = lstat(root, parent, name, dir[:at-1])
-		switch {
-		case err != nil:
-		case !info.IsDir():
-			err = syscall.ENOTDIR
-		default:
-			d, err = parent.OpenRoot(name)
-		}
-		_ = parent.Close()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return d, nil
-}
-
-// lstat looks at a name in a directory, and refuses a link; key is its whole path.
-func lstat(root, dir *os.Root, name, key string) (fs.FileInfo, error) {
-	info, err := dir.Lstat(name)
-	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return nil, linkError(root.Name(), key)
-	}
-	return info, err
-}
-
-func linkError(folder, key string) error {
-	return fmt.Errorf("%w: %s", errLink, filepath.Join(folder, filepath.FromSlash(key)))
-}
-
 var (
 	errKey  = errors.New("not a key")
 	errLink = errors.New("symbolic links in a folder bucket are not followed")
@@ -196,96 +115,6 @@ func classify(err error) (permanent bool, hint string) {
 
 func wrap(ctx context.Context, op bucket.Op, key string, err error) error {
 	return bucket.WrapError(ctx, op, key, err, classify)
-}
-
-// Put writes the object beside the others and renames it into its place.
-func (b *Bucket) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes int64, opts bucket.PutOptions) error {
-	src := bucket.NewSource(r, sizeBytes)
-	return src.Wrap(ctx, key, b.put(ctx, key, src.Reader(), opts), classify)
-}
-
-func (b *Bucket) put(ctx context.Context, key string, r *io.SectionReader, opts bucket.PutOptions) error {
-	if err := checkKey(key); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := durable.MkdirAll(b.cfg.Dir, dirPerm); err != nil {
-		return err
-	}
-	root, err := b.openRoot()
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	path, err := path(root, key)
-	if err != nil {
-		return err
-	}
-	if opts.IfAbsent {
-		if info, err := root.Lstat(path); err == nil && info.Mode().IsRegular() {
-			touchMarker(root, path, info)
-			return nil
-		}
-	}
-	if err := b.checkSize(r.Size()); err != nil {
-		return err
-	}
-	return b.write(ctx, root, path, r)
-}
-
-// write writes a file in the folder and moves it into its place.
-func (b *Bucket) write(ctx context.Context, root *os.Root, path string, r *io.SectionReader) error {
-	if err := checkLinks(root, tmpDir); err != nil {
-		return err
-	}
-	b.stale.Do(func() { b.removeStale(root) })
-	files := durable.In(root)
-	if err := files.MkdirAll(tmpDir, dirPerm); err != nil {
-		return err
-	}
-	name, err := files.WriteTemp(tmpDir, filePerm, func(w io.Writer) error {
-		_, err := io.Copy(w, &ctxReader{ctx, r})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if err := b.commit(ctx, root, name, path, r.Size()); err != nil {
-		_ = root.Remove(name)
-		return err
-	}
-	return nil
-}
-
-// commit moves a written file into its place.
-func (b *Bucket) commit(ctx context.Context, root *os.Root, tmp, path string, sizeBytes int64) error {
-	if err := b.makeRoom(ctx, root, sizeBytes); err != nil {
-		return err
-	}
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	files := durable.In(root)
-	var err error
-	// A Delete may remove the directory that was just made, once in a while.
-	for range 10 {
-		if err = files.MkdirAll(filepath.Dir(path), dirPerm); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		replaced := int64(0)
-		if info, err := root.Lstat(path); err == nil {
-			replaced = cost(info.Size())
-		}
-		if err = files.Rename(tmp, path); err == nil {
-			b.limit.total.Add(cost(sizeBytes) - replaced)
-			return nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return err
 }
 
 // ctxReader ends a copy with its context.
