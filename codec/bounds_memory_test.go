@@ -83,11 +83,11 @@ func TestObjectsThatAskForMemory(t *testing.T) {
 		t.Skip("the race detector takes memory of its own")
 	}
 	for _, f := range Formats() {
-		objects := craftedNDJSON
+		objects, large := craftedNDJSON, 20<<20
 		if f == Parquet {
-			objects = craftedParquet
+			objects, large = craftedParquet, 48<<20
 		}
-		for name, b := range objects(t) {
+		for name, b := range objects(t, large) {
 			t.Run(string(f)+" "+name, func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "object."+f.Ext())
 				if err := os.WriteFile(path, b, 0o600); err != nil {

@@ -44,11 +44,11 @@ func craftRow(seq int64, more string) []byte {
 	return fmt.Appendf(nil, `{"time_unix_nano":1,"seq":%d,"stream":"stdout",%s}`+"\n", seq, more)
 }
 
-// craftedNDJSON lists objects by what is wrong with them.
-func craftedNDJSON(t testing.TB) map[string][]byte {
+// craftedNDJSON lists objects by what is wrong with them. Texts have large bytes.
+func craftedNDJSON(t testing.TB, large int) map[string][]byte {
 	fill := func(s string, total int) string { return strings.Repeat(s, total/len(s)) }
 	one := func(more string) []byte { return craftMember(t, 1, 1, craftRow(1, more)) }
-	const large, some = 20 << 20, 3 << 20
+	some := min(large, 3<<20)
 	out := map[string][]byte{
 		"1 M empty parts":        one(`"body":"","parts":[{}` + fill(",{}", some) + `]`),
 		"a body of 20 MB":        one(`"body":"` + fill("x", large) + `"`),
@@ -62,17 +62,17 @@ func craftedNDJSON(t testing.TB) map[string][]byte {
 		"20 MB of a key":         one(`"body":"x","` + fill("k", large) + `":1`),
 		"3 MB of digits":         one(`"body":"x","partial":false,"a":` + fill("1", some)),
 		"3 MB of brackets":       one(`"body":"x","a":` + fill("[", some)),
-		"no end of a line":       craftMember(t, 1, 1, bytes.Repeat([]byte{' '}, lineMaxBytes+1<<20)),
+		"no end of a line":       craftMember(t, 1, 1, bytes.Repeat([]byte{' '}, min(6*large, lineMaxBytes+1<<20))),
 		"no end of the source":   craftMember(t, 1, 1, []byte(`{"stream":"`), bytes.Repeat([]byte{'s'}, large)),
 		"a container's name":     one(`"body":"x","container_name":"` + fill("x", large) + `"`),
 		"text behind the rows":   craftMember(t, 1, 1, craftRow(1, `"body":"x"`), bytes.Repeat([]byte{'\n'}, large)),
 		"fewer rows than it has": craftMember(t, 1, 1, bytes.Repeat(craftRow(1, `"body":"x"`), 1<<20)),
 		"more rows than it has":  craftMember(t, 1, 1000, craftRow(1, `"body":"x"`)),
-		"headers alone":          forgedHeaders(4 << 20),
+		"headers alone":          forgedHeaders(large / 5),
 	}
 	var many []byte
 	for seq := range int64(8) {
-		many = append(many, craftMember(t, seq+1, 1, craftRow(seq+1, `"body":"`+fill("x", MaxFrameBytes)+`"`))...)
+		many = append(many, craftMember(t, seq+1, 1, craftRow(seq+1, `"body":"`+fill("x", min(large, MaxFrameBytes))+`"`))...)
 	}
 	out["8 long lines"] = many
 	return out
@@ -174,7 +174,7 @@ func thriftList(typ thrift.Type, n int) []byte {
 	return append(append(b, make([]byte, n)...), 0)
 }
 
-func craftedParquet(t testing.TB) map[string][]byte {
+func craftedParquet(t testing.TB, large int) map[string][]byte {
 	plain := craftParquet(t, 100, func(*parquetEncoder) {})
 	onePage := func(col int, data []byte, values int) []byte {
 		return craftParquet(t, 100, func(p *parquetEncoder) {
@@ -199,16 +199,16 @@ func craftedParquet(t testing.TB) map[string][]byte {
 	out := map[string][]byte{
 		"a page of each column": craftParquet(t, 100, func(p *parquetEncoder) {
 			for i := range p.chunks {
-				if err := fresh(p, i).addPage(&page{data: zeros(48 << 20), rows: 100, values: 100}); err != nil {
+				if err := fresh(p, i).addPage(&page{data: zeros(large), rows: 100, values: 100}); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}),
-		"bodies of 48 MB":           onePage(colBody, zeros(48<<20), 100),
-		"dictionary of 12.8 M":      dict(colStream, make([]string, 12_800_000)),
+		"bodies of 48 MB":           onePage(colBody, zeros(large), 100),
+		"dictionary of 12.8 M":      dict(colStream, make([]string, large/4)),
 		"dictionary of 1 M":         dict(colStream, make([]string, 1<<20)),
 		"dictionary of labels":      dict(colLabelsKey, make([]string, 1<<20)),
-		"dictionary of long labels": dict(colLabelsKey, []string{strings.Repeat("x", 48<<20)}),
+		"dictionary of long labels": dict(colLabelsKey, []string{strings.Repeat("x", large)}),
 		"1 M labels in a row": onePage(colLabelsKey, appendRun(append(appendLevels(appendLevels(nil, appendRun(nil, 1, 1<<20, 1)),
 			appendRun(nil, 2, 1<<20, 2)), 1), 0, 1<<20, 1), 1<<20),
 		"runs of 2^31":      onePage(colStream, append([]byte{1}, binary.AppendUvarint(nil, 1<<32)...), 100),
@@ -246,7 +246,7 @@ func craftedParquet(t testing.TB) map[string][]byte {
 		}),
 	}
 	for name, typ := range map[string]thrift.Type{"structs": thrift.STRUCT, "texts": thrift.BINARY, "flags": thrift.TRUE} {
-		x := thriftList(typ, 8<<20)
+		x := thriftList(typ, large/6)
 		out["index of 8 M "+name] = foot(x, func(m *format.FileMetaData, off int64) {
 			for i := range m.RowGroups[0].Columns {
 				c := column(m, i)

@@ -40,6 +40,8 @@ type part struct {
 	bytes int32
 }
 
+const partBytes = 16
+
 // A rowSink takes the rows of a chunk, sorted by seq. It keeps no reference to r.
 type rowSink interface {
 	writeRow(r *row) error
@@ -237,15 +239,18 @@ func (s *heldRows) take() *heldRow {
 	}
 	h := s.rows[n-1]
 	s.rows = s.rows[:n-1]
-	s.bytes -= cap(h.line)
+	s.bytes -= h.size()
 	*h = heldRow{row: row{line: h.line[:0], parts: h.parts[:0]}, id: h.id[:0]}
 	return h
 }
 
+// size is what the row's buffers take.
+func (h *heldRow) size() int { return cap(h.line) + cap(h.id) + partBytes*cap(h.parts) }
+
 func (s *heldRows) put(h *heldRow) {
-	if s.bytes+cap(h.line) > holdMaxBytes {
+	if s.bytes+h.size() > holdMaxBytes {
 		return
 	}
-	s.bytes += cap(h.line)
+	s.bytes += h.size()
 	s.rows = append(s.rows, h)
 }

@@ -199,7 +199,7 @@ func (s *splitter) emitPart(i int, e *Entry) {
 		if len(s.spare) < joinSources {
 			s.spare = append(s.spare, p)
 		} else {
-			_ = s.lim.Memory.grow(-int64(cap(p.line))) // fewer bytes are always granted
+			s.lim.Memory.shrink(int64(cap(p.line)))
 		}
 	}
 }

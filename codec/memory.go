@@ -44,6 +44,9 @@ func NewMemory(bytes int64) *Memory {
 	return m
 }
 
+// Left returns how many bytes are left.
+func (m *Memory) Left() int64 { return m.left.Load() }
+
 // take reports whether there are n bytes; n below zero gives bytes back. A nil
 // Memory has none.
 func (m *Memory) take(n int64) bool {
@@ -69,13 +72,15 @@ type Allowance struct {
 // that is nil.
 func Allow(free int64, m *Memory) *Allowance { return &Allowance{m: m, free: free} }
 
-// Raise makes the allowance one of more free bytes, and of m, if it had none.
+// Raise makes free bytes the decoder's own, and lets it take from m instead of what
+// it took from so far, unless m has not got as much.
 func (a *Allowance) Raise(free int64, m *Memory) {
-	a.free = max(a.free, free)
-	if a.m == nil {
-		a.m = m // nothing has been taken yet
+	beyond := max(0, a.held-free)
+	if !m.take(beyond) {
+		return
 	}
-	a.settle()
+	a.m.take(-a.taken)
+	a.free, a.m, a.taken = free, m, beyond
 }
 
 // grow counts n more bytes, or with n below zero fewer. Its error is ErrMemory,
@@ -91,6 +96,9 @@ func (a *Allowance) grow(n int64) error {
 	a.held -= n
 	return ErrMemory
 }
+
+// shrink counts n bytes fewer.
+func (a *Allowance) shrink(n int64) { _ = a.grow(-n) } // which is always granted
 
 // settle takes from the memory, or gives back, what goes beyond the free bytes.
 func (a *Allowance) settle() bool {

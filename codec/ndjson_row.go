@@ -160,7 +160,7 @@ func (j *jsonRow) to(r *row) {
 func (j *jsonRow) trim(a *Allowance) {
 	for _, b := range []*[]byte{&j.body, &j.raw} {
 		if cap(*b) > memberMaxBytes && len(*b) < cap(*b)/4 {
-			_ = a.grow(-int64(cap(*b))) // fewer bytes are always granted
+			a.shrink(int64(cap(*b)))
 			*b = nil
 		}
 	}

@@ -231,7 +231,7 @@ func (f *parquetFile) index(off int64, size int32, v any) error {
 	if err := f.lim.Memory.grow(need); err != nil {
 		return err
 	}
-	defer f.lim.Memory.grow(-need) // what is kept of it is counted by who keeps it
+	defer f.lim.Memory.shrink(need) // what is kept of it is counted by who keeps it
 	if _, err := unmarshalThrift(b, len(b), v); err != nil {
 		return &CorruptError{What: "parquet index", Offset: off, Err: err}
 	}

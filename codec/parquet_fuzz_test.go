@@ -76,8 +76,15 @@ func fuzzDecoder(f *testing.F, format Format) {
 		f.Add(b, int64(All), int64(0))
 		f.Add(b, int64(3), int64(0))
 	}
+	for _, b := range smallCrafted(f, format) {
+		f.Add(b, int64(All), int64(0))
+		f.Add(b, int64(2), int64(1))
+	}
 	f.Fuzz(func(t *testing.T, b []byte, tail, from int64) {
 		if _, err := ReadMeta(format, bytes.NewReader(b), int64(len(b)), Limits{}); err != nil {
+			wantCorrupt(t, err)
+		}
+		if _, err := Inspect(format, bytes.NewReader(b), int64(len(b)), Limits{}); err != nil {
 			wantCorrupt(t, err)
 		}
 		for _, r := range []io.ReaderAt{bytes.NewReader(b), Bytes(b)} {
@@ -86,19 +93,47 @@ func fuzzDecoder(f *testing.F, format Format) {
 	})
 }
 
+// smallCrafted are objects that ask for more than they are worth, as seeds.
+func smallCrafted(f *testing.F, format Format) (small [][]byte) {
+	objects := craftedNDJSON
+	if format == Parquet {
+		objects = craftedParquet
+	}
+	for _, b := range objects(f, 64<<10) {
+		if len(b) < 64<<10 {
+			small = append(small, b)
+		}
+	}
+	return small
+}
+
+// fuzzEntries reads with as much memory as a reader ever gives, and wants all of
+// it back.
 func fuzzEntries(t *testing.T, format Format, r io.ReaderAt, sizeBytes int64, rg Range) {
 	t.Helper()
+	const most = 48 << 20
+	m := NewMemory(most)
+	rg.Limits.Memory = Allow(0, m)
+	defer func() {
+		if m.Left() != most {
+			t.Errorf("%d bytes of memory are not given back", most-m.Left())
+		}
+	}()
 	dec, err := NewDecoder(format, r, sizeBytes, rg)
 	if err != nil {
-		wantCorrupt(t, err)
+		if err != ErrMemory {
+			wantCorrupt(t, err)
+		}
 		return
 	}
 	defer dec.Close()
 	var e Entry
 	for range 1 << 16 {
-		if err := dec.Next(&e); err == io.EOF {
+		switch err := dec.Next(&e); err {
+		case nil:
+		case io.EOF, ErrMemory:
 			return
-		} else if err != nil {
+		default:
 			wantCorrupt(t, err)
 			return
 		}

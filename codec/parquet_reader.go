@@ -150,7 +150,7 @@ func (c *pageReader) inflate(p *compressed, off int64) (err error) {
 		return c.corrupt(off, errPage)
 	}
 	if cap(c.buf) > pageReadBytes && size <= pageReadBytes { // one huge page was before
-		_ = c.f.lim.Memory.grow(-int64(cap(c.buf))) // fewer bytes are always granted
+		c.f.lim.Memory.shrink(int64(cap(c.buf)))
 		c.buf = nil
 	}
 	if c.buf, err = c.f.lim.Memory.grown(c.buf[:0], size, pageMaxBytes); err != nil {

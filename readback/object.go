@@ -92,7 +92,7 @@ func (rd *reading) open(ctx context.Context, o object, from int64, memory *codec
 	in.d = d
 	if rd.q.Described != nil {
 		// Damage there is none to the entries.
-		if in.meta, err = codec.ReadMeta(o.Format, r, o.SizeBytes, limits.With(codec.Allow(aheadInflated, rd.r.inflated))); isBucket(err) {
+		if in.meta, err = codec.ReadMeta(o.Format, r, o.SizeBytes, limits.With(codec.Allow(mergedInflated, rd.r.inflated))); isBucket(err) {
 			in.close()
 			return fail(err)
 		}

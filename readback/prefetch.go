@@ -15,17 +15,20 @@ import (
 // that are fetched ahead of them have at most aheadBytes and are at most
 // aheadObjects, but that the object that is needed next is always fetched.
 //
-// Beside its own bytes an object that is fetched ahead may inflate to aheadInflated:
-// one that wants more is opened when it is needed, and has neededInflated then, and
-// what is left of the Reader's sharedInflated, from which those beyond
-// aheadObjects of one merge get all of theirs. A row that coldtail writes of what
-// the daemon sends takes 1 MiB, and each join that is under way as much.
+// What objects inflate to is counted apart. Those that are fetched ahead have
+// allAheadInflated, in all readings of a Reader; one that does not get what it
+// wants is opened when it is needed. The first that is needed has neededInflated,
+// others of the same merge, up to aheadObjects of them, mergedInflated each, and
+// all that are needed share sharedInflated. A row of what the daemon sends takes 1
+// MiB, and each join that is under way as much.
 const (
-	aheadBytes     = 32 << 20
-	aheadObjects   = 16
-	aheadInflated  = 3 << 20
-	neededInflated = 4 << 20
-	sharedInflated = 40 << 20
+	aheadBytes       = 32 << 20
+	aheadObjects     = 16
+	allAheadInflated = 48 << 20
+	oneAheadInflated = 1 << 20 // what there must be to begin with one
+	neededInflated   = 4 << 20
+	mergedInflated   = 1 << 20
+	sharedInflated   = 40 << 20
 	// allAheadBytes bounds what all readings of a Reader hold together, likewise.
 	allAheadBytes = 4 * aheadBytes
 )
@@ -39,6 +42,7 @@ type prefetcher struct {
 	started []*fetch
 	held    int64 // bytes, of what was started and not released
 	open    int
+	needed  int // of those, by the merge
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 }
@@ -73,7 +77,7 @@ func (p *prefetcher) fill(ctx context.Context) {
 // hasRoom tells whether so many bytes may be fetched that are not needed yet.
 // Readings that ask at the same time may get a little more than there is.
 func (p *prefetcher) hasRoom(n int64) bool {
-	return p.held+n <= aheadBytes && p.rd.r.ahead.Load()+n <= allAheadBytes
+	return p.held+n <= aheadBytes && p.rd.r.ahead.Load()+n <= allAheadBytes && p.rd.r.aheadInflated.Left() >= oneAheadInflated
 }
 
 // hold counts bytes that are held from now, or with n < 0 no longer.
@@ -95,7 +99,7 @@ func (p *prefetcher) start(ctx context.Context) {
 				f.panic = fmt.Sprintf("%v, while fetching ahead: %s", v, debug.Stack())
 			}
 		}()
-		f.in, f.err = p.rd.open(ctx, f.object, p.from, codec.Allow(aheadInflated, nil))
+		f.in, f.err = p.rd.open(ctx, f.object, p.from, codec.Allow(0, p.rd.r.aheadInflated))
 	})
 }
 
@@ -110,9 +114,13 @@ func (p *prefetcher) next(ctx context.Context) (*input, error) {
 	if f.panic != nil {
 		panic(f.panic) // for who contains those of the reader
 	}
-	free := int64(neededInflated)
-	if p.open > aheadObjects {
-		free = 0
+	p.needed++
+	free := int64(0)
+	switch {
+	case p.needed == 1:
+		free = neededInflated
+	case p.needed <= aheadObjects:
+		free = mergedInflated
 	}
 	if errors.Is(f.err, codec.ErrMemory) {
 		return p.rd.open(ctx, f.object, p.from, codec.Allow(free, p.rd.r.inflated))
@@ -126,6 +134,7 @@ func (p *prefetcher) release(ctx context.Context, in *input) {
 	in.close()
 	p.hold(-in.object.cost())
 	p.open--
+	p.needed--
 	p.fill(ctx)
 }
 

@@ -34,8 +34,8 @@ type Reader struct {
 	cfg    Config
 	bucket bucket.Bucket
 	ahead  atomic.Int64 // bytes that all readings hold of the bucket: see aheadBytes
-	// inflated is what these may become together beyond what each has for itself.
-	inflated *codec.Memory
+	// What objects inflate to: see allAheadInflated and sharedInflated.
+	aheadInflated, inflated *codec.Memory
 }
 
 // New returns a Reader.
@@ -43,7 +43,7 @@ func New(cfg Config) *Reader {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 10 * time.Second
 	}
-	return &Reader{cfg: cfg, bucket: bucket.Retry(cfg.Bucket, bucket.RetryConfig{}), inflated: codec.NewMemory(sharedInflated)}
+	return &Reader{cfg: cfg, bucket: bucket.Retry(cfg.Bucket, bucket.RetryConfig{}), aheadInflated: codec.NewMemory(allAheadInflated), inflated: codec.NewMemory(sharedInflated)}
 }
 
 // Query says which entries of which container to read.

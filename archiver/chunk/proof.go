@@ -113,8 +113,12 @@ func (f *finder) gapRows(ctx context.Context, holes []hole) (bool, error) {
 	return ok, nil
 }
 
-// maxGapBytes bounds the size of an object that holds a gap row alone.
-const maxGapBytes = 256 << 10
+// maxGapBytes bounds the size of an object that holds a gap row alone, and
+// gapMemoryBytes what reading it takes.
+const (
+	maxGapBytes    = 256 << 10
+	gapMemoryBytes = 2 << 20
+)
 
 // gapEntries returns how many entries a chunk's only row stands for; 1 where it
 // is no gap row.
@@ -140,7 +144,9 @@ func gapEntries(ctx context.Context, b bucket.Bucket, c Chunk) (int64, error) {
 func gapIn(format codec.Format, raw []byte) (n int64) {
 	n = 1 // also if it is damaged: whoever reads it says so
 	defer func() { _ = recover() }()
-	d, err := codec.NewDecoder(format, codec.Bytes(raw), int64(len(raw)), codec.Range{Tail: codec.All})
+	d, err := codec.NewDecoder(format, codec.Bytes(raw), int64(len(raw)), codec.Range{
+		Tail: codec.All, Limits: codec.Limits{Memory: codec.Allow(gapMemoryBytes, nil)},
+	})
 	if err != nil {
 		return n
 	}
