@@ -16,6 +16,7 @@ import (
 	"github.com/docker/go-units"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/coldtail/coldtail/archiver/durable"
 	"github.com/coldtail/coldtail/archiver/spool"
 )
 
@@ -150,14 +151,18 @@ func (q *aside) all() []spool.AsideFile {
 }
 
 // trim removes files until no more than maxBytes are left, and returns how many
-// bytes that freed.
+// bytes that freed. Where entries were not archived an empty file stays: a flush
+// goes on telling of them.
 func (q *aside) trim(maxBytes int64, why string) (freedBytes int64) {
 	total := q.sum().Bytes
 	for _, f := range q.all() {
 		if total <= maxBytes {
 			break
 		}
-		if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if f.SizeBytes == 0 {
+			continue
+		}
+		if err := empty(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			q.log.Error("cannot remove a file from the quarantine", "file", f.Path, "err", err)
 			continue
 		}
@@ -170,4 +175,13 @@ func (q *aside) trim(maxBytes int64, why string) (freedBytes int64) {
 		q.lookAgain()
 	}
 	return freedBytes
+}
+
+// empty frees a file's bytes. It may be a link to a segment that is still in use,
+// so it is replaced rather than cut.
+func empty(f spool.AsideFile) error {
+	if f.Unarchived && durable.WriteFile(f.Path, nil, 0o600) == nil {
+		return nil
+	}
+	return os.Remove(f.Path)
 }

@@ -169,7 +169,7 @@ func (c *content) exclude(more []seqRange) bool {
 // findBad finds the entries that cannot be encoded: those that the encoder has
 // named, else those that cannot by themselves, by encoding ever fewer of a batch.
 // Where each can, but a batch cannot, that is the batch.
-func (c *content) findBad() error {
+func (c *content) findBad(ctx context.Context) error {
 	if c.exclude(c.refused) {
 		return nil
 	}
@@ -179,6 +179,9 @@ func (c *content) findBad() error {
 	search = func(es []codec.Entry) error {
 		if probes++; probes > maxProbes {
 			return errTooBad
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if c.encodable(es) {
 			return nil

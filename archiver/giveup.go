@@ -40,7 +40,7 @@ func (a *Archiver) encodeWhole(ctx context.Context, c *content, retry bool, put 
 			return append(corrupt, causes...), err
 		}
 		causes = []error{err}
-		if found, err := a.findBad(c); err != nil {
+		if found, err := a.findBad(ctx, c); err != nil {
 			return corrupt, err
 		} else if !found {
 			break
@@ -50,13 +50,22 @@ func (a *Archiver) encodeWhole(ctx context.Context, c *content, retry bool, put 
 }
 
 // findBad is the content's, and reports whether it found anything.
-func (a *Archiver) findBad(c *content) (found bool, err error) {
+func (a *Archiver) findBad(ctx context.Context, c *content) (found bool, err error) {
 	end, err := a.begin(c) // that encodes, too
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = end() }()
-	panicked := a.contain("look for what cannot be encoded", c.v.Header.ContainerID, func() { found = c.findBad() == nil })
+	defer func() {
+		if err == nil {
+			err = end()
+		} else {
+			err = errors.Join(err, end())
+		}
+	}()
+	panicked := a.contain("look for what cannot be encoded", c.v.Header.ContainerID, func() { found = c.findBad(ctx) == nil })
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
 	return found && !panicked, nil
 }
 

@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,7 +81,7 @@ func (l *Log) quarantine(name string) error {
 	for id := l.cfg.Now().UnixNano(); ; id++ {
 		to := filepath.Join(dir, asideName(id, name))
 		err := unix.Renameat2(unix.AT_FDCWD, filepath.Join(l.cfg.Dir, name), unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
-		if errors.Is(err, unix.EINVAL) { // a file system that does not know the flag
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system that does not know the flag
 			if _, err = os.Lstat(to); err == nil {
 				continue
 			}
@@ -110,6 +111,9 @@ func keep(dir, file, name string, id int64) error {
 	for ; ; id++ {
 		to := filepath.Join(aside, asideName(id, name))
 		err := os.Link(file, to)
+		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+			err = copyFile(file, to) // a file system without links
+		}
 		if !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -122,6 +126,22 @@ func keep(dir, file, name string, id int64) error {
 			return nil
 		}
 	}
+}
+
+// copyFile copies a file to one that does not exist.
+func copyFile(from, to string) (err error) {
+	if _, err := os.Lstat(to); err == nil {
+		return fs.ErrExist
+	}
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	return durable.Write(to, 0o600, func(w io.Writer) error {
+		_, err := io.Copy(w, src)
+		return err
+	})
 }
 
 // KeepCopy links a sealed segment into the quarantine, where it stays when the
