@@ -18,6 +18,9 @@ type home struct {
 	t   *testing.T
 	dir string
 	env []string
+	// grace is what start's commands have after a signal; patience where zero, so
+	// that only those that hang for ever are given up.
+	grace time.Duration
 }
 
 func newHome(t *testing.T) *home {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"os"
 	"os/exec"
@@ -12,13 +13,18 @@ import (
 	"time"
 )
 
-// runMain is set where the test's binary is to be coldtail itself.
+// runMain is set where the test's binary is to be coldtail itself: to the grace
+// after a signal.
 const runMain = "COLDTAIL_TEST_RUN_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(runMain) != "" {
+		g, err := time.ParseDuration(os.Getenv(runMain))
+		if err != nil {
+			panic(err)
+		}
 		_ = os.Unsetenv(runMain)
-		main()
+		os.Exit(process(g))
 	}
 	os.Exit(m.Run())
 }
@@ -59,7 +65,7 @@ func (h *home) start(stdin io.Reader, stdout io.Writer, args ...string) *child {
 		h.t.Fatal(err)
 	}
 	c := &child{t: h.t, cmd: exec.Command(exe, args...), ended: make(chan error, 1)}
-	c.cmd.Env = append([]string{runMain + "=1", "PATH=" + os.Getenv("PATH")}, h.env...)
+	c.cmd.Env = append([]string{runMain + "=" + cmp.Or(h.grace, patience).String(), "PATH=" + os.Getenv("PATH")}, h.env...)
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = stdin, stdout, &c.stderr
 	c.cmd.WaitDelay = time.Second // a pipe that another process holds
 	if err := c.cmd.Start(); err != nil {

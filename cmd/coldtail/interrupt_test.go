@@ -60,6 +60,7 @@ func TestInterruptedWhileWriting(t *testing.T) {
 	}
 	h := newHome(t)
 	h.env = append(h.env, noEngine)
+	h.grace = grace
 	h.pipe("app", "one\n")
 	for _, args := range []string{"logs app", "logs --json app", "logs -f app", "ls", "ls --json", "verify", "verify --json", "ddl duckdb", "doctor", "version", "--help", "logs --help"} {
 		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {

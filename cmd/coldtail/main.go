@@ -31,12 +31,15 @@ const (
 	exitUsage   = 2
 )
 
-func main() {
+func main() { os.Exit(process(grace)) }
+
+// process runs the command that the process was started as.
+func process(grace time.Duration) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), grace: grace}
-	os.Exit(a.run(ctx, os.Args[1:]))
+	return a.run(ctx, os.Args[1:])
 }
 
 // app is what the commands know of the process that they run in.
@@ -95,7 +98,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if errors.Is(err, errReported) {
 		return exitFailure
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) && a.left.Load() == nil {
 		err = errInterrupted
 	}
 	message, status := a.message(err), exitFailure

@@ -23,6 +23,9 @@ const (
 	lastWords = time.Second
 	// lastUploads is when uploads end. What is spooled then stays.
 	lastUploads = 1800 * time.Millisecond
+	// lastWork is when work that is under way is not waited for any more. All of
+	// it may end at any moment.
+	lastWork = 2 * time.Second
 )
 
 // pipeRun is one run of `coldtail pipe`.
@@ -42,8 +45,10 @@ func (p *pipeRun) run(ctx context.Context) error {
 	p.app.leaves(left)
 	uploads, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
+	abandoned := make(chan struct{})
 	defer context.AfterFunc(ctx, func() {
 		time.AfterFunc(lastUploads, func() { giveUp(errInterrupted) })
+		time.AfterFunc(lastWork, func() { close(abandoned) })
 	})()
 	arch, err := p.open(ctx)
 	if err != nil {
@@ -53,13 +58,26 @@ func (p *pipeRun) run(ctx context.Context) error {
 	go func() { earlier <- p.archiveLeft(uploads) }()
 	stop := runArchiver(ctx, arch)
 	inputErr := p.spoolStdin(ctx, uploads, arch)
-	late := fmt.Errorf("the bucket did not take everything within %s", p.patience)
-	defer time.AfterFunc(p.patience, func() { giveUp(late) }).Stop()
-	err = errors.Join(flushed(uploads, arch), <-earlier)
+	// Nothing is lost from here on, whenever the process ends.
+	ended := make(chan error, 1)
+	go func() { ended <- p.finish(uploads, giveUp, arch, earlier, stop) }()
+	select {
+	case err = <-ended:
+	case <-abandoned:
+		err = fmt.Errorf("%w before all was uploaded", errInterrupted)
+	}
 	if err != nil {
 		err = errors.Join(err, errors.New(left))
 	}
-	return errors.Join(inputErr, err, stop())
+	return errors.Join(inputErr, err)
+}
+
+// finish uploads what is spooled, waits for what earlier runs left, and closes
+// the state.
+func (p *pipeRun) finish(uploads context.Context, giveUp context.CancelCauseFunc, arch *archiver.Archiver, earlier <-chan error, stop func() error) error {
+	late := fmt.Errorf("the bucket did not take everything within %s", p.patience)
+	defer time.AfterFunc(p.patience, func() { giveUp(late) }).Stop()
+	return errors.Join(flushed(uploads, arch), <-earlier, stop())
 }
 
 // open opens the state, as soon as no other run of the name uses it: what comes

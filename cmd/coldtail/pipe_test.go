@@ -36,7 +36,7 @@ func silent(t *testing.T) (addr string) {
 
 // spooled is how many bytes a home's pipes hold.
 func (h *home) spooled() (n int64) {
-	paths, err := filepath.Glob(filepath.Join(h.dir, ".local/state/coldtail/pipes/*/spool/*/*"))
+	paths, err := filepath.Glob(filepath.Join(h.dir, ".local", "state", "coldtail", "pipes", "*", "spool", "*", "*"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
