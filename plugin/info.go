@@ -31,6 +31,7 @@ type Info struct {
 	hostName string
 	extra    func() map[string]string // of ExtraAttributes
 	extraMap map[string]string        // what it returned
+	envMap   map[string]string        // what environment returned
 }
 
 // shortID is how many digits the daemon shows of an id.
@@ -115,7 +116,7 @@ func (i *Info) meta(opts Options) (codec.Meta, codec.Cut, error) {
 	labels, unseen := opts.labels.of(i.ContainerLabels)
 	delete(labels, codec.MetaCutKey) // it is coldtail's to say
 	before.Labels = unseen
-	attributes, unseen := opts.env.of(environment(i.ContainerEnv))
+	attributes, unseen := opts.env.of(i.environment())
 	before.Attributes = unseen
 	meta, cut := codec.Meta{
 		ContainerID:   i.ContainerID,
@@ -134,7 +135,7 @@ func (i *Info) meta(opts Options) (codec.Meta, codec.Cut, error) {
 // extraAttributes are the selected labels and variables, which win, in one map.
 func (o Options) extraAttributes(i *Info) map[string]string {
 	labels, _ := o.labels.of(i.ContainerLabels)
-	env, _ := o.env.of(environment(i.ContainerEnv))
+	env, _ := o.env.of(i.environment())
 	m := make(map[string]string, len(labels)+len(env))
 	maps.Copy(m, labels)
 	maps.Copy(m, env)
@@ -143,14 +144,16 @@ func (o Options) extraAttributes(i *Info) map[string]string {
 
 // environment makes a map of "NAME=value" strings; the last of equal names
 // counts, and what has no value does not, as in the daemon's ExtraAttributes.
-func environment(env []string) map[string]string {
-	m := make(map[string]string, len(env))
-	for _, kv := range env {
-		if k, v, ok := strings.Cut(kv, "="); ok {
-			m[k] = v
+func (i *Info) environment() map[string]string {
+	if i.envMap == nil {
+		i.envMap = make(map[string]string, len(i.ContainerEnv))
+		for _, kv := range i.ContainerEnv {
+			if k, v, ok := strings.Cut(kv, "="); ok {
+				i.envMap[k] = v
+			}
 		}
 	}
-	return m
+	return i.envMap
 }
 
 // valid makes s valid UTF-8, as columns of text must be.

@@ -7,6 +7,8 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // Bounds of what selects labels and variables. The time to match is that of the
@@ -15,6 +17,8 @@ const (
 	regexMaxBytes  = 4 << 10
 	regexMaxStates = 10_000
 	matchMax       = 1 << 27
+	// matchedMax is how many may match, many times of what is archived.
+	matchedMax = 16 * codec.MetaMaxPairs
 )
 
 // selection says which labels or variables are archived.
@@ -74,7 +78,8 @@ func states(re *syntax.Regexp) int {
 }
 
 // of returns the entries of m that are named or match; nil for none. Names are
-// matched in their order until that takes too long: the rest is unseen.
+// matched in their order until that takes too long, or gives too many: the rest is
+// unseen.
 func (s *selection) of(m map[string]string) (out map[string]string, unseen int) {
 	out = map[string]string{}
 	for _, k := range s.names {
@@ -85,7 +90,7 @@ func (s *selection) of(m map[string]string) (out map[string]string, unseen int) 
 	if s.re != nil {
 		left := matchMax
 		for _, k := range slices.Sorted(maps.Keys(m)) {
-			if left -= (1 + len(k)) * s.states; left < 0 {
+			if left -= (1 + len(k)) * s.states; left < 0 || len(out) >= matchedMax+len(s.names) {
 				unseen++
 			} else if s.re.MatchString(k) {
 				out[k] = m[k]

@@ -57,4 +57,8 @@ func TestUnseenAreCounted(t *testing.T) {
 	if mark := meta.Labels[codec.MetaCutKey]; !strings.HasSuffix(mark, " attributes left out") {
 		t.Errorf("the mark says %q", mark)
 	}
+	meta = metaOf(t, info, map[string]string{"env-regex": ".", "env": "zone", "tag": "{{(.ExtraAttributes nil).zone}}"})
+	if n, mark := len(meta.Attributes), meta.Labels[codec.MetaCutKey]; n != 256 || meta.Attributes["zone"] != "1" || meta.Tag != "1" || mark != "99745 attributes left out" {
+		t.Errorf("%d attributes, the mark says %q, the tag is %q", n, mark, meta.Tag)
+	}
 }
