@@ -62,7 +62,7 @@ func TestKilledBeforeAGapIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.sent = g.sent[1:]
-	if got := g.recovered(g.killed(), true); !slices.Equal(got, g.sent) {
+	if got := g.recovered(g.killed(), true, len(g.sent)); !slices.Equal(got, g.sent) {
 		t.Fatalf("recovered %q", got)
 	}
 }
@@ -85,7 +85,7 @@ func TestArchivedGapStaysArchived(t *testing.T) {
 	check(t, g.log.Commit())
 	g.log.cfg.Hook = nil
 	g.sent = []string{"after"}
-	if got := g.recovered(dir, true); !slices.Equal(got, g.sent) {
+	if got := g.recovered(dir, true, len(g.sent)); !slices.Equal(got, g.sent) {
 		t.Fatalf("recovered %q", got)
 	}
 }
@@ -109,13 +109,13 @@ func TestGapThatCannotBeWritten(t *testing.T) {
 	}
 	dir := g.killed()
 	check(t, os.Remove(filepath.Join(dir, segmentName(2, extGap))))
-	if got := g.recovered(dir, true); !slices.Equal(got, g.sent) {
+	if got := g.recovered(dir, true, len(g.sent)); !slices.Equal(got, g.sent) {
 		t.Fatalf("recovered %q after a kill", got)
 	}
 	// A power loss takes what was not committed.
 	dir = g.killed()
 	check(t, os.Remove(filepath.Join(dir, segmentName(2, extGap))))
-	if got := g.recovered(dir, false); fmt.Sprint(got) != fmt.Sprint(g.sent[:4]) {
+	if got := g.recovered(dir, false, len(g.sent)); fmt.Sprint(got) != fmt.Sprint(g.sent[:4]) {
 		t.Fatalf("recovered %q after a power loss", got)
 	}
 	check(t, os.Remove(inTheWay))
