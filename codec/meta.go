@@ -27,7 +27,7 @@ func ReadMeta(f Format, r io.ReaderAt, sizeBytes int64, lim Limits) (Meta, error
 // attributes were bounded by a segment's header of 4 MiB alone once. Beside its
 // bytes, each costs pairBytes.
 const (
-	metaReadBytes = 8 << 20
+	metaReadBytes = 32 << 20
 	pairBytes     = 64
 )
 
@@ -151,7 +151,7 @@ func (f *parquetFile) firstTexts(z *zstd.Decoder, budget *metaBudget, i int) ([]
 			return nil, c.corrupt(p.loc.off, errValues)
 		}
 		text := dict.text(int(k))
-		if err := budget.take(len(text) + pairBytes); err != nil {
+		if err := budget.take(len(text) + pairBytes/2); err != nil {
 			return nil, c.corrupt(p.loc.off, err)
 		}
 		texts = append(texts, string(text))

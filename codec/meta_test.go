@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,6 +46,45 @@ func TestReadMeta(t *testing.T) {
 					t.Errorf("%s: its first bytes tell who it was", f)
 				}
 			}
+		}
+	}
+}
+
+// Labels had no bound of their own in release one, but a segment's header of 4
+// MiB: what it made of them is read.
+func TestUnboundedLabels(t *testing.T) {
+	for _, k := range []int{16_000, 350_000} {
+		meta := Meta{ContainerID: "c", Labels: map[string]string{}}
+		for i := range k {
+			meta.Labels[fmt.Sprintf("%05x", i)] = ""
+		}
+		all := plainEntries(20)
+		for _, f := range Formats() {
+			var out bytes.Buffer
+			var enc Encoder
+			var err error
+			if f == Parquet {
+				enc, err = newParquetEncoder(&out, meta, ChunkInfo{SpoolID: "s"})
+			} else {
+				enc, err = newNDJSONEncoder(&out, meta)
+			}
+			check(t, err)
+			for i := range all {
+				check(t, enc.Encode(&all[i]))
+			}
+			_, err = enc.Close()
+			check(t, err)
+			b := out.Bytes()
+			got, err := ReadMeta(f, Bytes(b), int64(len(b)), Limits{})
+			if err != nil || !maps.Equal(got.Labels, meta.Labels) {
+				t.Errorf("%s: %d labels of %d, error %v", f, len(got.Labels), k, err)
+			}
+			if _, err := Inspect(f, Bytes(b), int64(len(b)), Limits{}); err != nil {
+				t.Errorf("%s, %d labels: %v", f, k, err)
+			}
+			entries, err := decodeAll(f, b, Range{Tail: All})
+			check(t, err)
+			wantSame(t, string(f), entries, all)
 		}
 	}
 }

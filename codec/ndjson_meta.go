@@ -76,7 +76,7 @@ func (r *metaReader) member(name []byte, m *Meta) (err error) {
 
 func (r *metaReader) text() (string, error) {
 	var err error
-	if r.buf, err = r.s.appendText(r.buf[:0], metaReadBytes); err != nil {
+	if r.buf, err = r.s.appendText(r.buf[:0], dictionaryMaxBytes); err != nil {
 		return "", err
 	}
 	return string(r.buf), r.budget.take(len(r.buf))

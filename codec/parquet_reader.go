@@ -81,7 +81,7 @@ func (c *pageReader) read() (dataPage, error) {
 	d := h.DataPageHeader
 	flat := c.maxRep == 0
 	if h.Type != format.DataPage || !d.Valid || d.V.Encoding != c.encoding ||
-		d.V.NumValues < 0 || d.V.NumValues > 2*constantPageValues || flat && int64(d.V.NumValues) != loc.rows {
+		d.V.NumValues < 0 || d.V.NumValues > 4*constantPageValues || flat && int64(d.V.NumValues) != loc.rows {
 		return dataPage{}, c.corrupt(loc.off, errPage)
 	}
 	return dataPage{data: c.buf, values: int(d.V.NumValues), loc: loc}, nil
