@@ -90,6 +90,9 @@ func (s *selection) of(m map[string]string) (out map[string]string, unseen int) 
 	if s.re != nil {
 		left := matchMax
 		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if _, named := out[k]; named {
+				continue
+			}
 			if left -= (1 + len(k)) * s.states; left < 0 || len(out) >= matchedMax+len(s.names) {
 				unseen++
 			} else if s.re.MatchString(k) {
