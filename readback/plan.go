@@ -143,20 +143,21 @@ func (p plan) prune(since, until int64) plan {
 func arrange(objs []chunk.Chunk, local func(chunk.Meta) bool) (groups []group) {
 	// Local ones count for the order of the spools.
 	chunk.Sort(objs)
+	all := make([]object, 0, len(objs)) // of all groups
 	for i, o := range objs {
 		if i > 0 && o.Meta == objs[i-1].Meta || local(o.Meta) {
 			continue
 		}
-		next := object{o, o.Entries}
+		all = append(all, object{o, o.Entries})
 		// A segment's numbers are its own, so its objects are neighbours.
 		if n := len(groups); n > 0 {
 			last := &groups[n-1]
 			if l := last.objects[0]; l.SpoolID == o.SpoolID && l.SegmentSeq == o.SegmentSeq {
-				last.objects = append(last.objects, next)
+				last.objects = last.objects[:len(last.objects)+1]
 				continue
 			}
 		}
-		groups = append(groups, group{objects: []object{next}, tail: codec.All})
+		groups = append(groups, group{objects: all[len(all)-1:], tail: codec.All})
 	}
 	for i := 0; i < len(groups); i++ {
 		if made := groups[i].makings(); len(made) > 1 {

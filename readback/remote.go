@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -17,6 +20,7 @@ type listed struct {
 	objects []chunk.Chunk
 	spoolID string // see spool.Snapshot
 	all     bool   // these are all of this spool
+	enough  bool   // these are all that is wanted
 	local   map[segment]bool
 }
 
@@ -28,27 +32,88 @@ type segment struct {
 
 func (l *listed) isLocal(m chunk.Meta) bool { return l.local[segment{m.SpoolID, m.SegmentSeq}] }
 
-func ownObjects(sn *spool.Snapshot) (l listed, err error) {
+// ownObjects returns what the spool knows of the bucket or, where that is proven to
+// be enough for the last tail entries, or for those from number from on, the newest
+// of it.
+func ownObjects(sn *spool.Snapshot, tail, from int64) (l listed, err error) {
 	if sn == nil {
 		return l, nil
 	}
-	objs, all, err := sn.AllObjects()
-	if err != nil {
-		return l, err
-	}
-	l.spoolID, l.all, l.local = sn.SpoolID, all, make(map[segment]bool, len(sn.Segments))
+	l.spoolID, l.local = sn.SpoolID, make(map[segment]bool, len(sn.Segments))
 	for _, v := range sn.Segments {
 		l.local[segment{v.Header.SpoolID, v.Header.SegmentSeq}] = true
 	}
-	for _, o := range objs {
+	if tail != codec.All || from > 0 {
+		if l.objects, l.enough, err = newestObjects(sn, tail, from); l.enough || err != nil {
+			return l, err
+		}
+	}
+	l.objects = nil
+	parsed := true
+	var last chunk.Meta
+	all, err := sn.EachObject(func(o spool.Object) {
 		m, err := chunk.ParseKey(o.Key)
 		if err != nil {
-			l.all = false // not written by this version: a listing may know it
-			continue
+			parsed = false // not written by this version: a listing may know it
+			return
 		}
+		m = shared(m, last)
+		last = m
 		l.objects = append(l.objects, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes})
+	})
+	l.all = all && parsed
+	return l, err
+}
+
+// shared lets the strings of m be those of its neighbour, where they are equal: there
+// may be hundreds of thousands, and each would keep its key in memory.
+func shared(m, last chunk.Meta) chunk.Meta {
+	m.ContainerID, m.SpoolID = oneOf(m.ContainerID, last.ContainerID), oneOf(m.SpoolID, last.SpoolID)
+	m.Format = codec.Format(oneOf(string(m.Format), string(last.Format)))
+	return m
+}
+
+func oneOf(s, last string) string {
+	if s == last {
+		return last
 	}
-	return l, nil
+	return strings.Clone(s)
+}
+
+// newestObjects reads the spool's list from its end, down to where it has the last
+// tail entries that are not local, and all from number from on. It is enough if no
+// segment is missing on the way.
+func newestObjects(sn *spool.Snapshot, tail, from int64) (objs []chunk.Chunk, enough bool, err error) {
+	next := sn.LastSegment() // the newest that is not local
+	if len(sn.Segments) > 0 {
+		next = sn.Segments[0].Header.SegmentSeq - 1
+	}
+	at := next + 1 // the segment that is being read
+	have, lowest := int64(0), int64(math.MaxInt64)
+	enough, err = sn.NewestObjects(func(o spool.Object) bool {
+		m, perr := chunk.ParseKey(o.Key)
+		switch {
+		case perr != nil || m.SegmentSeq != o.Segment || m.SpoolID != sn.SpoolID:
+			objs = nil
+			return false
+		case o.Segment > next: // it is local
+			return true
+		case o.Segment == at-1 && (tail != codec.All && have >= tail || from > 0 && lowest <= from):
+			return false
+		case o.Segment == at-1:
+			at--
+		case o.Segment != at:
+			objs = nil
+			return false
+		}
+		if !slices.ContainsFunc(objs, func(c chunk.Chunk) bool { return c.Meta == m }) {
+			objs = append(objs, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes})
+			have += m.Entries
+			lowest = min(lowest, m.FirstSeq)
+		}
+		return true
+	})
+	return objs, enough && len(objs) > 0, err
 }
 
 // groups finds the objects of the last tail entries that are not in local
@@ -56,9 +121,12 @@ func ownObjects(sn *spool.Snapshot) (l listed, err error) {
 // where that was damaged, the bucket is listed. If it cannot be, the groups are
 // those that are known, and the rest is noted as missing.
 func (rd *reading) groups(ctx context.Context, sn *spool.Snapshot, tail, from int64) ([]group, error) {
-	own, err := ownObjects(sn)
+	own, err := ownObjects(sn, tail, from)
 	if err != nil {
 		return nil, err
+	}
+	if own.enough {
+		return arrange(own.objects, own.isLocal), nil
 	}
 	objs := own.objects
 	// From a number on there is nothing but this spool's.
@@ -80,7 +148,8 @@ func (rd *reading) find(ctx context.Context, own listed, tail int64) ([]chunk.Ch
 	w := chunk.Want{Tail: tail, Since: rd.q.Since, Until: rd.q.Until, Elsewhere: own.isLocal}
 	for _, o := range own.objects {
 		// Those of an earlier spool id are not all of it, and prove nothing.
-		if o.SpoolID == own.spoolID && !own.isLocal(o.Meta) {
+		// Nor do those of a list that is not whole: the newest may be missing.
+		if own.all && o.SpoolID == own.spoolID && !own.isLocal(o.Meta) {
 			w.Known = append(w.Known, o)
 		}
 	}

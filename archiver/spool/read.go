@@ -79,16 +79,8 @@ func (l *Log) Snapshot() *Snapshot {
 	return sn
 }
 
-// Objects are all that were archived from this spool up to now, in the order of
-// archiving. What was archived since the snapshot is in both: nothing is in neither.
-func (sn *Snapshot) Objects() ([]Object, error) {
-	objs, _, err := sn.listed()
-	return objs, err
-}
-
-// AllObjects is Objects, and tells whether these are all: where the list was
-// damaged, or a segment was lost, the bucket may have more.
-func (sn *Snapshot) AllObjects() (objs []Object, all bool, err error) { return sn.listed() }
+// LastSegment is the number of the last segment that there was.
+func (sn *Snapshot) LastSegment() int64 { return sn.lastSegment }
 
 // OpenSegment opens one segment for reading; close it. With a *codec.CorruptError,
 // as its data is gone, the view has what memory knows.

@@ -1,12 +1,10 @@
 package spool
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -153,39 +151,17 @@ func unfinishedLine(f *os.File) (bool, error) {
 // maxLineBytes is more than a key may have, in a store or here.
 const maxLineBytes = 16 << 10
 
-// readObjects reads archived.log, each key once, in the order of archiving.
-// Lines that are not whole are passed over, and make the list not whole: where
-// it was cut by a power loss, the segment is archived again.
+// readObjects returns the objects of archived.log, each key once, in the order of
+// archiving, and whether all lines are whole.
 func readObjects(dir string) (objs []Object, whole bool, err error) {
-	f, err := os.Open(filepath.Join(dir, archivedFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, true, nil
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("read archived objects: %w", err)
-	}
-	defer f.Close()
-	whole = true
 	seen := map[string]bool{}
-	r := bufio.NewReaderSize(f, maxLineBytes)
-	for {
-		line, err := r.ReadSlice('\n')
-		if errors.Is(err, io.EOF) {
-			return objs, whole && len(line) == 0, nil
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) { // a longer line is none, nor is its end
-			return nil, false, fmt.Errorf("read archived objects: %w", err)
-		}
-		o, ok := parseObject(strings.TrimSuffix(string(line), "\n"))
-		if !ok || err != nil {
-			whole = false
-			continue
-		}
+	whole, err = eachObject(dir, func(o Object) {
 		if !seen[o.Key] {
 			seen[o.Key] = true
 			objs = append(objs, o)
 		}
-	}
+	})
+	return objs, whole, err
 }
 
 // sum protects a line of archived.log: a key that was changed would name an
@@ -209,26 +185,4 @@ func parseObject(line string) (Object, bool) {
 	sizeBytes, err2 := strconv.ParseInt(size, 10, 64)
 	o := Object{Segment: seg, SizeBytes: sizeBytes, Key: f[2]}
 	return o, err1 == nil && err2 == nil && seg > 0 && sizeBytes >= 0 && o.line() == line+"\n"
-}
-
-// listed returns the objects of archived.log, and whether these are all of the
-// segments that are no longer here: none of their numbers may be missing.
-func (sn *Snapshot) listed() ([]Object, bool, error) {
-	objs, whole, err := readObjects(sn.log.cfg.Dir)
-	if err != nil || !whole {
-		return objs, false, err
-	}
-	known := map[int64]bool{}
-	for _, o := range objs {
-		known[o.Segment] = true
-	}
-	for _, v := range sn.Segments {
-		known[v.Header.SegmentSeq] = true
-	}
-	for n := int64(1); n <= sn.lastSegment; n++ {
-		if !known[n] {
-			return objs, false, nil
-		}
-	}
-	return objs, true, nil
 }
