@@ -34,6 +34,7 @@ func (a *Archiver) Flush(ctx context.Context, evict bool) (FlushResult, error) {
 	case <-ctx.Done():
 		return FlushResult{}, context.Cause(ctx)
 	}
+	a.markers.forget() // somebody may have deleted them: what is flushed is found
 	opened := a.openAgain(ctx)
 	res, err := a.flush(ctx)
 	if evict {

@@ -34,10 +34,7 @@ const (
 // day: a bounded folder drops the names of containers that have no day left.
 func (m *markers) put(ctx context.Context, b bucket.Bucket, now time.Time, keys ...string) error {
 	all := strings.Join(keys, "\n")
-	m.mu.Lock()
-	at, known := m.known[all]
-	m.mu.Unlock()
-	if age := now.Sub(at); known && age >= 0 && age < markersAge {
+	if m.has(all, now) {
 		return nil
 	}
 	if m.begun.CompareAndSwap(false, true) {
@@ -55,6 +52,23 @@ func (m *markers) put(ctx context.Context, b bucket.Bucket, now time.Time, keys 
 	}
 	m.known[all] = now
 	return nil
+}
+
+// has reports whether the markers were put lately.
+func (m *markers) has(all string, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, known := m.known[all]
+	age := now.Sub(at)
+	return known && age >= 0 && age < markersAge
+}
+
+// forget has all markers put again.
+func (m *markers) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known = nil
+	m.begun.Store(false)
 }
 
 // begin says of an archive that is empty that its names will be complete

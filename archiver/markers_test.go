@@ -43,6 +43,29 @@ func TestMarkersAreForgotten(t *testing.T) {
 	}
 }
 
+// TestFlushPutsMarkersAgain: what a flush archives is found, though its markers
+// were deleted a moment ago.
+func TestFlushPutsMarkersAgain(t *testing.T) {
+	g := newRig(t)
+	for i := range 2 {
+		d := newDaemon(t)
+		check(t, g.a.Attach(t.Context(), source(d.path, idA)))
+		d.print("line")
+		g.detach(d)
+		_, err := g.a.Flush(t.Context(), false)
+		check(t, err)
+		markers := 0
+		for o, err := range g.bucket.List(t.Context(), chunk.IndexPrefix, bucket.ListOptions{}) {
+			check(t, err)
+			markers++
+			check(t, g.bucket.Delete(t.Context(), o.Key))
+		}
+		if markers == 0 {
+			t.Errorf("flush %d put no markers", i)
+		}
+	}
+}
+
 // unlisted is a bucket that may not be listed, or does not answer.
 type unlisted struct {
 	bucket.Bucket
