@@ -2,7 +2,6 @@ package spool
 
 import (
 	"encoding/binary"
-	"os"
 	"path/filepath"
 
 	"github.com/coldtail/coldtail/codec"
@@ -24,7 +23,7 @@ type lostSegment struct {
 // of the numbers of its entries.
 func salvage(dir string, seq int64, state State) lostSegment {
 	lost := lostSegment{seq: seq, state: state}
-	b, err := os.ReadFile(filepath.Join(dir, segmentName(seq, extIndex)))
+	b, err := readBounded(filepath.Join(dir, segmentName(seq, extIndex)), maxSidecarBytes)
 	if err != nil {
 		return lost
 	}
