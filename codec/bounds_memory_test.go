@@ -79,9 +79,6 @@ func peak(t *testing.T) int64 {
 }
 
 func TestObjectsThatAskForMemory(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector takes memory of its own")
-	}
 	for _, f := range Formats() {
 		objects, large := craftedNDJSON, 20<<20
 		if f == Parquet {

@@ -9,7 +9,7 @@ import (
 // A decoder that may hold little ends with ErrMemory or with all entries, and what
 // it took is given back, however it ended.
 func TestAllowances(t *testing.T) {
-	g := plainEntries(30_000)
+	g := plainEntries(12_000)
 	for i := range g {
 		if i%1000 == 0 { // joined lines, and one that is no text
 			g[i].Partial, g[i].PartID, g[i].Ordinal = true, []byte("id"), 1

@@ -58,7 +58,7 @@ func TestUnboundedLabels(t *testing.T) {
 		for i := range k {
 			meta.Labels[fmt.Sprintf("%05x", i)] = ""
 		}
-		all := plainEntries(20)
+		all := plainEntries(9)
 		for _, f := range Formats() {
 			var out bytes.Buffer
 			var enc Encoder
