@@ -36,6 +36,12 @@ func (v *run) conclude(ctx context.Context) error {
 		if s := (&suspect{key: k, holes: h.holes(all), again: h.again}); len(s.holes)+len(s.again) > 0 {
 			suspects = append(suspects, s)
 		}
+		if h.untold > 0 {
+			v.found(Finding{
+				Kind: Duplicate, ContainerID: k.containerID, SpoolID: k.spoolID,
+				Detail: fmt.Sprintf("%d more objects hold entries that are in another one, too", h.untold),
+			})
+		}
 		delete(v.histories, k)
 	}
 	if len(suspects) == 0 {

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 
@@ -15,10 +14,31 @@ type spoolKey struct{ containerID, spoolID string }
 // history is what the objects of one spool hold of a container.
 type history struct {
 	held    ranges
-	damaged ranges          // what objects that cannot be read to their end may hold
-	origins map[int64]int64 // of each origin segment the smallest number
+	damaged ranges     // what objects that cannot be read to their end may hold
+	origins []originOf // each origin segment, mostly one
 	gaps    []gapRow
 	again   []again
+	untold  int64 // objects that would be among these
+}
+
+// maxAgain bounds how many objects of a history are named that hold what others
+// hold: each is compared with all others'.
+const maxAgain = 1000
+
+// originOf is an origin segment, and the smallest number in it.
+type originOf struct{ segment, first int64 }
+
+// maxOrigins bounds how many a history has: numbers begin anew with a lost state.
+const maxOrigins = 1000
+
+func (h *history) origin(segment, first int64) {
+	i := slices.IndexFunc(h.origins, func(o originOf) bool { return o.segment == segment })
+	switch {
+	case i >= 0:
+		h.origins[i].first = min(h.origins[i].first, first)
+	case len(h.origins) < maxOrigins:
+		h.origins = append(h.origins, originOf{segment, first})
+	}
 }
 
 // again is an object that holds what others hold, too.
@@ -46,7 +66,11 @@ func (h *history) add(r *read) {
 	}
 	var both ranges
 	h.held, both = h.held.join(r.held)
-	if len(both) > 0 {
+	switch {
+	case len(both) == 0:
+	case len(h.again) == maxAgain:
+		h.untold++
+	default:
 		h.again = append(h.again, again{
 			chunk: r.chunk, count: both.count(), span: span{both[0].first, both[len(both)-1].last},
 		})
@@ -55,9 +79,7 @@ func (h *history) add(r *read) {
 		h.damaged, _ = h.damaged.join(ranges{{r.chunk.FirstSeq, r.chunk.LastSeq}})
 	}
 	if r.origin {
-		if seq, ok := h.origins[r.chunk.SegmentSeq]; !ok || r.chunk.FirstSeq < seq {
-			h.origins[r.chunk.SegmentSeq] = r.chunk.FirstSeq
-		}
+		h.origin(r.chunk.SegmentSeq, r.chunk.FirstSeq)
 	}
 	h.gaps = append(h.gaps, r.gaps...)
 }
@@ -94,9 +116,8 @@ const frayed = 64
 
 // holes returns where all is not in one piece and no origin explains it.
 func (h *history) holes(all ranges) (holes []hole) {
-	origins := slices.Collect(maps.Values(h.origins))
 	for i, s := range all {
-		if slices.Contains(origins, s.first) {
+		if slices.ContainsFunc(h.origins, func(o originOf) bool { return o.first == s.first }) {
 			continue
 		}
 		if i == 0 {

@@ -74,9 +74,9 @@ func TestHoles(t *testing.T) {
 		"dropped in vain":          {held: ranges{{10, 200}}, gaps: []gapRow{{100, 10}}, origins: []int64{10}, vain: 1},
 		"absurd gap":               {held: ranges{{10, 99}}, gaps: []gapRow{{100, 1<<63 - 1}}, origins: []int64{10}},
 	} {
-		h := &history{held: tc.held, gaps: tc.gaps, damaged: tc.damaged, origins: map[int64]int64{}}
+		h := &history{held: tc.held, gaps: tc.gaps, damaged: tc.damaged}
 		for i, o := range tc.origins {
-			h.origins[int64(i)] = o
+			h.origin(int64(i), o)
 		}
 		all, vain := h.settle()
 		holes, missing := h.holes(all), int64(0)
@@ -116,11 +116,23 @@ func TestPlace(t *testing.T) {
 }
 
 func TestHistoryKeepsLittle(t *testing.T) {
-	h := &history{origins: map[int64]int64{}}
+	h := &history{}
 	for i := range int64(1000) {
 		h.add(&read{origin: i == 0, held: ranges{{i * 100, i*100 + 99}}, chunk: chunk.Chunk{Meta: chunk.Meta{SegmentSeq: i + 1, FirstSeq: i * 100}}})
 	}
 	if len(h.held) != 1 || len(h.origins) != 1 || len(h.again) != 0 {
 		t.Errorf("%+v", h)
+	}
+}
+
+// TestHistoryOfForgedObjects: however many objects claim the same numbers, only
+// some are held to be named.
+func TestHistoryOfForgedObjects(t *testing.T) {
+	h := &history{}
+	for i := range int64(5 * maxAgain) {
+		h.add(&read{origin: true, held: ranges{{10, 20}}, chunk: chunk.Chunk{Meta: chunk.Meta{SegmentSeq: i + 1, FirstSeq: 10, LastSeq: 20}}})
+	}
+	if len(h.again) != maxAgain || h.untold != 4*maxAgain-1 || len(h.origins) != maxOrigins {
+		t.Errorf("%d named, %d counted, %d origins", len(h.again), h.untold, len(h.origins))
 	}
 }

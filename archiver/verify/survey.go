@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/maphash"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
@@ -91,25 +93,48 @@ func (m *markerSet) want(c chunk.Meta) {
 	}
 }
 
+// maxMissing is how many markers are looked for together.
+const maxMissing = 1000
+
+// full reports whether unindexed is to be called.
+func (m *markerSet) full() bool { return m != nil && len(m.missing) >= maxMissing }
+
 // unindexed reports objects without a marker, unless that came meanwhile.
 func (v *run) unindexed(ctx context.Context) error {
 	if v.markers == nil {
 		return nil
 	}
-next:
-	for _, m := range v.markers.missing {
-		for o, err := range v.bucket.List(ctx, m.DayKey(), bucket.ListOptions{}) {
-			if err != nil {
-				return fmt.Errorf("look for an index marker: %w", err)
-			}
-			if o.Key == m.DayKey() {
-				continue next
-			}
+	there := make([]bool, len(v.markers.missing))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4 * v.cfg.Workers)
+	for i, m := range v.markers.missing {
+		g.Go(func() (err error) {
+			there[i], err = v.isThere(ctx, m.DayKey())
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, m := range v.markers.missing {
+		if there[i] {
+			continue
 		}
 		v.found(Finding{
 			Kind: Unindexed, Key: m.Key(), ContainerID: m.ContainerID, SpoolID: m.SpoolID,
-			Detail: fmt.Sprintf("readers do not find the container's objects of that day: there is no %s", m.DayKey()),
+			Detail: fmt.Sprintf("readers do not find the container's objects of that day: there is no %s; coldtail reindex makes it", m.DayKey()),
 		})
 	}
+	v.markers.missing = nil
 	return nil
+}
+
+func (v *run) isThere(ctx context.Context, key string) (bool, error) {
+	for o, err := range v.bucket.List(ctx, key, bucket.ListOptions{}) {
+		if err != nil {
+			return false, fmt.Errorf("look for an index marker: %w", err)
+		}
+		return o.Key == key, nil // nothing with this prefix sorts before it
+	}
+	return false, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -163,6 +164,11 @@ func (v *run) readAll(ctx context.Context) error {
 			select {
 			case r := <-j.done:
 				v.take(r)
+				if v.markers.full() {
+					if err := v.unindexed(ctx); err != nil {
+						return err
+					}
+				}
 				done.Objects++
 				done.SizeBytes += j.chunk.SizeBytes
 				v.cfg.Progress(done, v.total)
@@ -191,8 +197,9 @@ func (v *run) take(r *read) {
 	k := spoolKey{r.chunk.ContainerID, r.chunk.SpoolID}
 	h := v.histories[k]
 	if h == nil {
-		h = &history{origins: map[int64]int64{}}
-		v.histories[k] = h
+		h = &history{}
+		// The key's own bytes: else all of an object's key would stay.
+		v.histories[spoolKey{strings.Clone(k.containerID), strings.Clone(k.spoolID)}] = h
 	}
 	h.add(r)
 	v.markers.want(r.chunk.Meta)

@@ -106,14 +106,25 @@ func (w *who) find(ctx context.Context, b bucket.Bucket, bare bool) ([]*target, 
 	if bare && w.oneLog() && isID(w.names[0]) && !w.narrowed() {
 		return []*target{{Name: chunk.Name{ContainerID: strings.ToLower(w.names[0])}}}, nil
 	}
-	s := newSearch(w, b)
+	// Who has no marker that this version can read, may have another.
+	var newer chunk.Newer
+	s := newSearch(w, newer.Watch(b, nil))
 	if err := s.run(ctx); err != nil {
 		return nil, err
 	}
+	out, err := s.targets()
+	if nerr := newer.Err(); errors.Is(err, errNoLog) && nerr != nil {
+		err = fmt.Errorf("%w that this coldtail can read: %w", err, nerr)
+	}
+	return out, err
+}
+
+// targets returns the containers that were found, each once.
+func (s *search) targets() ([]*target, error) {
 	known := map[string]bool{}
 	var out []*target
 	for _, m := range s.wanted {
-		found, err := m.result(w)
+		found, err := m.result(s.w)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +136,7 @@ func (w *who) find(ctx context.Context, b bucket.Bucket, bare bool) ([]*target, 
 		}
 	}
 	if len(out) == 0 {
-		return nil, noLog(w)
+		return nil, noLog(s.w)
 	}
 	return out, nil
 }

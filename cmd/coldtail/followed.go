@@ -15,6 +15,9 @@ import (
 // such holes.
 const maxHolds = 3
 
+// maxAheadDays is how many days ahead of now are looked at, as anybody can mark any.
+const maxAheadDays = 4
+
 // followed is what a follower knows of a container.
 type followed struct {
 	*target
@@ -159,7 +162,13 @@ func (s *followed) partitions(now time.Time, full bool) (ps []partition) {
 		}
 	}
 	day := latest.Truncate(24 * time.Hour)
+	ahead := 0
 	for _, d := range s.days {
+		if d.Day.After(now) {
+			if ahead++; ahead > maxAheadDays {
+				break
+			}
+		}
 		// A day that has not ended, or one that was not known.
 		if full && !d.Day.Before(day) && (now.Sub(d.Day) < 2*recent || d.Day.After(day)) {
 			for h := range 24 {

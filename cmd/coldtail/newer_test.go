@@ -51,6 +51,21 @@ func TestLaterVersions(t *testing.T) {
 	}
 }
 
+// TestNameOfALaterVersion: a container whose name only a later version can read.
+func TestNameOfALaterVersion(t *testing.T) {
+	s := newShelf(t)
+	n := container("web", "web-1", "north")
+	s.say(container("db", "db-1", "south"), at(0, "a"))
+	s.touch(n.Key() + "/2")
+	for _, command := range []string{"logs web-1", "ls --name web-1", "verify web-1"} {
+		f := strings.Fields(command)
+		if res := s.run(f[0], f[1:]...); res.status != exitFailure || !strings.Contains(res.stderr, "made by a newer coldtail") || !strings.Contains(res.stderr, "no log of") {
+			t.Errorf("%s: %+v", command, res)
+		}
+	}
+	s.logs("db-1").want(t, "a\n", "")
+}
+
 // TestOnlyOfALaterVersion: a container that only a later version archived.
 func TestOnlyOfALaterVersion(t *testing.T) {
 	s := newShelf(t)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +41,9 @@ type Listing struct {
 	Listed   func()            // called with some of the pages, unless nil
 
 	Lists, Gets atomic.Int64 // requests
+
+	once sync.Once
+	own  Section // of the content
 }
 
 // Get is as bucket.Bucket has it.
@@ -119,9 +123,12 @@ func (l *Listing) List(ctx context.Context, prefix string, opts bucket.ListOptio
 }
 
 func (l *Listing) contents() Section {
-	var keys []string
-	for k := range l.Content {
-		keys = append(keys, k)
-	}
-	return Keys(keys...)
+	l.once.Do(func() {
+		var keys []string
+		for k := range l.Content {
+			keys = append(keys, k)
+		}
+		l.own = Keys(keys...)
+	})
+	return l.own
 }
