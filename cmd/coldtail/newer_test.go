@@ -2,6 +2,7 @@ package main
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -78,5 +79,24 @@ func TestOnlyOfALaterVersion(t *testing.T) {
 		if res.status != exitFailure || !strings.Contains(res.stdout+res.stderr, "made by a newer coldtail") {
 			t.Errorf("%s: %+v", command, res)
 		}
+	}
+}
+
+// TestFollowLaterVersion: a follower that meets an object of a later version says
+// so, goes on, and fails at its end.
+func TestFollowLaterVersion(t *testing.T) {
+	s := newShelf(t)
+	n := container("web", "web-1", "north")
+	s.say(n, said{time.Now(), "1"})
+	h := newHome(t)
+	var out textBuffer
+	c := h.start(nil, &out, "logs", "-f", "--interval", "1s", "--bucket", s.url(), "web-1")
+	eventually(t, "the first line", func() bool { return out.String() == "1\n" })
+	s.touch("parquet/" + time.Now().UTC().Format("dt=2006-01-02/hour=15/") + n.ContainerID + "-5555555555555555-0000000002.vortex")
+	eventually(t, "a complaint", func() bool { return c.said("made by a newer coldtail") })
+	s.say(n, said{time.Now(), "2"})
+	eventually(t, "the second line", func() bool { return out.String() == "1\n2\n" })
+	if status := c.signal(syscall.SIGINT); status != exitFailure || strings.Count(c.stderr.String(), "newer coldtail") != 1 {
+		t.Errorf("status %d: %s", status, c.stderr.String())
 	}
 }
