@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // ErrFull tells that the disk, or a quota on it, has no room for more entries.
@@ -187,7 +189,7 @@ func (l *Log) nextHeader() Header {
 		Frozen:      l.frozen,
 	}
 	if l.stream.LastSeq == 0 && l.stream.NextSeq == 0 {
-		h.FirstSeq, h.Origin = max(1, now.UnixMicro(), l.stream.Floor, l.cfg.After.UnixMicro()), true
+		h.FirstSeq, h.Origin = max(1, now.UnixMicro(), l.stream.Floor, codec.UnixNano(l.cfg.After)/1000), true
 	}
 	return h
 }
