@@ -99,7 +99,7 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	}
 	a.used = st.use
 	if !st.use.Forgot.IsZero() {
-		a.forgot.Store(st.use.Forgot.UnixNano())
+		a.forgot.Store(codec.UnixNano(st.use.Forgot))
 	}
 	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -343,7 +343,7 @@ func (a *Archiver) Snapshot(containerID string) (*spool.Snapshot, error) {
 	}
 	sn := s.log.Snapshot()
 	sn.Away = func(created time.Time) bool {
-		return a.used.away(created) || sn.SpoolID != a.state.SpoolID && created.UnixNano() <= a.forgot.Load()
+		return a.used.away(created) || sn.SpoolID != a.state.SpoolID && codec.UnixNano(created) <= a.forgot.Load()
 	}
 	return sn, nil
 }
