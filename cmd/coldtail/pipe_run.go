@@ -130,6 +130,9 @@ func flushed(ctx context.Context, arch *archiver.Archiver) error {
 	if err == nil && res.Pending > 0 {
 		err = fmt.Errorf("%d segments are not archived", res.Pending)
 	}
+	if err != nil {
+		err = fmt.Errorf("upload what is spooled: %w", err)
+	}
 	return err
 }
 
