@@ -2,7 +2,10 @@ package archiver
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -30,12 +33,30 @@ func archivedBefore(ctx context.Context, b bucket.Bucket, m chunk.Meta) (o spool
 	return o, false, nil
 }
 
-// store puts a chunk, unless it is of a copied segment and was archived before.
-func (a *Archiver) store(ctx context.Context, t *turn, c *encoded, h spool.Header) (spool.Object, error) {
+// store puts a chunk, unless it is of a copied segment and was archived before. What
+// was written gets its checksum, so that it is noticed if somebody overwrites it;
+// what was there may have other bytes.
+func (a *Archiver) store(ctx context.Context, t *turn, c *encoded, h spool.Header) (o spool.Object, err error) {
 	if !a.ofState(h.SpoolID) {
 		if o, found, err := archivedBefore(ctx, t.bucket, c.meta); found || err != nil {
 			return o, err
 		}
 	}
-	return spool.Object{Segment: h.SegmentSeq, SizeBytes: c.sizeBytes, Key: c.meta.Key()}, a.put(ctx, t, c, h.Meta)
+	o = spool.Object{Segment: h.SegmentSeq, SizeBytes: c.sizeBytes, Key: c.meta.Key()}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(c.file, 0, c.sizeBytes)); err != nil {
+		return o, err
+	}
+	var res bucket.PutResult
+	if err := a.put(ctx, t, c, h.Meta, &res); err != nil || res.Existed {
+		return o, err
+	}
+	o.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	if len(res.ETag) <= maxETag {
+		o.ETag = res.ETag
+	}
+	return o, nil
 }
+
+// maxETag bounds what a store may have written into the state for each object.
+const maxETag = 128

@@ -207,7 +207,7 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(objs, o) { // else a second attempt
+		if !slices.ContainsFunc(objs, func(b spool.Object) bool { return b.Key == o.Key }) { // else a second attempt
 			objs = append(objs, o)
 		}
 		return nil
@@ -244,7 +244,7 @@ func (a *Archiver) cancelGap(s *stream, v *spool.View, objs []spool.Object) erro
 }
 
 // put stores a chunk, after the markers that announce it.
-func (a *Archiver) put(ctx context.Context, t *turn, c *encoded, meta codec.Meta) error {
+func (a *Archiver) put(ctx context.Context, t *turn, c *encoded, meta codec.Meta, res *bucket.PutResult) error {
 	m := c.meta
 	name := chunk.Name{Service: meta.ServiceName, Name: meta.ContainerName, Host: meta.HostName, ContainerID: m.ContainerID}
 	if err := a.markers.put(ctx, t.bucket, a.cfg.Now(), m.Markers(name)...); err != nil {
@@ -252,7 +252,7 @@ func (a *Archiver) put(ctx context.Context, t *turn, c *encoded, meta codec.Meta
 	}
 	a.cfg.Hook("marked", m.Key())
 	start := time.Now()
-	if err := t.bucket.Put(ctx, m.Key(), c.file, c.sizeBytes, bucket.PutOptions{IfAbsent: true}); err != nil {
+	if err := t.bucket.Put(ctx, m.Key(), c.file, c.sizeBytes, bucket.PutOptions{IfAbsent: true, Result: res}); err != nil {
 		return err
 	}
 	t.failed.Store(0)

@@ -2,6 +2,8 @@ package readback
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -76,11 +78,21 @@ func (rd *reading) open(ctx context.Context, o object, from int64, memory *codec
 		in.done = true
 		return in, fmt.Errorf("open %s: %w", o.Key(), tooShort(err))
 	}
-	var r io.ReaderAt = &objectReader{ctx: ctx, rd: rd, key: o.Key(), etag: o.ETag}
+	or := &objectReader{ctx: ctx, rd: rd, key: o.Key(), etag: o.ETag, sha256: o.SHA256}
+	var r io.ReaderAt = or
 	if o.whole(from) {
+		if o.SHA256 != "" {
+			or.etag, or.verified = "", true // here, by its content
+		}
 		b := make([]byte, o.SizeBytes)
 		if _, err := r.ReadAt(b, 0); err != nil {
+			if o.SHA256 != "" && errors.Is(err, io.ErrUnexpectedEOF) && !isBucket(err) { // it is shorter
+				err = or.overwritten()
+			}
 			return fail(err)
+		}
+		if sum := sha256.Sum256(b); o.SHA256 != "" && hex.EncodeToString(sum[:]) != o.SHA256 {
+			return fail(or.overwritten())
 		}
 		r = codec.Bytes(b)
 	}
@@ -154,11 +166,78 @@ type objectReader struct {
 	rd  *reading
 	key string
 
+	// sha256, unless empty, is what the content must have: that of an object whose ETag
+	// is not the one that it was written with is read once to see.
+	sha256    string
+	verifying sync.Mutex
+	verified  bool // or its ETag is; guarded by verifying
+
 	mu   sync.Mutex
 	etag string
 }
 
+var errOverwritten = errors.New("it is not what this host archived: somebody has overwritten it")
+
+func (r *objectReader) overwritten() error {
+	return &codec.CorruptError{What: r.key, Offset: -1, Err: errOverwritten}
+}
+
 func (r *objectReader) ReadAt(p []byte, off int64) (n int, err error) {
+	if r.sha256 == "" {
+		return r.readAt(p, off)
+	}
+	r.mu.Lock()
+	pinned := r.etag != ""
+	r.mu.Unlock()
+	if pinned {
+		if n, err = r.readAt(p, off); !errors.Is(err, bucket.ErrChanged) {
+			return n, err
+		}
+	}
+	if err := r.verify(); err != nil {
+		return 0, err
+	}
+	return r.readAt(p, off)
+}
+
+// verify reads the object once, to see whether its content is what was archived,
+// and pins its ETag.
+func (r *objectReader) verify() error {
+	r.verifying.Lock()
+	defer r.verifying.Unlock()
+	if r.verified {
+		return nil
+	}
+	ctx, w := watch(r.ctx, r.rd.r.cfg.Timeout)
+	defer w.stop()
+	b, err := r.rd.r.bucket.Get(ctx, r.key, bucket.GetOptions{})
+	if err != nil {
+		return &bucketError{w.explain(err)}
+	}
+	defer b.Close()
+	sum, buf := sha256.New(), make([]byte, 64<<10)
+	for {
+		n, err := b.Read(buf)
+		sum.Write(buf[:n])
+		w.progress()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return &bucketError{w.explain(err)}
+		}
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != r.sha256 {
+		return r.overwritten()
+	}
+	r.mu.Lock()
+	r.etag = b.Object.ETag
+	r.mu.Unlock()
+	r.verified = true
+	return nil
+}
+
+func (r *objectReader) readAt(p []byte, off int64) (n int, err error) {
 	ctx, w := watch(r.ctx, r.rd.r.cfg.Timeout)
 	defer w.stop()
 	r.mu.Lock()

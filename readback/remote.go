@@ -59,7 +59,7 @@ func ownObjects(sn *spool.Snapshot, tail, from int64) (l listed, err error) {
 		}
 		m = shared(m, last)
 		last = m
-		l.objects = append(l.objects, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes})
+		l.objects = append(l.objects, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag, SHA256: o.SHA256})
 	})
 	l.all = all && parsed
 	return l, err
@@ -107,7 +107,7 @@ func newestObjects(sn *spool.Snapshot, tail, from int64) (objs []chunk.Chunk, en
 			return false
 		}
 		if !slices.ContainsFunc(objs, func(c chunk.Chunk) bool { return c.Meta == m }) {
-			objs = append(objs, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes})
+			objs = append(objs, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag, SHA256: o.SHA256})
 			have += m.Entries
 			lowest = min(lowest, m.FirstSeq)
 		}
@@ -150,6 +150,7 @@ func (rd *reading) find(ctx context.Context, own listed, tail int64) ([]chunk.Ch
 		// Those of an earlier spool id are not all of it, and prove nothing.
 		// Nor do those of a list that is not whole: the newest may be missing.
 		if own.all && o.SpoolID == own.spoolID && !own.isLocal(o.Meta) {
+			o.ETag = "" // a bucket that was copied has others
 			w.Known = append(w.Known, o)
 		}
 	}
@@ -162,7 +163,23 @@ func (rd *reading) find(ctx context.Context, own listed, tail int64) ([]chunk.Ch
 	if err != nil {
 		return nil, fmt.Errorf("find what is archived: %w", dog.explain(err))
 	}
-	return found, nil
+	return own.mark(found), nil
+}
+
+// mark says of the spool's own objects what they must be.
+func (l *listed) mark(found []chunk.Chunk) []chunk.Chunk {
+	own := make(map[chunk.Meta]int, len(l.objects))
+	for i, o := range l.objects {
+		if o.SHA256 != "" {
+			own[o.Meta] = i
+		}
+	}
+	for i, o := range found {
+		if k, ok := own[o.Meta]; ok {
+			found[i] = l.objects[k]
+		}
+	}
+	return found
 }
 
 // beforeKnown describes what may be in a bucket that cannot be listed: all that

@@ -41,6 +41,21 @@ type PutOptions struct {
 	IfAbsent bool
 	// ContentType is the object's media type; empty leaves it to the store.
 	ContentType string
+	// Result, unless nil, is what Put tells of its success.
+	Result *PutResult
+}
+
+// PutResult is what a store tells of a Put.
+type PutResult struct {
+	Existed bool   // there was an object, which is left as it was
+	ETag    string // of what was written; empty where it is not known
+}
+
+// Tell sets o.Result, if the caller wants it.
+func (o PutOptions) Tell(r PutResult) {
+	if o.Result != nil {
+		*o.Result = r
+	}
 }
 
 // GetOptions select a part of an object. The zero value is the whole object.

@@ -21,6 +21,9 @@ type Chunk struct {
 	Meta
 	SizeBytes int64
 	ETag      string
+	// SHA256 is what the content must have, in hexadecimal digits, and ETag then what it
+	// had when it was written; empty where that is not known.
+	SHA256 string
 }
 
 // The functions below pass over keys that are not coldtail's: others may keep

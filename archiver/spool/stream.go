@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -106,6 +107,9 @@ type Object struct {
 	Segment   int64 // its segment's number
 	SizeBytes int64
 	Key       string
+	// SHA256 is its content's, in hexadecimal digits, and ETag what the store called
+	// it; both are empty where it was there before, or an early version archived it.
+	SHA256, ETag string
 }
 
 // appendObjects adds lines to archived.log and syncs it.
@@ -167,11 +171,18 @@ func readObjects(dir string) (objs []Object, whole bool, err error) {
 // sum protects a line of archived.log: a key that was changed would name an
 // object that is not there.
 func (o Object) sum() uint32 {
-	return crc32.Checksum(fmt.Appendf(nil, "%d %d %s", o.Segment, o.SizeBytes, o.Key), castagnoli)
+	b := fmt.Appendf(nil, "%d %d %s", o.Segment, o.SizeBytes, o.Key)
+	if o.SHA256 != "" {
+		b = fmt.Appendf(b, " %s %s", o.SHA256, url.QueryEscape(o.ETag))
+	}
+	return crc32.Checksum(b, castagnoli)
 }
 
 func (o Object) line() string {
-	return fmt.Sprintf("%d %d:%08x %s\n", o.Segment, o.SizeBytes, o.sum(), o.Key)
+	if o.SHA256 == "" {
+		return fmt.Sprintf("%d %d:%08x %s\n", o.Segment, o.SizeBytes, o.sum(), o.Key)
+	}
+	return fmt.Sprintf("%d %d:%08x:%s:%s %s\n", o.Segment, o.SizeBytes, o.sum(), o.SHA256, url.QueryEscape(o.ETag), o.Key)
 }
 
 // parseObject is line's inverse.
@@ -181,8 +192,13 @@ func parseObject(line string) (Object, bool) {
 		return Object{}, false
 	}
 	seg, err1 := strconv.ParseInt(f[0], 10, 64)
-	size, _, _ := strings.Cut(f[1], ":")
-	sizeBytes, err2 := strconv.ParseInt(size, 10, 64)
+	of := strings.Split(f[1], ":")
+	sizeBytes, err2 := strconv.ParseInt(of[0], 10, 64)
 	o := Object{Segment: seg, SizeBytes: sizeBytes, Key: f[2]}
-	return o, err1 == nil && err2 == nil && seg > 0 && sizeBytes >= 0 && o.line() == line+"\n"
+	var err3 error
+	if len(of) == 4 {
+		o.SHA256 = of[2]
+		o.ETag, err3 = url.QueryUnescape(of[3])
+	}
+	return o, errors.Join(err1, err2, err3) == nil && seg > 0 && sizeBytes >= 0 && o.line() == line+"\n"
 }

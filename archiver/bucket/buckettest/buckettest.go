@@ -198,12 +198,17 @@ func testOverwrite(t *testing.T, b bucket.Bucket) {
 }
 
 func testIfAbsent(t *testing.T, b bucket.Bucket) {
-	put(t, b, "k", "same", bucket.PutOptions{IfAbsent: true})
-	if got, _ := get(t, b, "k", bucket.GetOptions{}); got != "same" {
-		t.Fatalf("not written: %q", got)
+	var res bucket.PutResult
+	put(t, b, "k", "same", bucket.PutOptions{IfAbsent: true, Result: &res})
+	got, o := get(t, b, "k", bucket.GetOptions{})
+	if got != "same" || res.Existed || res.ETag != o.ETag {
+		t.Fatalf("not written: %q, %+v, ETag %q", got, res, o.ETag)
 	}
 	// Stores may overwrite, but none may fail.
-	put(t, b, "k", "same", bucket.PutOptions{IfAbsent: true})
+	put(t, b, "k", "same", bucket.PutOptions{IfAbsent: true, Result: &res})
+	if _, now := get(t, b, "k", bucket.GetOptions{}); now.ETag == o.ETag && !res.Existed && res.ETag != o.ETag {
+		t.Errorf("neither written nor left: %+v", res)
+	}
 	if got, _ := get(t, b, "k", bucket.GetOptions{}); got != "same" {
 		t.Errorf("got %q", got)
 	}

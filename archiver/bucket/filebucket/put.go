@@ -41,13 +41,22 @@ func (b *Bucket) put(ctx context.Context, key string, r *io.SectionReader, opts 
 	if opts.IfAbsent {
 		if info, err := root.Lstat(path); err == nil && info.Mode().IsRegular() {
 			touchMarker(root, path, info)
+			opts.Tell(bucket.PutResult{Existed: true})
 			return nil
 		}
 	}
 	if err := b.checkSize(r.Size()); err != nil {
 		return err
 	}
-	return b.write(ctx, root, path, r)
+	if err := b.write(ctx, root, path, r); err != nil {
+		return err
+	}
+	res := bucket.PutResult{}
+	if info, err := root.Lstat(path); err == nil {
+		res.ETag = object(key, info).ETag
+	}
+	opts.Tell(res)
+	return nil
 }
 
 // write writes a file in the folder and moves it into its place.

@@ -49,7 +49,7 @@ func (r *requests) options(u *s3http.Upload) minio.PutObjectOptions {
 	return in
 }
 
-func (r *requests) PutObject(ctx context.Context, u *s3http.Upload, content *io.SectionReader, sum s3http.Sum, conditional bool) error {
+func (r *requests) PutObject(ctx context.Context, u *s3http.Upload, content *io.SectionReader, sum s3http.Sum, conditional bool) (etag string, err error) {
 	in := r.options(u)
 	if sum.CRC32C != "" {
 		in.UserMetadata[headerCRC32C] = sum.CRC32C
@@ -57,8 +57,8 @@ func (r *requests) PutObject(ctx context.Context, u *s3http.Upload, content *io.
 	if conditional {
 		in.SetMatchETagExcept("*")
 	}
-	_, err := r.core.PutObject(ctx, r.name, u.Key, content, u.SizeBytes, sum.MD5, "", in)
-	return spell(err)
+	info, err := r.core.PutObject(ctx, r.name, u.Key, content, u.SizeBytes, sum.MD5, "", in)
+	return info.ETag, spell(err)
 }
 
 func (r *requests) Exists(ctx context.Context, key string) bool {
@@ -84,13 +84,13 @@ func (r *requests) UploadPart(ctx context.Context, u *s3http.Upload, id string, 
 	return minio.CompletePart{PartNumber: number, ETag: part.ETag, ChecksumCRC32C: sum.CRC32C}, spell(err)
 }
 
-func (r *requests) CompleteUpload(ctx context.Context, u *s3http.Upload, id string, parts []minio.CompletePart, conditional bool) error {
+func (r *requests) CompleteUpload(ctx context.Context, u *s3http.Upload, id string, parts []minio.CompletePart, conditional bool) (etag string, err error) {
 	var in minio.PutObjectOptions
 	if conditional {
 		in.SetMatchETagExcept("*")
 	}
-	_, err := r.core.CompleteMultipartUpload(ctx, r.name, u.Key, id, parts, in)
-	return spell(err)
+	info, err := r.core.CompleteMultipartUpload(ctx, r.name, u.Key, id, parts, in)
+	return info.ETag, spell(err)
 }
 
 func (r *requests) AbortUpload(ctx context.Context, u *s3http.Upload, id string) error {

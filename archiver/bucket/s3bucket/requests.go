@@ -21,7 +21,7 @@ type requests struct {
 
 var _ s3http.Requests[types.CompletedPart] = (*requests)(nil)
 
-func (r *requests) PutObject(ctx context.Context, u *s3http.Upload, content *io.SectionReader, sum s3http.Sum, conditional bool) error {
+func (r *requests) PutObject(ctx context.Context, u *s3http.Upload, content *io.SectionReader, sum s3http.Sum, conditional bool) (etag string, err error) {
 	in := &s3.PutObjectInput{
 		Bucket: &r.name, Key: &u.Key, ContentType: optional(u.ContentType),
 		Body: content, ContentLength: &u.SizeBytes,
@@ -37,8 +37,11 @@ func (r *requests) PutObject(ctx context.Context, u *s3http.Upload, content *io.
 	if !u.RetainUntil.IsZero() {
 		in.ObjectLockMode, in.ObjectLockRetainUntilDate = types.ObjectLockMode(r.opts.Retention.Mode), &u.RetainUntil
 	}
-	_, err := r.client.PutObject(ctx, in)
-	return err
+	out, err := r.client.PutObject(ctx, in)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.ETag), nil
 }
 
 func (r *requests) Exists(ctx context.Context, key string) bool {
@@ -80,12 +83,15 @@ func (r *requests) UploadPart(ctx context.Context, u *s3http.Upload, id string, 
 	return types.CompletedPart{PartNumber: n, ETag: out.ETag, ChecksumCRC32C: optional(sum.CRC32C)}, nil
 }
 
-func (r *requests) CompleteUpload(ctx context.Context, u *s3http.Upload, id string, parts []types.CompletedPart, conditional bool) error {
-	_, err := r.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+func (r *requests) CompleteUpload(ctx context.Context, u *s3http.Upload, id string, parts []types.CompletedPart, conditional bool) (etag string, err error) {
+	out, err := r.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &r.name, Key: &u.Key, UploadId: &id, IfNoneMatch: onlyIf(conditional),
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	})
-	return err
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.ETag), nil
 }
 
 func (r *requests) AbortUpload(ctx context.Context, u *s3http.Upload, id string) error {

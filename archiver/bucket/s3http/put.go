@@ -44,12 +44,12 @@ type Upload struct {
 type Requests[P any] interface {
 	// PutObject sends the content in one request; conditional, only if there is
 	// no such object.
-	PutObject(ctx context.Context, u *Upload, content *io.SectionReader, sum Sum, conditional bool) error
+	PutObject(ctx context.Context, u *Upload, content *io.SectionReader, sum Sum, conditional bool) (etag string, err error)
 	// Exists reports an object that is certainly there.
 	Exists(ctx context.Context, key string) bool
 	CreateUpload(ctx context.Context, u *Upload, kind SumKind) (id string, err error)
 	UploadPart(ctx context.Context, u *Upload, id string, number int, content *io.SectionReader, sum Sum) (P, error)
-	CompleteUpload(ctx context.Context, u *Upload, id string, parts []P, conditional bool) error
+	CompleteUpload(ctx context.Context, u *Upload, id string, parts []P, conditional bool) (etag string, err error)
 	AbortUpload(ctx context.Context, u *Upload, id string) error
 	// Answer is the store's error code and HTTP status; both are empty where
 	// there was no answer.
@@ -90,15 +90,17 @@ func (p *Putter[P]) Put(ctx context.Context, key string, r io.ReaderAt, sizeByte
 	if sizeBytes > p.opts.MultipartBytes {
 		put = p.inParts
 	}
-	return src.Wrap(ctx, key, put(ctx, u, src, opts.IfAbsent), p.requests.Classify)
+	result, err := put(ctx, u, src, opts.IfAbsent)
+	opts.Tell(result)
+	return src.Wrap(ctx, key, err, p.requests.Classify)
 }
 
-func (p *Putter[P]) once(ctx context.Context, u *Upload, src *bucket.Source, ifAbsent bool) error {
+func (p *Putter[P]) once(ctx context.Context, u *Upload, src *bucket.Source, ifAbsent bool) (bucket.PutResult, error) {
 	sum, err := p.sums.sum(src.Reader())
 	if err != nil {
-		return err
+		return bucket.PutResult{}, err
 	}
-	return p.conditionally(ctx, u, ifAbsent, func(conditional bool) error {
+	return p.conditionally(ctx, u, ifAbsent, func(conditional bool) (string, error) {
 		return p.requests.PutObject(ctx, u, src.Reader(), sum, conditional)
 	})
 }
@@ -109,48 +111,48 @@ func (p *Putter[P]) once(ctx context.Context, u *Upload, src *bucket.Source, ifA
 // that does not know the condition gets the request without it, which is sound
 // as callers rely on it for nothing, except with a retention: each repetition
 // would then make one more version that cannot be deleted.
-func (p *Putter[P]) conditionally(ctx context.Context, u *Upload, ifAbsent bool, send func(conditional bool) error) error {
+func (p *Putter[P]) conditionally(ctx context.Context, u *Upload, ifAbsent bool, send func(conditional bool) (etag string, err error)) (res bucket.PutResult, err error) {
 	retained := p.opts.Retention.Mode != ""
 	conditional := ifAbsent && (retained || !p.unconditional.Load())
-	err := send(conditional)
+	res.ETag, err = send(conditional)
 	if err == nil || !conditional {
-		return err
+		return res, err
 	}
 	code, status := p.requests.Answer(err)
 	switch {
 	case status == http.StatusPreconditionFailed, code == CodePreconditionFailed:
-		return nil
+		return bucket.PutResult{Existed: true}, nil
 	case code == "" && status == 0 && ctx.Err() == nil && p.requests.Exists(ctx, u.Key):
 		// Some stores refuse before they have read the content, and reset the
 		// connection, which takes their answer along: so would each repetition.
-		return nil
+		return bucket.PutResult{Existed: true}, nil
 	case RejectsCondition(code, status) && !retained:
-		if err = send(false); err == nil {
+		if res.ETag, err = send(false); err == nil {
 			p.unconditional.Store(true) // it was the condition
 		}
 	}
-	return err
+	return res, err
 }
 
 // inParts asks for the object first, as the condition is only tested when all
 // parts are there. It is written by hand because the SDKs' own transfers send
 // trailers that other stores refuse (aws-sdk-go-v2#3469), or forget the condition
 // (minio-go).
-func (p *Putter[P]) inParts(ctx context.Context, u *Upload, src *bucket.Source, ifAbsent bool) error {
+func (p *Putter[P]) inParts(ctx context.Context, u *Upload, src *bucket.Source, ifAbsent bool) (res bucket.PutResult, err error) {
 	if ifAbsent && p.requests.Exists(ctx, u.Key) {
-		return nil
+		return bucket.PutResult{Existed: true}, nil
 	}
 	id, err := p.requests.CreateUpload(ctx, u, p.sums)
 	if err != nil {
-		return err
+		return res, err
 	}
 	completed := false
 	parts, err := p.sendParts(ctx, u, id, src)
 	if err == nil {
-		err = p.conditionally(ctx, u, ifAbsent, func(conditional bool) error {
-			err := p.requests.CompleteUpload(ctx, u, id, parts, conditional)
+		res, err = p.conditionally(ctx, u, ifAbsent, func(conditional bool) (string, error) {
+			etag, err := p.requests.CompleteUpload(ctx, u, id, parts, conditional)
 			completed = err == nil
-			return err
+			return etag, err
 		})
 	}
 	if !completed {
@@ -160,7 +162,7 @@ func (p *Putter[P]) inParts(ctx context.Context, u *Upload, src *bucket.Source, 
 		defer cancel()
 		_ = p.requests.AbortUpload(ctx, u, id)
 	}
-	return err
+	return res, err
 }
 
 func (p *Putter[P]) sendParts(ctx context.Context, u *Upload, id string, src *bucket.Source) ([]P, error) {
