@@ -23,7 +23,8 @@ func TestEncodingKills(t *testing.T) {
 			g := newCrash(t, 3)
 			poisoned := fmt.Sprintf("%064x", 1)
 			t.Setenv(envPoison, poisoned)
-			g.write(2000, time.Millisecond)
+			g.backlog = 20 // or it writes for as long as the children take
+			g.write(100, time.Millisecond)
 			for range deaths {
 				cmd := g.child("")
 				if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != -1 {
