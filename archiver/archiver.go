@@ -1,19 +1,14 @@
 package archiver
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
@@ -64,13 +59,6 @@ type Archiver struct {
 	closing  bool
 
 	poller func() (*poller, error) // newPoller
-}
-
-// attachment is a FIFO's entry in paths. Its identity tells it from a later one
-// of the same path.
-type attachment struct {
-	s      *stream
-	opened bool // of the goroutine that attaches
 }
 
 // New locks the state directory and reads its identity. It does not touch the
@@ -170,169 +158,6 @@ func (a *Archiver) newStream(id string) *stream {
 	s := &stream{a: a, id: id, opts: a.cfg.Defaults, upload: make(chan struct{}, 1)}
 	s.roll.Store(s.opts.rollBytes())
 	return s
-}
-
-// Attach starts to read the sources' FIFOs, each opened once: attaching a path
-// again does nothing. After a restart, give all sources at once, oldest first,
-// and before Run: that gives up frames which no attached FIFO goes on with. It
-// needs the local disk only. What could be attached is, whatever it returns.
-func (a *Archiver) Attach(ctx context.Context, srcs ...Source) error {
-	var errs []error
-	byContainer := map[string][]Source{}
-	var order []string
-	for _, src := range srcs {
-		if err := src.Options.Validate(); err != nil {
-			errs = append(errs, fmt.Errorf("attach %s: %w", src.Path, err))
-			continue
-		}
-		src.Meta.ContainerID = chunk.ContainerID(src.Meta.ContainerID)
-		id := src.Meta.ContainerID
-		var cut codec.Cut
-		if src.Meta, cut = src.Meta.Bound(src.Options.Format); cut != (codec.Cut{}) {
-			a.cfg.Logger.Warn("a container's metadata is beyond its bounds: it is archived without what was cut",
-				"container", id, "name", src.Meta.ContainerName, "cut", cut)
-		}
-		if byContainer[id] == nil {
-			order = append(order, id)
-		}
-		byContainer[id] = append(byContainer[id], src)
-	}
-	for _, id := range order {
-		if err := ctx.Err(); err != nil {
-			return errors.Join(append(errs, err)...)
-		}
-		errs = append(errs, a.attach(id, byContainer[id]))
-	}
-	return errors.Join(errs...)
-}
-
-func (a *Archiver) attach(id string, srcs []Source) error {
-	for {
-		s, err := a.stream(id)
-		if err != nil {
-			return err
-		}
-		claims, err := a.claim(s, srcs)
-		if err != nil || len(claims) == 0 {
-			return err
-		}
-		if err = a.finished.begin(id); err == nil {
-			err = s.attach(claims...)
-		}
-		for _, c := range claims {
-			if !c.at.opened {
-				a.release(c.Path, c.at)
-			}
-		}
-		if !errors.Is(err, errForgotten) {
-			return err
-		}
-	}
-}
-
-// claim is a source with its entry in paths.
-type claim struct {
-	Source
-	at *attachment
-}
-
-// claim enters those of the sources that are not attached yet.
-func (a *Archiver) claim(s *stream, srcs []Source) (claims []claim, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closing {
-		return nil, fmt.Errorf("attach fifo: %w", ErrClosing)
-	}
-	for _, src := range srcs {
-		if a.paths[src.Path] == nil {
-			at := &attachment{s: s}
-			a.paths[src.Path] = at
-			claims = append(claims, claim{src, at})
-		}
-	}
-	return claims, nil
-}
-
-// release forgets a FIFO that is attached no longer, unless its path is
-// attached anew.
-func (a *Archiver) release(path string, at *attachment) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.paths[path] == at {
-		delete(a.paths, path)
-	}
-}
-
-// attached returns the FIFO's entry, and whether Run is ending.
-func (a *Archiver) attached(path string) (at *attachment, closing bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.paths[path], a.closing
-}
-
-// Detach drains a FIFO and closes it: when it returns nil, all entries that
-// were written to it are in the spool. A FIFO that is not attached is emptied
-// and closed, if there is one: nobody knows whose entries these are, but who
-// writes them must not stay blocked. ErrClosing tells that the FIFO was closed
-// before it was empty, as Run is ending.
-func (a *Archiver) Detach(ctx context.Context, path string) error {
-	at, closing := a.attached(path)
-	switch {
-	case closing:
-		return ErrClosing
-	case at == nil:
-		return a.discard(path)
-	}
-	err := at.s.detach(ctx, path, at)
-	if errors.Is(err, errUnknown) {
-		err = nil // it has ended by itself
-	}
-	if err == nil {
-		a.release(path, at)
-	}
-	return err
-}
-
-// DetachAll is Detach for every attached FIFO.
-func (a *Archiver) DetachAll(ctx context.Context) error {
-	var errs []error
-	for _, p := range a.allPaths() {
-		errs = append(errs, a.Detach(ctx, p))
-	}
-	return errors.Join(errs...)
-}
-
-// allPaths returns the paths of the attached FIFOs.
-func (a *Archiver) allPaths() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Collect(maps.Keys(a.paths))
-}
-
-// discard empties a FIFO that nobody has attached.
-func (a *Archiver) discard(path string) error {
-	f, err := openFIFO(path)
-	if err != nil {
-		return nil // there is none: nothing to do
-	}
-	defer unix.Close(f.fd)
-	buf := make([]byte, 64<<10)
-	total := 0
-	for {
-		n, err := unix.Read(f.fd, buf)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if n <= 0 {
-			break
-		}
-		total += n
-	}
-	if total > 0 {
-		a.metrics.lostBytes.Add(float64(total))
-		a.cfg.Logger.Error("emptied a fifo that no container was started with", "fifo", filepath.Base(path), "bytes", total)
-	}
-	return nil
 }
 
 // Snapshot returns what the spool holds of a container.

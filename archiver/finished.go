@@ -82,7 +82,7 @@ func (f *finished) load() (lines int, err error) {
 // sumHolds reports whether sum, with a space before it, is the checksum of line.
 func sumHolds(line []byte, sum string) bool {
 	n, err := strconv.ParseUint(sum[1:], 16, 32)
-	return err == nil && sum[0] == ' ' && uint32(n) == crc32.Checksum(line, castagnoli)
+	return err == nil && sum[0] == ' ' && n == uint64(crc32.Checksum(line, castagnoli))
 }
 
 func appendFinished(b []byte, op byte, id string) []byte {
