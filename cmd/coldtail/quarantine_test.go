@@ -29,7 +29,7 @@ func aside(t *testing.T, pattern string) (path string) {
 func TestPipeNamesTheQuarantine(t *testing.T) {
 	h := newHome(t)
 	h.pipe("app", "one\n")
-	path := aside(t, filepath.Join(h.dir, ".local/state/coldtail/pipes/*/spool/*"))
+	path := aside(t, filepath.Join(h.dir, ".local", "state", "coldtail", "pipes", "*", "spool", "*"))
 	res := h.run(strings.NewReader("two\n"), "pipe", "--name", "app")
 	if res.status != exitFailure || !strings.Contains(res.stderr, path) {
 		t.Errorf("got %+v, want %s", res, path)
