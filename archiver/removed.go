@@ -1,0 +1,92 @@
+package archiver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver/durable"
+	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/codec"
+)
+
+// removedExt ends the name of a state directory that is being removed.
+const removedExt = ".removed"
+
+// RemoveFinished removes a state directory that was last used before the time, if
+// all that it held is archived and nothing of it lies in quarantine. It reports
+// whether it did. It leaves a directory alone that a process uses.
+func RemoveFinished(stateDir string, before time.Time) (removed bool, err error) {
+	if filepath.Ext(stateDir) == removedExt { // a crash left it
+		return true, os.RemoveAll(stateDir)
+	}
+	if used, err := lastUsed(stateDir); err != nil || !used.Before(before) {
+		return false, err
+	}
+	lock, err := openLock(stateDir, 0)
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK), errors.Is(err, os.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	defer lock.Close()
+	// Again: somebody may have used it until the lock was there.
+	used, err := lastUsed(stateDir)
+	if err != nil || !used.Before(before) {
+		return false, err
+	}
+	if all, err := allArchived(stateDir); err != nil || !all || newerState(stateDir) {
+		return false, err
+	}
+	// One rename decides: half of a state would be taken for a damaged one.
+	gone := stateDir + removedExt
+	if err := errors.Join(os.RemoveAll(gone), os.Rename(stateDir, gone)); err != nil {
+		return false, fmt.Errorf("remove a finished state: %w", err)
+	}
+	return true, errors.Join(durable.SyncDir(filepath.Dir(stateDir)), os.RemoveAll(gone))
+}
+
+// lastUsed returns when a process last used a state: each marks that, but those of
+// the first release, which wrote its identity. A directory that is no state, or
+// not yet, is as if used for ever.
+func lastUsed(stateDir string) (time.Time, error) {
+	for _, name := range []string{useFile, stateFile} {
+		fi, err := os.Stat(filepath.Join(stateDir, name))
+		if err == nil {
+			return fi.ModTime(), nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return time.Time{}, fmt.Errorf("look at a state: %w", err)
+		}
+	}
+	return time.Unix(1<<40, 0), nil
+}
+
+// newerState reports whether a later version wrote the state's files: what else it
+// keeps there is not known.
+func newerState(stateDir string) bool {
+	_, uerr := readUse(stateDir)
+	_, _, serr := readStateFile(filepath.Join(stateDir, stateFile))
+	return errors.Is(uerr, codec.ErrNewer) || errors.Is(serr, codec.ErrNewer)
+}
+
+// allArchived reports whether a state holds nothing that is only there.
+func allArchived(stateDir string) (bool, error) {
+	ids, err := containerDirs(stateDir)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range ids {
+		dir := filepath.Join(stateDir, spoolDir, id)
+		aside, err := spool.Aside(dir)
+		if err != nil || len(aside) > 0 || unarchived(dir) {
+			return false, err
+		}
+	}
+	return true, nil
+}
