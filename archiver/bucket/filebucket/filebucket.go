@@ -26,6 +26,9 @@ const (
 	// staleAfter is far longer than an object takes to write; younger temporary
 	// files may be another process's.
 	staleAfter = time.Hour
+	// keyMaxBytes is S3's bound of a key. It also bounds how deep a walk goes, which
+	// holds a descriptor for each level.
+	keyMaxBytes = 1024
 )
 
 // Config of a folder.
@@ -73,11 +76,17 @@ var (
 	errLink = errors.New("symbolic links in a folder bucket are not followed")
 )
 
-const hintLink = "put a folder or a mount in the link's place; the bucket's folder itself may be a link"
+const (
+	hintLink  = "put a folder in the link's place; the bucket's folder itself may be a link"
+	hintMount = "the bucket's folder must be on one file system: mount the whole of it there, and nothing in it"
+)
 
 func checkKey(key string) error {
 	if strings.ContainsRune(key, 0) {
 		return fmt.Errorf("%w: contains a NUL byte", errKey)
+	}
+	if len(key) > keyMaxBytes {
+		return fmt.Errorf("%w: longer than %d bytes", errKey, keyMaxBytes)
 	}
 	for i, part := range strings.Split(key, "/") {
 		switch {
@@ -103,6 +112,8 @@ func classify(err error) (permanent bool, hint string) {
 		return true, hintLink
 	case errors.Is(err, fs.ErrPermission):
 		return true, "give the folder to the user that coldtail runs as"
+	case errors.Is(err, syscall.EXDEV):
+		return true, hintMount
 	case errors.Is(err, syscall.EROFS):
 		return true, "the folder's file system is read-only"
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, fs.ErrExist):

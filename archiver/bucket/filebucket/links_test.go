@@ -178,3 +178,48 @@ func TestGetOfOddFiles(t *testing.T) {
 		t.Errorf("listed %q", got)
 	}
 }
+
+// TestDeepFolders: a walk goes no deeper than keys do, as it holds a descriptor
+// for each level.
+func TestDeepFolders(t *testing.T) {
+	b := open(t, Config{Dir: t.TempDir(), MaxSizeBytes: 1 << 20})
+	longest := strings.Repeat("d/", keyMaxBytes/2-1) + "xy"
+	put(t, b, "a", "x")
+	deeper := filepath.Join(filepath.Dir(longest), "d/d/d")
+	if err := os.MkdirAll(filepath.Join(b.cfg.Dir, deeper), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{longest, filepath.Join(deeper, "x")} {
+		if err := os.WriteFile(filepath.Join(b.cfg.Dir, key), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := keys(t, b); !slices.Equal(got, []string{"a", longest}) {
+		t.Errorf("listed %q", got)
+	}
+}
+
+// TestMountInTheFolder: a part of the folder on a file system of its own is named
+// as what is in the way.
+func TestMountInTheFolder(t *testing.T) {
+	if permanent, hint := classify(unix.EXDEV); !permanent || hint != hintMount {
+		t.Errorf("permanent %v, hint %q", permanent, hint)
+	}
+	b := open(t, Config{Dir: t.TempDir()})
+	dir := filepath.Join(b.cfg.Dir, "parquet")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("cannot mount: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, 0) })
+	err := b.Put(t.Context(), "parquet/x", strings.NewReader("y"), 1, bucket.PutOptions{})
+	if !bucket.Permanent(err) || bucket.Hint(err) != hintMount {
+		t.Errorf("put: %v", err)
+	}
+	put(t, b, "beside", "x")
+	if got := keys(t, b); !slices.Equal(got, []string{"beside"}) {
+		t.Errorf("listed %q", got)
+	}
+}

@@ -96,7 +96,7 @@ func (w *walker) walk(d *os.Root, dir string) error {
 
 // walkBelow walks a directory unless no key in it can be wanted.
 func (w *walker) walkBelow(parent *os.Root, name, dir string) error {
-	if !strings.HasPrefix(dir, w.prefix) && !strings.HasPrefix(w.prefix, dir) {
+	if len(dir) >= keyMaxBytes || !strings.HasPrefix(dir, w.prefix) && !strings.HasPrefix(w.prefix, dir) {
 		return nil
 	}
 	if w.after > dir && !strings.HasPrefix(w.after, dir) {
