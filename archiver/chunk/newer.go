@@ -46,7 +46,7 @@ func newer(key string) (containerID string, ok bool) {
 func newerSeen(key string) (containerID string, ok bool) {
 	rest, byName := strings.CutPrefix(key, byNamePrefix)
 	if !byName {
-		rest, ok = strings.CutPrefix(key, byHostPrefix)
+		rest, ok = strings.CutPrefix(key, ByHostPrefix)
 	}
 	parts := strings.SplitN(rest, "/", 6)
 	if !byName && !ok || len(parts) < 6 || !isHex(parts[4], containerLen) {

@@ -18,7 +18,7 @@ const IndexPrefix = "index/"
 
 const (
 	byNamePrefix = "index/by-name/"
-	byHostPrefix = "index/by-host/"
+	ByHostPrefix = "index/by-host/" // of the markers by host
 	// completeKey is a marker of the archive, not of a container: see Complete.
 	completeKey = "index/complete/by-name"
 )
@@ -34,7 +34,7 @@ type Seen struct {
 func (s Seen) NameKey() string { return s.key(byNamePrefix, s.Name.Name, s.Service, s.Host) }
 
 // HostKey is the key of the marker by host.
-func (s Seen) HostKey() string { return s.key(byHostPrefix, s.Host, s.Service, s.Name.Name) }
+func (s Seen) HostKey() string { return s.key(ByHostPrefix, s.Host, s.Service, s.Name.Name) }
 
 func (s Seen) key(tree, by, second, third string) string {
 	return tree + escape(by) + "/" + dayText(s.Day) + "/" + escape(second) + "/" + escape(third) + "/" + s.ContainerID
@@ -43,8 +43,8 @@ func (s Seen) key(tree, by, second, third string) string {
 // ParseSeenKey is the inverse of NameKey and HostKey, as strict as ParseNameKey.
 func ParseSeenKey(key string) (Seen, error) {
 	tree, host := byNamePrefix, false
-	if strings.HasPrefix(key, byHostPrefix) {
-		tree, host = byHostPrefix, true
+	if strings.HasPrefix(key, ByHostPrefix) {
+		tree, host = ByHostPrefix, true
 	}
 	rest, ok := strings.CutPrefix(key, tree)
 	parts := strings.Split(rest, "/")
@@ -85,7 +85,7 @@ func NamedSince(ctx context.Context, b bucket.Bucket, name string, since time.Ti
 // HostSince yields the days from the day of since on, which may be zero, on which
 // a host's containers have chunks.
 func HostSince(ctx context.Context, b bucket.Bucket, host string, since time.Time) iter.Seq2[Seen, error] {
-	return seenSince(ctx, b, byHostPrefix+escape(host), since)
+	return seenSince(ctx, b, ByHostPrefix+escape(host), since)
 }
 
 // NameMarker is a name marker's key as it is, which has all of a long name's hash.
@@ -119,7 +119,7 @@ func (m NameMarker) SameName(o NameMarker) bool { return m.name == o.name }
 // Seen are the keys of the markers by host and by name of a day.
 func (m NameMarker) Seen(day time.Time) (byHost, byName string) {
 	date := dayText(day)
-	return byHostPrefix + m.host + "/" + date + "/" + m.service + "/" + m.name + "/" + m.ContainerID,
+	return ByHostPrefix + m.host + "/" + date + "/" + m.service + "/" + m.name + "/" + m.ContainerID,
 		byNamePrefix + m.name + "/" + date + "/" + m.service + "/" + m.host + "/" + m.ContainerID
 }
 

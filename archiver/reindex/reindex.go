@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
 )
@@ -59,8 +57,11 @@ func Run(ctx context.Context, b bucket.Bucket, cfg Config) (Summary, error) {
 			return r.sum, err
 		}
 	}
-	if err := r.seen(ctx); err != nil {
-		return r.sum, err
+	for from, more := "", true; more; {
+		var err error
+		if from, more, err = r.seen(ctx, from); err != nil {
+			return r.sum, err
+		}
 	}
 	if !cfg.DryRun {
 		if err := r.put(ctx, chunk.CompleteKey(), nil); err != nil {
@@ -88,71 +89,3 @@ func (r *run) put(ctx context.Context, key string, count *int64) error {
 
 // looked tells of a key that was looked at.
 func (r *run) looked() { r.cfg.Progress(r.n.Add(1)) }
-
-// seen makes the markers by name and by host, from those of names and days. Who
-// bore a name follow each other, so that what is there of it is listed once.
-func (r *run) seen(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
-	var group []chunk.NameMarker
-	flush := func() {
-		if names := group; len(names) > 0 {
-			g.Go(func() error { return r.group(ctx, names) })
-		}
-		group = nil
-	}
-	for n, err := range chunk.NameMarkers(ctx, r.b) {
-		if err != nil {
-			return fmt.Errorf("list the names: %w", err)
-		}
-		r.looked()
-		if len(group) > 0 && !group[0].SameName(n) || len(group) == maxGroup {
-			flush()
-		}
-		group = append(group, n)
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	flush()
-	return g.Wait()
-}
-
-// maxGroup bounds how many containers of one name are looked at together, and
-// maxThere how many of its markers are held.
-const (
-	maxGroup = 1000
-	maxThere = 100_000
-)
-
-// group makes the markers of containers of one name.
-func (r *run) group(ctx context.Context, names []chunk.NameMarker) error {
-	there := map[string]bool{}
-	for s, err := range names[0].ByName(ctx, r.b) {
-		if err != nil {
-			return fmt.Errorf("list the markers of a name: %w", err)
-		}
-		if there[s] = true; len(there) >= maxThere {
-			break // the others are put again, which does no harm
-		}
-	}
-	for _, n := range names {
-		days, err := chunk.Days(ctx, r.b, n.ContainerID)
-		if err != nil {
-			return fmt.Errorf("find the days of container %.12s: %w", n.ContainerID, err)
-		}
-		for i, d := range days {
-			byHost, byName := n.Seen(d.Day)
-			if there[byName] || i > 0 && days[i-1].Day.Equal(d.Day) {
-				continue
-			}
-			// By name last: where it is, the other is.
-			for _, key := range []string{byHost, byName} {
-				if err := r.put(ctx, key, &r.sum.Seen); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
