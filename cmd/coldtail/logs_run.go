@@ -9,6 +9,7 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
@@ -129,6 +130,14 @@ func (r *logsRun) find(ctx context.Context) ([]*target, error) {
 	ctx, b, stop := guard(ctx, r.bucket, r.wait)
 	defer stop()
 	targets, err := r.who.find(ctx, b, true)
+	if errors.Is(err, errNoLog) && !r.who.recent.IsZero() {
+		// What has nothing so late is a log, too. One of a host's shows that there is any.
+		ever := *r.who
+		ever.recent = time.Time{}
+		if targets, err = ever.find(ctx, b, true); err == nil && len(ever.names) == 0 {
+			targets = targets[:1]
+		}
+	}
 	r.want(targets)
 	if err != nil || len(targets) == 1 {
 		return targets, cause(ctx, err)

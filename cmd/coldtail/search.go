@@ -258,30 +258,36 @@ type matcher struct {
 	name, id, marked string
 	all              bool // every one
 	found, byStart   []chunk.Name
-	ids              map[string]bool
+	ids              map[string]int // where each is in found
 }
 
 func newMatcher(name string) *matcher {
 	return &matcher{name: name, id: strings.ToLower(name), marked: asMarker(name)}
 }
 
-// add takes a container that is one of those, and each only once.
+// add takes a container that is one of those, and each only once: of several names
+// that it bore, the first by its marker's key, in whatever order they come.
 func (m *matcher) add(n chunk.Name) error {
 	if m.ids == nil {
-		m.ids = map[string]bool{}
+		m.ids = map[string]int{}
 	}
 	named := m.all || n.Name == m.marked
 	if isID(m.name) {
 		named = n.ContainerID == m.id
 	}
+	at, known := m.ids[n.ContainerID]
 	switch {
-	case named && !m.ids[n.ContainerID]:
+	case named && known:
+		if n != m.found[at] && n.Key() < m.found[at].Key() {
+			m.found[at] = n
+		}
+	case named:
 		if len(m.found) >= maxTargets {
 			return fmt.Errorf("more than %d containers: narrow them with --service, --host or --since", maxTargets)
 		}
-		m.ids[n.ContainerID] = true
+		m.ids[n.ContainerID] = len(m.found)
 		m.found = append(m.found, n)
-	case named || len(m.byStart) > 1 || !strings.HasPrefix(n.ContainerID, m.id):
+	case len(m.byStart) > 1 || !strings.HasPrefix(n.ContainerID, m.id):
 	case len(m.byStart) == 0 || m.byStart[0].ContainerID != n.ContainerID:
 		m.byStart = append(m.byStart, n)
 	}

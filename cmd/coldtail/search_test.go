@@ -53,7 +53,10 @@ func TestSearch(t *testing.T) {
 					return []string{err.Error()}
 				}
 				for _, x := range targets {
-					ids = append(ids, x.ContainerID)
+					if len(w.names) == 1 && hexadecimal(strings.ToLower(w.names[0])) { // an id alone does not say who it was
+						x.Name = chunk.Name{ContainerID: x.ContainerID}
+					}
+					ids = append(ids, x.Name.Key())
 				}
 				slices.Sort(ids)
 				return ids
@@ -96,5 +99,30 @@ func TestOldHostsAreFound(t *testing.T) {
 	w = &who{names: []string{"edge"}}
 	if got, err := w.find(t.Context(), l, true); err != nil || len(got) != 1 || got[0].Name != odd {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestSinceOfAHost: that a host has nothing since then is no reason to say that it
+// has no log, however large the archive is.
+func TestSinceOfAHost(t *testing.T) {
+	defer func(n int) { glanceNames = n }(glanceNames)
+	s := newShelf(t)
+	n := container("web", "shop-web-1", "north")
+	s.say(n, at(0, "a"))
+	for _, key := range (chunk.Meta{Format: codec.Parquet, ContainerID: n.ContainerID, Hour: noon}).Markers(n) {
+		s.touch(key)
+	}
+	s.touch(chunk.CompleteKey())
+	later := noon.AddDate(0, 0, 2).Format(time.RFC3339)
+	for _, glanceNames = range []int{1, 1000} {
+		for _, args := range [][]string{{"--host", "north"}, {"--host", "north", "--service", "web"}, {"--host", "north", n.ContainerID[:12]}} {
+			s.logs(append(args, "--since", later)...).want(t, "", "")
+			if res := s.logs(append(args, "--since", noon.Format(time.RFC3339))...); res.status != exitOK || !strings.Contains(res.stdout, "a\n") {
+				t.Errorf("%v: %+v", args, res)
+			}
+		}
+		if res := s.logs("--host", "nobody", "--since", later); res.status != exitFailure {
+			t.Errorf("%+v", res)
+		}
 	}
 }
