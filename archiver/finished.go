@@ -113,6 +113,27 @@ func (f *finished) rewrite() error {
 	return durable.WriteFile(f.path, b, 0o600)
 }
 
+// keep takes all but these containers off the list: the directories of the others are
+// gone. One that is taken off in vain costs a look.
+func (f *finished) keep(ids []string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.ids) == 0 {
+		return nil
+	}
+	kept := make(map[string]struct{}, len(f.ids))
+	for _, id := range ids {
+		if _, ok := f.ids[id]; ok {
+			kept[id] = struct{}{}
+		}
+	}
+	if len(kept) == len(f.ids) {
+		return nil
+	}
+	f.ids = kept
+	return f.rewrite()
+}
+
 func (f *finished) has(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

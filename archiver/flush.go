@@ -35,6 +35,7 @@ func (a *Archiver) Flush(ctx context.Context, evict bool) (FlushResult, error) {
 		return FlushResult{}, context.Cause(ctx)
 	}
 	a.markers.forget() // somebody may have deleted them: what is flushed is found
+	a.scanOnce()       // what the list of finished containers does not know is flushed, too
 	opened := a.openAgain(ctx)
 	res, err := a.flush(ctx)
 	if evict {

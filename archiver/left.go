@@ -2,6 +2,7 @@ package archiver
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,13 +82,12 @@ func containerDirs(stateDir string) ([]string, error) {
 // archived.
 func unarchived(dir string) bool {
 	des, err := os.ReadDir(dir)
-	if err != nil {
-		return false
-	}
-	for _, de := range des {
-		if de.Name() == spool.DroppingFile || slices.Contains([]string{".active", ".sealed", ".gap"}, filepath.Ext(de.Name())) {
-			return true
-		}
-	}
-	return false
+	return err == nil && waits(des)
+}
+
+// waits reports whether one of a directory's files waits to be archived.
+func waits(des []fs.DirEntry) bool {
+	return slices.ContainsFunc(des, func(de fs.DirEntry) bool {
+		return de.Name() == spool.DroppingFile || slices.Contains([]string{".active", ".sealed", ".gap"}, filepath.Ext(de.Name()))
+	})
 }

@@ -46,6 +46,9 @@ func (a *Archiver) scan() (dead []string) {
 		if err != nil {
 			continue // it went away, or is none
 		}
+		if a.finished.has(id) && !isFinished(des) {
+			a.notFinished(id, des)
+		}
 		var l cachedLog
 		for _, c := range cachedIn(id, des) {
 			if l.sizeBytes == 0 {
@@ -60,7 +63,25 @@ func (a *Archiver) scan() (dead []string) {
 		}
 	}
 	a.cache.endScan(found, err == nil)
+	if err == nil {
+		if err := a.finished.keep(ids); err != nil {
+			a.cfg.Logger.Error("cannot shorten the list of finished containers", "err", err)
+		}
+	}
 	return dead
+}
+
+// notFinished is for a container that is listed as finished and has something that
+// waits all the same: an earlier version, which knows of no list, has used the state
+// in between, or somebody has put the directory back.
+func (a *Archiver) notFinished(id string, des []fs.DirEntry) {
+	if err := a.finished.begin(id); err != nil {
+		a.cfg.Logger.Error("cannot list a container that is not finished", "container", id, "err", err)
+	}
+	a.aside.look(id)
+	if waits(des) {
+		a.contain("recover a container's log", id, func() { a.recover(id) })
+	}
 }
 
 func allOlder(des []fs.DirEntry, than time.Time) bool {
