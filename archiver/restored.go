@@ -48,7 +48,11 @@ func (a *Archiver) store(ctx context.Context, t *turn, c *encoded, h spool.Heade
 		return o, err
 	}
 	var res bucket.PutResult
-	if err := a.put(ctx, t, c, h.Meta, &res); err != nil || res.Existed {
+	if err := a.put(ctx, t, c, h.Meta, &res); err != nil {
+		return o, err
+	}
+	if res.Existed {
+		o.SizeBytes, err = sizeOf(ctx, t.bucket, o)
 		return o, err
 	}
 	o.SHA256 = hex.EncodeToString(sum.Sum(nil))
@@ -56,6 +60,23 @@ func (a *Archiver) store(ctx context.Context, t *turn, c *encoded, h spool.Heade
 		o.ETag = res.ETag
 	}
 	return o, nil
+}
+
+// sizeOf returns the size of an object that was there. It is usually what an attempt
+// wrote that was killed then, maybe another version's, which encodes otherwise. Where
+// the bucket may not be listed it is taken for the same.
+func sizeOf(ctx context.Context, b bucket.Bucket, o spool.Object) (int64, error) {
+	for obj, err := range b.List(ctx, o.Key, bucket.ListOptions{}) {
+		switch {
+		case bucket.Permanent(err):
+			return o.SizeBytes, nil
+		case err != nil:
+			return 0, fmt.Errorf("look for what had been archived before: %w", err)
+		case obj.Key == o.Key:
+			return obj.SizeBytes, nil
+		}
+	}
+	return o.SizeBytes, nil
 }
 
 // maxETag bounds what a store may have written into the state for each object.

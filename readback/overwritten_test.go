@@ -2,6 +2,7 @@ package readback_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -25,11 +26,17 @@ func forge(t *testing.T, b bucket.Bucket, c chunk.Chunk) []byte {
 	check(t, err)
 	raw, err := io.ReadAll(body)
 	check(t, errors.Join(err, body.Close()))
+	return reencode(t, c.Meta, raw, codec.Meta{ContainerID: id, ContainerName: "n"}, "evil")
+}
+
+// reencode makes another object of the same entries, with a word instead of "line".
+func reencode(t *testing.T, c chunk.Meta, raw []byte, m codec.Meta, word string) []byte {
+	t.Helper()
 	d, err := codec.NewDecoder(c.Format, codec.Bytes(raw), int64(len(raw)), codec.Range{Tail: codec.All})
 	check(t, err)
 	defer d.Close()
 	var out bytes.Buffer
-	enc, err := codec.NewEncoder(c.Format, &out, codec.Meta{ContainerID: id, ContainerName: "n"}, codec.ChunkInfo{SpoolID: c.SpoolID, SegmentSeq: c.SegmentSeq, Origin: true})
+	enc, err := codec.NewEncoder(c.Format, &out, m, codec.ChunkInfo{SpoolID: c.SpoolID, SegmentSeq: c.SegmentSeq, Origin: true})
 	check(t, err)
 	for {
 		var e codec.Entry
@@ -38,7 +45,7 @@ func forge(t *testing.T, b bucket.Bucket, c chunk.Chunk) []byte {
 			break
 		}
 		check(t, err)
-		e.Line = bytes.Replace(e.Line, []byte("line"), []byte("evil"), 1)
+		e.Line = bytes.Replace(e.Line, []byte("line"), []byte(word), 1)
 		check(t, enc.Encode(&e))
 	}
 	_, err = enc.Close()
@@ -113,6 +120,51 @@ func TestOverwrittenObject(t *testing.T) {
 					t.Errorf("tail %d: %d lines, want the 3 that are whole: %.60q", tail, len(lines), lines)
 				}
 			})
+		})
+	}
+}
+
+// earlier is a bucket into which another version has put each object already, in
+// other bytes.
+type earlier struct {
+	bucket.Bucket
+	t *testing.T
+}
+
+func (b *earlier) Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts bucket.PutOptions) error {
+	if m, err := chunk.ParseKey(key); err == nil {
+		raw := make([]byte, size)
+		_, err := r.ReadAt(raw, 0)
+		check(b.t, err)
+		other := reencode(b.t, m, raw, codec.Meta{ContainerID: id, ContainerName: strings.Repeat("n", 999)}, "line")
+		check(b.t, b.Bucket.Put(ctx, key, bytes.NewReader(other), int64(len(other)), bucket.PutOptions{}))
+	}
+	return b.Bucket.Put(ctx, key, r, size, opts)
+}
+
+// TestObjectOfAnEarlierAttempt: an attempt that was killed behind its PUT may have been
+// another version's, which encodes otherwise. What is in the bucket then is read.
+func TestObjectOfAnEarlierAttempt(t *testing.T) {
+	for _, format := range codec.Formats() {
+		t.Run(string(format), func(t *testing.T) {
+			g := newRig(t, format)
+			g.stop()
+			g.store = &earlier{g.bucket, t}
+			g.start("state")
+			g.print(50)
+			g.flush(true)
+			for _, tail := range []int64{-1, 8} {
+				n := 0
+				for e, err := range g.r.Entries(t.Context(), readback.Query{ContainerID: id, Created: time.Now(), Tail: tail}) {
+					check(t, err)
+					if e.Seq > 0 {
+						n++
+					}
+				}
+				if want := map[int64]int{-1: 50, 8: 8}[tail]; n != want {
+					t.Errorf("tail %d: %d entries, want %d", tail, n, want)
+				}
+			}
 		})
 	}
 }

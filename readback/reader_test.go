@@ -31,6 +31,7 @@ type rig struct {
 	// bucketDir is the folder behind bucket.
 	bucketDir string
 	bucket    *deafBucket
+	store     bucket.Bucket // that the archiver has; nil: the same
 	a         *archiver.Archiver
 	r         *readback.Reader
 	cancel    func()
@@ -53,7 +54,11 @@ func newRig(t *testing.T, format codec.Format) *rig {
 
 func (g *rig) start(state string) {
 	g.t.Helper()
-	a, err := archiver.New(archiver.Config{StateDir: filepath.Join(g.dir, state), Logger: slog.New(slog.DiscardHandler), CommitInterval: 10 * time.Millisecond}, g.bucket)
+	store := bucket.Bucket(g.bucket)
+	if g.store != nil {
+		store = g.store
+	}
+	a, err := archiver.New(archiver.Config{StateDir: filepath.Join(g.dir, state), Logger: slog.New(slog.DiscardHandler), CommitInterval: 10 * time.Millisecond}, store)
 	check(g.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	g.a, g.cancel, g.done = a, cancel, make(chan error, 1)
