@@ -113,6 +113,9 @@ func (w *who) find(ctx context.Context, b bucket.Bucket, bare bool) ([]*target, 
 		return nil, err
 	}
 	out, err := s.targets()
+	if errors.Is(err, errNoLog) && s.trusting {
+		err = fmt.Errorf("%w that its index markers name; coldtail reindex makes those that hosts of an older version did not, or that were lost", err)
+	}
 	if nerr := newer.Err(); errors.Is(err, errNoLog) && nerr != nil {
 		err = fmt.Errorf("%w that this coldtail can read: %w", err, nerr)
 	}

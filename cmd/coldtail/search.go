@@ -30,6 +30,7 @@ type search struct {
 	services []string // as markers have them
 	hosts    []string
 	wanted   []*matcher // of each name; or of all that are of the services and hosts
+	trusting bool       // only those count that have markers by name and by host
 }
 
 func newSearch(w *who, b bucket.Bucket) *search {
@@ -68,7 +69,7 @@ func (s *search) run(ctx context.Context) error {
 			if err != nil {
 				return s.failed(err)
 			}
-			if complete {
+			if s.trusting = complete; complete {
 				s.reset()
 				return s.failed(s.byTrees(ctx))
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -49,6 +50,9 @@ func TestSearch(t *testing.T) {
 			found := func(glance int) (ids []string) {
 				glanceNames = glance
 				targets, err := w.find(t.Context(), l, false)
+				if errors.Is(err, errNoLog) {
+					return []string{errNoLog.Error()}
+				}
 				if err != nil {
 					return []string{err.Error()}
 				}
@@ -93,8 +97,15 @@ func TestOldHostsAreFound(t *testing.T) {
 	if got, err := w.find(t.Context(), l, true); err != nil || len(got) != 1 || got[0].Name != old {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	// Where nothing says that they are complete, all names are looked through.
+	// Of another service it is not, and the error says what helps.
 	odd := container("proxy", "edge", "north")
+	l = &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(odd, codec.Parquet, time.Now()), append(keysOf(old, codec.Parquet, time.Now()), chunk.CompleteKey())...)...)}}
+	for _, w := range []*who{{names: []string{"edge"}}, {hosts: []string{"north"}}} {
+		if _, err := w.find(t.Context(), l, true); !errors.Is(err, errNoLog) || !strings.Contains(err.Error(), "coldtail reindex") {
+			t.Errorf("%v: %v", w, err)
+		}
+	}
+	// Where nothing says that they are complete, all names are looked through.
 	l = &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(odd, codec.Parquet, time.Now()), keysOf(old, codec.Parquet, time.Now())...)...)}}
 	w = &who{names: []string{"edge"}}
 	if got, err := w.find(t.Context(), l, true); err != nil || len(got) != 1 || got[0].Name != odd {
