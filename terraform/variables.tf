@@ -33,6 +33,11 @@ variable "prefix" {
     condition     = alltrue([for part in split("/", var.prefix) : !contains([".", ".."], part)])
     error_message = "prefix must not contain the parts . and .., which coldtail refuses."
   }
+
+  validation {
+    condition     = length(var.prefix) <= 300
+    error_message = "prefix must be at most 300 bytes long, as coldtail refuses longer ones."
+  }
 }
 
 variable "kms_key_arn" {

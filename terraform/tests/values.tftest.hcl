@@ -444,3 +444,21 @@ run "empty_external_id" {
 
   expect_failures = [var.writer_role]
 }
+
+run "long_prefix" {
+  command = plan
+
+  variables {
+    prefix = join("", [for i in range(301) : "p"])
+  }
+
+  expect_failures = [var.prefix]
+}
+
+run "longest_prefix" {
+  command = plan
+
+  variables {
+    prefix = join("", [for i in range(300) : "p"])
+  }
+}

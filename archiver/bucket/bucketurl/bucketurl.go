@@ -175,6 +175,9 @@ func parseMinIO(u *url.URL, p *params) (*URL, error) {
 	if u.Hostname() == "" || name == "" {
 		return nil, errors.New("MinIO needs a server and a bucket, as in minio://host:9000/bucket/prefix")
 	}
+	if !validPort(u) {
+		return nil, errors.New("a server's port is a number from 1 to 65535, as in minio://host:9000/bucket/prefix")
+	}
 	prefix, err := parsePrefix(rest)
 	if err != nil {
 		return nil, err
@@ -212,11 +215,19 @@ func alphanumeric(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
+// prefixMaxBytes leaves room for the longest key, a marker by name of some 690
+// bytes, in the 1,024 bytes that S3 allows: beyond it a container with long names
+// could never be archived.
+const prefixMaxBytes = 300
+
 // parsePrefix refuses prefixes that stores or their tools understand differently.
 func parsePrefix(path string) (string, error) {
 	prefix := strings.Trim(path, "/")
 	if !utf8.ValidString(prefix) {
 		return "", errors.New("the prefix must be UTF-8")
+	}
+	if len(prefix) > prefixMaxBytes {
+		return "", fmt.Errorf("the prefix must be at most %d bytes long, as keys have at most 1024", prefixMaxBytes)
 	}
 	if prefix == "" {
 		return "", nil

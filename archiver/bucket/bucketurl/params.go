@@ -154,7 +154,17 @@ func (p *params) endpoint(name string) string {
 func checkEndpoint(v string) (named, ok bool) {
 	u, err := url.Parse(v)
 	named = strings.Contains(v, "@") // wherever it is taken to be: passwords may have slashes
-	return named, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+	return named, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && validPort(u) && u.RawQuery == "" && u.Fragment == ""
+}
+
+// validPort reports whether an address has a port that there can be, or none. To
+// dial another one would pass for an outage, and be repeated for ever.
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
 }
 
 // needs fails where one parameter is set and another, without which it would
