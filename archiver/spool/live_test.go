@@ -108,6 +108,8 @@ func TestSidecarDamagedWhileRunning(t *testing.T) {
 				if g.recoverLive(what); t.Failed() {
 					return
 				}
+				// Else what comes next copies all that was put aside.
+				check(t, os.RemoveAll(filepath.Join(g.cfg.Dir, quarantineDir)))
 			}
 		})
 	}

@@ -31,7 +31,7 @@ mapfile -t concurrent < <(go list ./... | grep -v '/codec$')
 # These kill processes, cut the power or damage every file, hundreds of times,
 # count requests over years of objects, or measure memory: without the race
 # detector, which makes them ten times slower.
-heavy='^(TestKilled|TestCrashPoints|TestMemoryBound|TestPowerLoss|TestAnyDamage|TestEveryByteOfASidecar|TestKilledWhileDropping|TestDamagedState|TestDamage|TestIngestDoesNotWaitForSync|TestDroppingDoesNotWaitForSync|TestPipeBudget|TestDiskFull|TestWildClocks|TestTailRequests|TestTailOfLargeChunk|TestRangeRequests|TestObjectsTogether)$'
+heavy='^(TestKilled|TestCrashPoints|TestMemoryBound|TestPowerLoss|TestAnyDamage|TestEveryByteOfASidecar|TestSidecarDamagedWhileRunning|TestKilledWhileDropping|TestDamagedState|TestDamage|TestIngestDoesNotWaitForSync|TestDroppingDoesNotWaitForSync|TestPipeBudget|TestDiskFull|TestWildClocks|TestTailRequests|TestTailOfLargeChunk|TestRangeRequests|TestObjectsTogether)$'
 status=0
 heading "go test ${race[*]} ./..."
 go test -timeout "$limit" "${race[@]}" -skip "$heavy" "${concurrent[@]}" || status=1
