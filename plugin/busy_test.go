@@ -3,7 +3,9 @@ package plugin
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -103,5 +105,42 @@ func TestStopIsNotRepeated(t *testing.T) {
 	p.ok("/LogDriver.StopLogging", map[string]string{"File": f.Name()})
 	if n := p.reg.Len(); n != 0 {
 		t.Errorf("%d fifos are known", n)
+	}
+}
+
+// TestRefusedBodies: who sends too much is told so, and not that the request is
+// none. StopLogging is answered in any case.
+func TestRefusedBodies(t *testing.T) {
+	dir := t.TempDir()
+	startProcess(t, dir, DriverConfig{}, nil)
+	for path, want := range map[string]string{
+		"/LogDriver.StartLogging": `{"Err":"the request is larger than 16 MiB`,
+		"/LogDriver.ReadLogs":     `{"Err":"the request is larger than 16 MiB`,
+		"/LogDriver.StopLogging":  okBody,
+	} {
+		conn, err := net.Dial("unix", filepath.Join(dir, "s.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		// Exactly what the server reads, as it closes the connection behind it.
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: p\r\nContent-Length: %d\r\n\r\n%s", path, bodyMaxBytes+1, strings.Repeat(" ", bodyMaxBytes+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || !strings.HasPrefix(string(body), want) {
+			t.Errorf("%s: %d %s, %v", path, resp.StatusCode, body, err)
+		}
+	}
+	if err := refusal(fmt.Errorf("read: %w", errBusy)); !errors.Is(err, errBusy) {
+		t.Errorf("busy: %v", err)
+	}
+	if err := refusal(io.ErrUnexpectedEOF); err != nil {
+		t.Errorf("a body that was lost: %v", err)
 	}
 }

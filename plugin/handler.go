@@ -49,6 +49,9 @@ const (
 // activation is what a plugin on a plain socket says that it implements.
 const activation = `{"Implements": ["LogDriver"]}`
 
+// stopPath is the endpoint that answers no error, see doc.go.
+const stopPath = "/LogDriver.StopLogging"
+
 // HandlerConfig is what a Handler serves.
 type HandlerConfig struct {
 	Driver   *Driver
@@ -98,7 +101,7 @@ func NewHandler(cfg HandlerConfig) (*Handler, error) {
 		}
 	}
 	h.handle("/LogDriver.StartLogging", startTimeout, startsMax, h.startLogging)
-	h.handle("/LogDriver.StopLogging", stopTimeout, 0, h.stopLogging) // the driver bounds these
+	h.handle(stopPath, stopTimeout, 0, h.stopLogging) // the driver bounds these
 	h.handle("/LogDriver.Capabilities", statusTimeout, startsMax, h.capabilities)
 	h.handle("/status", statusTimeout, asksMax, h.status)
 	h.handle("/flush", 0, asksMax, h.flush)
@@ -161,6 +164,11 @@ func (h *Handler) handle(path string, limit time.Duration, most int, f func(ctx 
 		if err != nil {
 			// The connection is of no more use, and an answer may still arrive.
 			w.Header().Set("Connection", "close")
+		}
+		if refused := refusal(err); refused != nil && path != stopPath {
+			release()
+			respond(w, path, nil, refused)
+			return refused
 		}
 		ctx := r.Context()
 		if limit > 0 {

@@ -51,20 +51,31 @@ var (
 	errClosing     = errors.New("the plugin was stopped before the end of this log")
 )
 
-// readLogs streams a container's log. It has no bound in time: a follower stays
-// as long as the container, and a slow one as long as it likes.
-func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
+// readRequest reads the request to read logs, or answers what is wrong with it.
+func (h *Handler) readRequest(w http.ResponseWriter, r *http.Request) (req readRequest, err error) {
 	body, release, err := h.readBody(w, r)
-	defer release()
-	var req readRequest
+	defer release() // a follower stays
+	if refused := refusal(err); refused != nil {
+		respond(w, "", nil, refused)
+		return req, refused
+	}
 	if err != nil || json.Unmarshal(body, &req) != nil || req.Info.ContainerID == "" || len(req.Info.ContainerID) > idMaxBytes {
 		// Not 200, or the daemon would take this for frames.
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		_ = json.NewEncoder(w).Encode(answer{Err: errReadRequest.Error()})
-		return errReadRequest
+		return req, errReadRequest
 	}
-	release() // a follower stays
+	return req, nil
+}
+
+// readLogs streams a container's log. It has no bound in time: a follower stays
+// as long as the container, and a slow one as long as it likes.
+func (h *Handler) readLogs(w http.ResponseWriter, r *http.Request) error {
+	req, err := h.readRequest(w, r)
+	if err != nil {
+		return err
+	}
 	select {
 	case h.readers <- struct{}{}:
 		defer func() { <-h.readers }()

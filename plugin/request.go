@@ -75,8 +75,23 @@ func (h *Handler) contain(path string) {
 	h.cfg.Logger.Error("panic in a request", "endpoint", path, "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 }
 
-// errBusy is the answer where too much is under way.
-var errBusy = &statusError{http.StatusServiceUnavailable, "coldtail has too many requests under way: its disk may hang"}
+// Answers to what is not done.
+var (
+	errBusy  = &statusError{http.StatusServiceUnavailable, "coldtail has too many requests under way: its disk may hang"}
+	errLarge = &statusError{http.StatusRequestEntityTooLarge, "the request is larger than 16 MiB: the container has too large labels or variables for coldtail"}
+)
+
+// refusal is the answer to a request whose body was not read for this reason, nil
+// where it counts as empty: the daemon repeats requests without their bodies.
+func refusal(err error) error {
+	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+		return errLarge
+	}
+	if errors.Is(err, errBusy) {
+		return errBusy
+	}
+	return nil
+}
 
 // readBody reads a request's body; what could not be read is as good as empty. It
 // waits until there is room for it, which release gives back.
@@ -114,7 +129,7 @@ func respond(w http.ResponseWriter, path string, res any, err error) {
 	if err != nil {
 		res = answer{Err: codec.OneLine(err)}
 		switch {
-		case path == "/LogDriver.StopLogging":
+		case path == stopPath:
 			res = answer{} // invariant 3
 		case strings.HasPrefix(path, "/LogDriver."):
 			// The daemon shows Err as it is only with status 200.

@@ -46,7 +46,7 @@ resource "aws_athena_workgroup" "logs" {
         for tree in local.trees :
         !startswith(local.results_key, "${local.key_prefix}${tree}/") && !startswith("${local.key_prefix}${tree}/", local.results_key)
       ])
-      error_message = "athena_results_url must neither lie among the archived logs, which queries would then read, nor contain them, as who queries could then overwrite them: set it to a place beside them, or in another bucket."
+      error_message = "athena_results_url must neither lie among the archived logs, which queries would then read, nor contain them, or everybody who queries could overwrite them: set it to a place beside them, or in another bucket."
     }
   }
 }

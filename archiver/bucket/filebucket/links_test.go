@@ -185,7 +185,7 @@ func TestDeepFolders(t *testing.T) {
 	b := open(t, Config{Dir: t.TempDir(), MaxSizeBytes: 1 << 20})
 	longest := strings.Repeat("d/", keyMaxBytes/2-1) + "xy"
 	put(t, b, "a", "x")
-	deeper := filepath.Join(filepath.Dir(longest), "d/d/d")
+	deeper := filepath.Join(filepath.Dir(longest), "d", "d", "d")
 	if err := os.MkdirAll(filepath.Join(b.cfg.Dir, deeper), 0o700); err != nil {
 		t.Fatal(err)
 	}
