@@ -1,8 +1,10 @@
 package bucket
 
 import (
+	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +51,56 @@ func TestMetrics(t *testing.T) {
 	if _, err := NewMetrics(reg); err == nil {
 		t.Fatal("registered twice")
 	}
+}
+
+// TestErrorClasses: each class that the metric's help names is reached, and no other.
+func TestErrorClasses(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	m, err := NewMetrics(reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &flaky{}
+	b := m.Bucket(f)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	expired, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	for _, is := range []struct {
+		ctx       context.Context
+		err       error
+		permanent bool
+	}{
+		{t.Context(), errWeather, false}, {t.Context(), errWeather, true}, {t.Context(), ErrNotFound, false},
+		{t.Context(), ErrChanged, false}, {gone, errWeather, false}, {expired, errWeather, false},
+	} {
+		f.fail = 1
+		f.with = WrapError(is.ctx, OpGet, "k", is.err, func(error) (bool, string) { return is.permanent, "" })
+		if _, err := b.Get(t.Context(), "k", GetOptions{}); err == nil {
+			t.Errorf("%v: no error", is)
+		}
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != "coldtail_bucket_errors_total" {
+			continue
+		}
+		var classes []string
+		for _, metric := range family.GetMetric() {
+			classes = append(classes, metric.GetLabel()[0].GetValue())
+		}
+		_, list, _ := strings.Cut(strings.TrimSuffix(family.GetHelp(), "."), "by class: ")
+		named := strings.Split(list, ", ")
+		slices.Sort(named)
+		if !slices.Equal(classes, named) {
+			t.Errorf("classes %q, the help names %q", classes, named)
+		}
+		return
+	}
+	t.Error("no errors are counted")
 }
 
 // want checks the sum of a metric over its labels other than op.

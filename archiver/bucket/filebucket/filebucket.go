@@ -114,6 +114,8 @@ func classify(err error) (permanent bool, hint string) {
 		return true, "give the folder to the user that coldtail runs as"
 	case errors.Is(err, syscall.EXDEV):
 		return true, hintMount
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return true, "the folder's file system must take names of 255 bytes"
 	case errors.Is(err, syscall.EROFS):
 		return true, "the folder's file system is read-only"
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, fs.ErrExist):

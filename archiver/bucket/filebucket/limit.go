@@ -1,6 +1,7 @@
 package filebucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,7 +163,10 @@ func (b *Bucket) measure(ctx context.Context, root *os.Root) ([]partition, error
 	b.limit.total.Store(total)
 	b.limit.measured.Store(true)
 	now := time.Now()
-	slices.SortStableFunc(partitions, func(p, q partition) int { return p.at(now).Compare(q.at(now)) })
+	// Where the host's own clock is far behind, nothing is plausible: then by the names.
+	slices.SortStableFunc(partitions, func(p, q partition) int {
+		return cmp.Or(p.at(now).Compare(q.at(now)), cmp.Compare(p.when(), q.when()))
+	})
 	return partitions, nil
 }
 

@@ -179,6 +179,20 @@ func TestLimitOfWrongClocks(t *testing.T) {
 	}
 }
 
+// TestLimitUnderAClockThatIsBehind: where all days seem to be still to come, the
+// oldest goes first, whatever its format.
+func TestLimitUnderAClockThatIsBehind(t *testing.T) {
+	b := open(t, Config{Dir: t.TempDir(), MaxSizeBytes: 40_000})
+	later := []string{"ndjson/dt=2098-01-02/hour=00/a.json.gz", "parquet/dt=2098-01-01/hour=00/a.parquet", "parquet/dt=2098-01-03/hour=00/a.parquet"}
+	for _, key := range later {
+		put(t, b, key, content)
+		age(t, b, key, -100*365*24*time.Hour)
+	}
+	put(t, b, "parquet/dt=1970-01-01/hour=00/a.parquet", content)
+	put(t, b, "parquet/dt=1970-01-01/hour=00/b.parquet", content)
+	checkKeys(t, b, []string{later[0], "parquet/dt=1970-01-01/hour=00/a.parquet", "parquet/dt=1970-01-01/hour=00/b.parquet", later[2]})
+}
+
 // TestLimitWithManyContainers: the markers of containers that lived for a moment
 // today do not fill the folder.
 func TestLimitWithManyContainers(t *testing.T) {
