@@ -58,16 +58,18 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 			return err
 		}
 	}
-	gaps := map[int64]bool{}
-	for _, de := range names {
-		if seq, _, gap, ok := parseSegmentName(de.Name()); ok && gap {
-			gaps[seq] = true
-		}
-	}
+	files := filesOf(names)
 	for _, de := range names {
 		seq, state, gap, ok := parseSegmentName(de.Name())
-		if !ok || gaps[seq] && !gap {
+		if !ok || files[seq].gap && !gap {
 			continue // a gap replaces the segment of its number
+		}
+		if files[seq].state != state {
+			err := &codec.CorruptError{What: "segment " + de.Name(), Offset: -1, Err: errTwice}
+			if err := l.setAside(d, err, de.Name()); err != nil {
+				return err
+			}
+			continue
 		}
 		s, lost, err := load(l.cfg, seq, state, gap)
 		if err == nil && s.header.ContainerID != l.cfg.ContainerID {
@@ -106,6 +108,46 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 		l.segments = append(l.segments, s)
 	}
 	return nil
+}
+
+// errTwice says that a directory was put back from a copy without removing what was
+// in it.
+var errTwice = errors.New("there is another one of its number, which is used")
+
+// segmentFile is the file that counts of those with a segment's number.
+type segmentFile struct {
+	state State
+	gap   bool
+}
+
+// filesOf returns the file that counts for each segment's number: a gap, else what
+// waits to be archived and takes no more entries, else the archived one.
+func filesOf(names []os.DirEntry) map[int64]segmentFile {
+	files := map[int64]segmentFile{}
+	for _, de := range names {
+		seq, state, gap, ok := parseSegmentName(de.Name())
+		if !ok {
+			continue
+		}
+		f := segmentFile{state, gap}
+		if was, ok := files[seq]; !ok || f.rank() > was.rank() {
+			files[seq] = f
+		}
+	}
+	return files
+}
+
+func (f segmentFile) rank() (n int) {
+	if f.gap {
+		n = 10
+	}
+	switch f.state {
+	case Sealed:
+		n += 2
+	case Archived:
+		n++
+	}
+	return n
 }
 
 // dropUncommitted removes an active segment to which no record was ever written:
