@@ -44,7 +44,7 @@ func TestTailRequests(t *testing.T) {
 				a.burst(last.Add(-time.Duration(tc.chunks-1-i)*tc.every), tc.entries)
 			}
 			// Hours ago, if the clock was wrong, it has not been yet.
-			for _, idle := range []time.Duration{-5 * time.Hour, time.Minute, year / 2, 3 * year} {
+			for _, idle := range []time.Duration{-14 * time.Hour, -5 * time.Hour, time.Minute, year / 2, 3 * year} {
 				checkTail(t, a, last.Add(idle), 10)
 			}
 		})

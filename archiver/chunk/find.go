@@ -33,7 +33,7 @@ type Want struct {
 const (
 	firstHours  = 13
 	nowHours    = 8
-	maxAhead    = 12 * time.Hour
+	maxAhead    = 14 * time.Hour
 	secondHours = 16
 
 	hourSeconds = 3600
