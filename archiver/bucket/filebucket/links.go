@@ -51,6 +51,7 @@ func openDir(root *os.Root, dir string) (*os.Root, error) {
 			err = syscall.ENOTDIR
 		default:
 			d, err = parent.OpenRoot(name)
+			err = named(root.Name(), dir[:at-1], err)
 		}
 		_ = parent.Close()
 	}
@@ -67,6 +68,15 @@ func lstat(root, dir *os.Root, name, key string) (fs.FileInfo, error) {
 		return nil, linkError(root.Name(), key)
 	}
 	return info, err
+}
+
+// named is err with the whole path of what it is about: directories are opened one
+// in the other, whose errors have a name alone.
+func named(folder, key string, err error) error {
+	if of := (*fs.PathError)(nil); errors.As(err, &of) {
+		return &fs.PathError{Op: of.Op, Path: filepath.Join(folder, filepath.FromSlash(key)), Err: of.Err}
+	}
+	return err
 }
 
 func linkError(folder, key string) error {

@@ -223,3 +223,31 @@ func TestMountInTheFolder(t *testing.T) {
 		t.Errorf("listed %q", got)
 	}
 }
+
+// TestErrorsNameTheFolder: who may not open a folder is told which.
+func TestErrorsNameTheFolder(t *testing.T) {
+	_, err := os.Open(filepath.Join(t.TempDir(), "none"))
+	if got := named("/folder", "a/b/", err).Error(); got != "open /folder/a/b: no such file or directory" {
+		t.Errorf("got %s", got)
+	}
+	if os.Geteuid() == 0 {
+		t.Skip("root may open everything")
+	}
+	b := open(t, Config{Dir: t.TempDir()})
+	put(t, b, "parquet/dt=2026-01-01/hour=07/x", "x")
+	closed := filepath.Join(b.cfg.Dir, "parquet", "dt=2026-01-01", "hour=07")
+	if err := os.Chmod(closed, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(closed, 0o700) })
+	var failed error
+	for _, err := range b.List(t.Context(), "", bucket.ListOptions{}) {
+		failed = err
+	}
+	_, err = b.Get(t.Context(), "parquet/dt=2026-01-01/hour=07/x", bucket.GetOptions{})
+	for _, err := range []error{failed, err} {
+		if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), closed) || bucket.Hint(err) == "" {
+			t.Errorf("got %v, want one that names %s", err, closed)
+		}
+	}
+}

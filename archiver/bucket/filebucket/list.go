@@ -75,7 +75,7 @@ func (w *walker) walk(d *os.Root, dir string) error {
 	}
 	entries, err := readDir(d, dir == "")
 	if err != nil {
-		return err
+		return named(w.folder, dir, err)
 	}
 	for _, e := range entries {
 		key := dir + e.sortName
@@ -107,7 +107,7 @@ func (w *walker) walkBelow(parent *os.Root, name, dir string) error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return named(w.folder, dir, err)
 	}
 	defer d.Close()
 	return w.walk(d, dir)
@@ -122,7 +122,7 @@ func (w *walker) visit(d *os.Root, name, key string) error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return named(w.folder, key, err)
 	}
 	if err := w.ctx.Err(); err != nil {
 		return err
