@@ -51,6 +51,8 @@ func TestTooManyRequests(t *testing.T) {
 func TestBodiesAreBounded(t *testing.T) {
 	dir := t.TempDir()
 	p := startProcess(t, dir, DriverConfig{}, nil)
+	f := fifo(t)
+	p.ok("/LogDriver.StartLogging", startRequest{f.Name(), testInfo()})
 	var conns []net.Conn
 	// As many as there is room for say that they send much, and hold still.
 	for range bodiesMaxBytes / bodyMaxBytes {
@@ -72,6 +74,10 @@ func TestBodiesAreBounded(t *testing.T) {
 		t.Error("there is room for more")
 	}
 	p.ok("/LogDriver.StopLogging", "") // without a body
+	p.ok("/LogDriver.StopLogging", map[string]string{"File": f.Name()})
+	if n := p.reg.Len(); n != 0 {
+		t.Errorf("stopping was not understood: %d fifos are known", n)
+	}
 	for _, conn := range conns {
 		_ = conn.Close() // before its body is there
 	}

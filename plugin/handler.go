@@ -34,6 +34,7 @@ const (
 const (
 	bodyMaxBytes   = 16 << 20 // of one: it holds a container's whole environment
 	bodiesMaxBytes = 64 << 20 // of all that are being answered
+	bodySmallBytes = 8 << 10  // not counted: StopLogging's, which must not wait for others
 	startsMax      = 4096     // at once
 	asksMax        = 64       // at once of status, flush or metrics
 	readersMax     = 4096     // logs being read

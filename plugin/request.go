@@ -100,9 +100,13 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) (body []byte,
 	if size < 0 || size > bodyMaxBytes {
 		size = bodyMaxBytes
 	}
+	if size <= bodySmallBytes {
+		size = 0
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), bodyTimeout)
 	defer cancel()
-	if err := h.bodies.Acquire(ctx, size); err != nil {
+	// To acquire nothing would wait for those before it.
+	if size > 0 && h.bodies.Acquire(ctx, size) != nil {
 		return nil, func() {}, errBusy
 	}
 	release = sync.OnceFunc(func() { h.bodies.Release(size) })
