@@ -16,9 +16,11 @@ import (
 // IndexPrefix is what the keys of all markers start with.
 const IndexPrefix = "index/"
 
+// ByHostPrefix is what the keys of all markers by host start with.
+const ByHostPrefix = "index/by-host/"
+
 const (
 	byNamePrefix = "index/by-name/"
-	ByHostPrefix = "index/by-host/" // of the markers by host
 	// completeKey is a marker of the archive, not of a container: see Complete.
 	completeKey = "index/complete/by-name"
 )
