@@ -34,8 +34,11 @@ type attempts struct {
 	// whose encoding ended a process: if it does so again, no other is blamed.
 	alone sync.RWMutex
 
-	mu   sync.Mutex
-	died map[string]attempt // by file name
+	mu      sync.Mutex
+	died    map[string]attempt // by file name
+	running map[string]attempt // those that are being encoded, with what was counted before
+	// stopping is set once the process is told to end: that it does is nobody's fault.
+	stopping bool
 }
 
 // attempt is the content of a segment's file.
@@ -90,22 +93,84 @@ func (t *attempts) begin(h *spool.Header) (end func() error, err error) {
 	} else {
 		t.alone.RLock()
 	}
-	path := filepath.Join(t.dir, name)
-	b, err := json.Marshal(attempt{h.CreatedNano, before + 1})
-	if err == nil {
-		err = durable.MkdirAll(t.dir, 0o700)
-	}
-	if err == nil {
-		err = durable.WriteFile(path, b, 0o600)
-	}
-	if err != nil {
+	if err := t.note(name, attempt{h.CreatedNano, before}); err != nil {
 		unlock()
-		return nil, fmt.Errorf("take note of an attempt to encode: %w", errors.Join(err, remove(path)))
+		return nil, fmt.Errorf("take note of an attempt to encode: %w", errors.Join(err, remove(filepath.Join(t.dir, name))))
 	}
 	return func() error {
 		defer unlock()
 		return t.forget(name)
 	}, nil
+}
+
+// note writes that there is one more attempt than before, unless the process is
+// about to end.
+func (t *attempts) note(name string, before attempt) error {
+	if t.enter(name, before) {
+		return nil
+	}
+	if err := t.write(name, attempt{before.CreatedNano, before.Attempts + 1}); err != nil {
+		return err
+	}
+	return t.settle(name)
+}
+
+// enter adds a segment to those that are being encoded. It reports whether the
+// process is about to end.
+func (t *attempts) enter(name string, before attempt) (stopping bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.running == nil {
+		t.running = map[string]attempt{}
+	}
+	t.running[name] = before
+	return t.stopping
+}
+
+// settle takes an attempt back that was written while the process was told to end.
+func (t *attempts) settle(name string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.stopping {
+		return nil
+	}
+	return t.takeBack(name)
+}
+
+func (t *attempts) write(name string, at attempt) error {
+	b, err := json.Marshal(at)
+	if err == nil {
+		err = durable.MkdirAll(t.dir, 0o700)
+	}
+	if err == nil {
+		err = durable.WriteFile(filepath.Join(t.dir, name), b, 0o600)
+	}
+	return err
+}
+
+// stop takes back the attempts that are under way, and counts none from now on: the
+// process is told to end, and may do so while a segment is encoded.
+func (t *attempts) stop() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopping = true
+	var errs []error
+	for name := range t.running {
+		errs = append(errs, t.takeBack(name))
+	}
+	return errors.Join(errs...)
+}
+
+// takeBack makes the count what it was before. Called with mu held.
+func (t *attempts) takeBack(name string) error {
+	before, ok := t.running[name]
+	switch {
+	case !ok:
+		return nil
+	case before.Attempts == 0:
+		return remove(filepath.Join(t.dir, name))
+	}
+	return t.write(name, before)
 }
 
 func fileOfAttempt(h *spool.Header) string { return fmt.Sprintf("%s-%d", h.ContainerID, h.SegmentSeq) }
@@ -133,6 +198,7 @@ func (t *attempts) forget(name string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.died, name)
+	delete(t.running, name)
 	return remove(filepath.Join(t.dir, name))
 }
 

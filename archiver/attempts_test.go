@@ -123,3 +123,36 @@ func TestAttempts(t *testing.T) {
 		t.Errorf("%d files are left, %v is known", len(left), a.died)
 	}
 }
+
+// TestStopIsNoAttempt: a process that was told to end, and is killed while it encodes,
+// leaves the counts as they were, of what it had begun and what it began then.
+func TestStopIsNoAttempt(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	dir := filepath.Join(t.TempDir(), "encoding")
+	died := &spool.Header{ContainerID: idA, SegmentSeq: 1, CreatedNano: 5}
+	fresh := &spool.Header{ContainerID: idA, SegmentSeq: 2, CreatedNano: 6}
+	late := &spool.Header{ContainerID: idB, SegmentSeq: 3, CreatedNano: 7}
+	next := func() *attempts {
+		a := &attempts{dir: dir}
+		check(t, a.load(log))
+		return a
+	}
+	_, err := next().begin(died) // and no end: once it was killed
+	check(t, err)
+	for _, begun := range []*spool.Header{died, fresh} {
+		a := next()
+		_, err := a.begin(begun)
+		check(t, err)
+		check(t, a.stop())
+		if begun == fresh { // else it would wait for the other's end
+			_, err = a.begin(late)
+			check(t, err)
+		}
+		a = next()
+		for h, want := range map[*spool.Header]int{died: 1, fresh: 0, late: 0} {
+			if n := a.before(fileOfAttempt(h), h); n != want {
+				t.Errorf("segment %d: %d deaths, want %d", h.SegmentSeq, n, want)
+			}
+		}
+	}
+}

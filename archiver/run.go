@@ -32,6 +32,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 	others.Go(func() { a.quotaLoop(ctx) })
 	a.makeBallast()
 	a.tick(ctx)
+	a.Stopping()
 
 	a.stopReading()
 	close(a.commits)
@@ -46,6 +47,15 @@ func (a *Archiver) Run(ctx context.Context) error {
 	uploads.Wait()
 	others.Wait()
 	return a.close()
+}
+
+// Stopping says that the process may end at any moment from now on, as it was told
+// to: that it does is not the fault of the segments which are being encoded. Run
+// says it when its context ends.
+func (a *Archiver) Stopping() {
+	if err := a.attempts.stop(); err != nil {
+		a.cfg.Logger.Error("cannot take back that a segment is being encoded", "err", err)
+	}
 }
 
 // tick commits and rolls at every interval until ctx ends.

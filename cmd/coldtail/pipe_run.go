@@ -118,7 +118,9 @@ func runArchiver(ctx context.Context, arch *archiver.Archiver) (stop func() erro
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ran := make(chan error, 1)
 	go func() { ran <- arch.Run(work) }()
+	signalled := context.AfterFunc(ctx, arch.Stopping)
 	return func() error {
+		signalled()
 		cancel()
 		return <-ran
 	}
