@@ -106,6 +106,13 @@ func containerNames(stateDir string) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
+// scanAgain is scan, for one caller at a time.
+func (a *Archiver) scanAgain() []string {
+	a.scanMu.Lock()
+	defer a.scanMu.Unlock()
+	return a.scan()
+}
+
 // forgetFinished removes, once a day, the directories of containers that have been
 // finished for long: what they wrote is found in the bucket. Only the janitor
 // calls it.
@@ -113,9 +120,7 @@ func (a *Archiver) forgetFinished() {
 	now := a.cfg.Now()
 	if now.Sub(a.lookedAt) >= scanInterval || now.Before(a.lookedAt) {
 		a.lookedAt = now
-		a.scanMu.Lock()
-		a.dead = a.scan()
-		a.scanMu.Unlock()
+		a.dead = a.scanAgain()
 	}
 	if len(a.dead) == 0 {
 		return
