@@ -38,7 +38,8 @@ func (e *OptionError) Error() string {
 	if strings.HasPrefix(e.Key, envPrefix) {
 		kind = "plugin setting"
 	}
-	return fmt.Sprintf("%s %s=%q: %s", kind, clip(e.Key), clip(e.Value), e.Reason)
+	// A parser's own errors quote what was given.
+	return fmt.Sprintf("%s %s=%q: %s", kind, codec.Visible(clip(e.Key)), clip(e.Value), codec.Visible(e.Reason))
 }
 
 // clip keeps a sentence a sentence, whatever was given for a value.

@@ -48,13 +48,13 @@ func (s *selection) setRegex(v string) string {
 	}
 	tree, err := syntax.Parse(v, syntax.Perl)
 	if err != nil {
-		return "must be a regular expression in Go's syntax: " + err.Error()
+		return "must be a regular expression in Go's syntax: " + clip(err.Error())
 	}
 	if s.states = states(tree); s.states > regexMaxStates {
 		return fmt.Sprintf("must be a regular expression with fewer repeats: at most %d states", regexMaxStates)
 	}
 	if s.re, err = regexp.Compile(v); err != nil {
-		return "must be a regular expression in Go's syntax: " + err.Error()
+		return "must be a regular expression in Go's syntax: " + clip(err.Error())
 	}
 	return ""
 }
