@@ -66,6 +66,10 @@ func (s *segment) refill(data io.ReaderAt, sizeBytes int64, hole Record, sources
 		return lost + n, nil
 	}
 	s.records, s.end, s.lastSeq = s.records[:n], end, last
+	if hole.Entries == 0 { // a batch has some
+		s.skip(hole.Length)
+		return hole.Length, nil
+	}
 	sum, err := sumOf(data, hole)
 	if err != nil {
 		return 0, err
