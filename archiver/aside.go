@@ -66,6 +66,7 @@ type aside struct {
 	byID  map[string][]spool.AsideFile // by container; none without files
 	files []spool.AsideFile            // the first to go first
 	sums  Quarantine
+	stale bool // files and sums are to be made from byID again
 }
 
 // lookAside counts what lies in the quarantines of open logs, which put there what
@@ -95,7 +96,7 @@ func (q *aside) look(id string) {
 	if q.byID[id] = files; len(files) == 0 {
 		delete(q.byID, id)
 	}
-	q.sumUp()
+	q.stale = true
 }
 
 // lookAgain counts those anew in which something lay: a user may have removed it.
@@ -112,8 +113,12 @@ func (q *aside) containers() []string {
 }
 
 // sumUp orders the files, those first of which the bucket has all, then the
-// oldest. Called with mu held.
+// oldest, if anything has changed since. Called with mu held.
 func (q *aside) sumUp() {
+	if !q.stale {
+		return
+	}
+	q.stale = false
 	q.files = slices.Concat(slices.Collect(maps.Values(q.byID))...)
 	slices.SortFunc(q.files, func(x, y spool.AsideFile) int {
 		switch {
@@ -140,6 +145,7 @@ func (q *aside) sumUp() {
 func (q *aside) sum() Quarantine {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.sumUp()
 	return q.sums
 }
 
@@ -147,6 +153,7 @@ func (q *aside) sum() Quarantine {
 func (q *aside) all() []spool.AsideFile {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.sumUp()
 	return q.files
 }
 

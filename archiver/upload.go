@@ -227,7 +227,8 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 	case err != nil:
 		return err
 	case cancelled, !a.ofState(v.Header.SpoolID):
-		return s.log.Forget(seg) // the bucket tells more than the gap, or the copy, that is here
+		// The bucket tells more than the gap, or the copy, that is here.
+		return errors.Join(s.log.Forget(seg), a.attempts.done(&v.Header))
 	}
 	s.dropping.Store(v.Header.Gap != nil)
 	a.noteGivenUp(s, c.lost)

@@ -134,13 +134,22 @@ func openUse(dir string, st *state, fresh bool, now time.Time) (u use, why strin
 	default:
 		if why = u.restored(dir, *st, now); why != "" {
 			st.SpoolID = newSpoolID()
-			u = use{Since: now, Renewed: true, Forgot: u.Forgot}
+			u = use{Since: later(now, u.At), Renewed: true, Forgot: u.Forgot}
 			break
 		}
 		u.returned(now)
 	}
 	u.SpoolID = st.SpoolID
 	return u, why, nil
+}
+
+// later returns the later of two times. Where a clock starts in 1970, what it shows
+// is no time since which everything is known.
+func later(x, y time.Time) time.Time {
+	if x.Before(y) {
+		return y
+	}
+	return x
 }
 
 // returned notes that the state was away until now.
@@ -150,7 +159,7 @@ func (u *use) returned(now time.Time) {
 		from, to = to, from
 	}
 	if to.Sub(from) > shortAway {
-		u.Since, u.Aways = now, nil
+		u.Since, u.Aways = to, nil
 		return
 	}
 	u.Aways = append(u.Aways, away{from, to})

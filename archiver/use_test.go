@@ -30,6 +30,7 @@ func TestUse(t *testing.T) {
 		{"booted", 9 * time.Minute, nil, false, true},
 		{"off for the night", 14 * time.Hour, nil, false, false},
 		{"the clock was set back a little", -time.Minute, nil, false, true},
+		{"the clock starts in 1970", time.Unix(60, 0).Sub(made), nil, false, false},
 		{"off for days", 25 * time.Hour, nil, true, false},
 		{"touched as after a snapshot", time.Second, func(dir string) error {
 			marks, err := filepath.Glob(filepath.Join(dir, markPrefix+"*"))
@@ -89,7 +90,7 @@ func TestUse(t *testing.T) {
 			if c.away > 0 && !u.away(used.Add(c.away/2)) {
 				t.Errorf("%s: of a container made meanwhile all is known", c.what)
 			}
-			if u.away(back.Add(2 * time.Minute)) {
+			if u.away(later(back, used).Add(2 * time.Minute)) {
 				t.Errorf("%s: of a container made later not all is known", c.what)
 			}
 			u.removeMarks(dir)

@@ -35,11 +35,21 @@ func main() { os.Exit(process(grace)) }
 
 // process runs the command that the process was started as.
 func process(grace time.Duration) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), grace: grace}
 	return a.run(ctx, os.Args[1:])
+}
+
+// endings are the signals that end a command. A terminal that is closed does not end
+// what nohup has started.
+func endings() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // app is what the commands know of the process that they run in.

@@ -37,8 +37,8 @@ one host continue one history, which 'coldtail logs NAME' prints.
 
 The exit status is 0 only if everything was archived. What was not stays in the
 state directory for the next run of that name, which finds it also where the host
-was renamed. A second run of a name on one host waits for the first. SIGINT and
-SIGTERM end the command within 3 s; what it has read stays in the state
+was renamed. A second run of a name on one host waits for the first. SIGINT, SIGTERM
+and SIGHUP end the command within 3 s; what it has read stays in the state
 directory, too.`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.pipe(cmd.Context(), &c) },

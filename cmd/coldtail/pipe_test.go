@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -122,8 +123,11 @@ func TestPipeInterrupted(t *testing.T) {
 		"stdin silent":               {nil, false, exitFailure},
 		"flooded":                    {nil, true, exitFailure},
 	} {
-		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 			t.Run(fmt.Sprint(name, ", ", sig), func(t *testing.T) {
+				if signal.Ignored(sig) {
+					t.Skip("these tests were started by nohup")
+				}
 				t.Parallel()
 				h := newHome(t)
 				folder := "file://" + filepath.Join(h.dir, "bucket")
