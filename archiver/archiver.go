@@ -3,8 +3,6 @@ package archiver
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -13,7 +11,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
-	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/archiver/statedir"
 )
 
 // Archiver archives the logs of many containers. Make one with New, then let
@@ -21,14 +19,8 @@ import (
 type Archiver struct {
 	cfg      Config
 	bucket   bucket.Bucket // each attempt is one: see turn
-	state    state
-	sameBoot bool
-	lock     *os.File
-	used     use // as it was at the start
-	useMu    sync.Mutex
-	unmarked bool         // the last mark could not be made; guarded by useMu
-	forgot   atomic.Int64 // see use.Forgot; Unix nanoseconds, 0 for never
-	finished *finished
+	state    *statedir.Dir
+	finished *statedir.Finished
 	cache    cacheIndex
 	scanMu   sync.Mutex // before the cache's own
 	// Of the janitor alone: finished containers to forget, and when these were found.
@@ -68,12 +60,12 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	st, sameBoot, lock, err := openState(cfg.StateDir, cfg.Now(), cfg.Logger)
+	st, err := statedir.Open(cfg.StateDir, cfg.Now, cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
 	a := &Archiver{
-		cfg: cfg, bucket: b, state: st, sameBoot: sameBoot, lock: lock,
+		cfg: cfg, bucket: b, state: st,
 		pipes:     newPipeBudget(),
 		commits:   make(chan *stream, 1024),
 		uploads:   make(chan *stream, 1024),
@@ -85,19 +77,15 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		unopened:  map[string]bool{},
 		poller:    newPoller,
 	}
-	a.used = st.use
-	if !st.use.Forgot.IsZero() {
-		a.forgot.Store(codec.UnixNano(st.use.Forgot))
-	}
 	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, st.Close())
 	}
-	a.attempts.dir = filepath.Join(cfg.StateDir, attemptsDir)
+	a.attempts.dir = st.Attempts()
 	if err := a.attempts.load(cfg.Logger); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, st.Close())
 	}
-	a.aside = aside{root: filepath.Join(cfg.StateDir, spoolDir), log: cfg.Logger, removed: a.metrics.asideRemoved}
-	if a.finished, err = openFinished(cfg.StateDir); err != nil {
+	a.aside = aside{root: st.Spool(), log: cfg.Logger, removed: a.metrics.asideRemoved}
+	if a.finished, err = statedir.OpenFinished(st.Path); err != nil {
 		cfg.Logger.Error("looking at the directories of all containers", "err", err)
 	}
 	return a, nil
@@ -105,11 +93,11 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 
 // BootID identifies the running boot of the kernel: FIFOs of an earlier one
 // have no writer any more.
-func (a *Archiver) BootID() string { return a.state.BootID }
+func (a *Archiver) BootID() string { return a.state.BootID() }
 
 // Created is when the state directory was made: containers that are younger
 // have no history but what it knows.
-func (a *Archiver) Created() time.Time { return a.state.Created }
+func (a *Archiver) Created() time.Time { return a.state.Created() }
 
 // stream returns the container's stream with its log open.
 func (a *Archiver) stream(containerID string) (*stream, error) {
@@ -167,9 +155,7 @@ func (a *Archiver) Snapshot(containerID string) (*spool.Snapshot, error) {
 		return nil, err
 	}
 	sn := s.log.Snapshot()
-	sn.Away = func(created time.Time) bool {
-		return a.used.away(created) || sn.SpoolID != a.state.SpoolID && codec.UnixNano(created) <= a.forgot.Load()
-	}
+	sn.Away = func(created time.Time) bool { return a.state.Away(sn.SpoolID, created) }
 	return sn, nil
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -263,7 +264,7 @@ func TestSilentFIFOLeavesNothing(t *testing.T) {
 	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
 	check(t, g.a.Detach(t.Context(), d.path))
 	g.flush()
-	if _, err := os.Stat(filepath.Join(g.cfg.StateDir, spoolDir, idA)); !os.IsNotExist(err) {
+	if _, err := os.Stat(statedir.Path(g.cfg.StateDir).Log(idA)); !os.IsNotExist(err) {
 		t.Fatalf("a directory was made: %v", err)
 	}
 	g.want(idA, nil)
@@ -347,7 +348,7 @@ func TestRestart(t *testing.T) {
 	lines := numbers(30_000)
 	d.print(lines[:15_000]...)
 	g.stop()
-	if st, err := os.ReadDir(filepath.Join(g.cfg.StateDir, spoolDir, idA)); err != nil || len(st) == 0 {
+	if st, err := os.ReadDir(statedir.Path(g.cfg.StateDir).Log(idA)); err != nil || len(st) == 0 {
 		t.Fatalf("nothing in the spool: %v", err)
 	}
 	away.set(nil)

@@ -65,7 +65,7 @@ func (a *Archiver) attach(id string, srcs []Source) error {
 		if err != nil || len(claims) == 0 {
 			return err
 		}
-		if err = a.finished.begin(id); err == nil {
+		if err = a.finished.Begin(id); err == nil {
 			err = s.attach(claims...)
 		}
 		for _, c := range claims {

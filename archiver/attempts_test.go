@@ -12,6 +12,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/archiver/statedir"
 )
 
 // TestEncodingKills has the encoding of one container's segment kill the process
@@ -65,7 +66,7 @@ func TestEncodingKills(t *testing.T) {
 				subsequence(t, got, lines)
 			}
 			wantClean(t, b)
-			if left, err := os.ReadDir(filepath.Join(g.state, attemptsDir)); err != nil || len(left) > 0 {
+			if left, err := os.ReadDir(statedir.Path(g.state).Attempts()); err != nil || len(left) > 0 {
 				t.Errorf("%d attempts are left: %v", len(left), err)
 			}
 			r.stop()

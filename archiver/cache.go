@@ -5,7 +5,6 @@ import (
 	"context"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -27,7 +26,7 @@ func (a *Archiver) janitor(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			a.contain("mark the state as used", "", a.markUsed)
+			a.contain("mark the state as used", "", a.state.Mark)
 			a.contain("tidy the local cache", "", func() {
 				a.forgetFinished()
 				a.trimCache(a.cfg.CacheBytes, a.cfg.CacheAge)
@@ -111,7 +110,7 @@ func (a *Archiver) noteCached(s *stream) {
 
 // cachedOf lists a container's archived segments, the oldest first.
 func (a *Archiver) cachedOf(id string) []cached {
-	des, err := os.ReadDir(filepath.Join(a.cfg.StateDir, spoolDir, id))
+	des, err := os.ReadDir(a.state.Log(id))
 	if err != nil {
 		return nil // it holds nothing any more
 	}
@@ -120,15 +119,11 @@ func (a *Archiver) cachedOf(id string) []cached {
 
 func cachedIn(id string, des []fs.DirEntry) (all []cached) {
 	for _, de := range des {
-		ext := filepath.Ext(de.Name())
-		if ext != ".archived" && ext != ".gap-archived" {
+		if _, ok := spool.CachedBytes(de.Name(), 0); !ok {
 			continue
 		}
 		if fi, err := de.Info(); err == nil {
-			n := fi.Size()
-			if ext == ".gap-archived" {
-				n = spool.GapBytes
-			}
+			n, _ := spool.CachedBytes(de.Name(), fi.Size())
 			all = append(all, cached{id, n, fi.ModTime()})
 		}
 	}
@@ -138,7 +133,7 @@ func cachedIn(id string, des []fs.DirEntry) (all []cached) {
 
 // cachedSegments lists the archived segments of all containers.
 func (a *Archiver) cachedSegments() (all []cached) {
-	ids, _ := containerNames(a.cfg.StateDir) // none where they cannot be read
+	ids, _ := a.state.Containers() // none where they cannot be read
 	for _, id := range ids {
 		all = append(all, a.cachedOf(id)...)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -95,7 +96,7 @@ func TestCacheBounds(t *testing.T) {
 	}
 	for i, c := range all {
 		age := time.Now().Add(time.Duration(i-4) * time.Minute)
-		files, err := filepath.Glob(filepath.Join(g.cfg.StateDir, spoolDir, c.container, "*.archived"))
+		files, err := filepath.Glob(filepath.Join(statedir.Path(g.cfg.StateDir).Log(c.container), "*.archived"))
 		check(t, err)
 		check(t, os.Chtimes(files[0], age, age))
 	}

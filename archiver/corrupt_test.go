@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -87,7 +88,7 @@ func TestPoison(t *testing.T) {
 		if n := strings.Count(log.String(), "quarantined a segment"); n != 1 || strings.Contains(log.String(), "line ") {
 			t.Errorf("%d reports: %s", n, &log)
 		}
-		kept, err := filepath.Glob(filepath.Join(g.cfg.StateDir, spoolDir, idA, "quarantine", "*.sealed"))
+		kept, err := filepath.Glob(filepath.Join(statedir.Path(g.cfg.StateDir).Log(idA), "quarantine", "*.sealed"))
 		check(t, err)
 		if len(kept) != 1 {
 			t.Fatalf("kept: %v", kept)
@@ -234,7 +235,7 @@ func TestDamagedWhileRunning(t *testing.T) {
 	check(t, g.a.Detach(t.Context(), d.path))
 	g.a.known(idA).log.Roll()
 	check(t, g.a.known(idA).log.Commit())
-	sealed, err := filepath.Glob(filepath.Join(g.cfg.StateDir, spoolDir, idA, "*.sealed"))
+	sealed, err := filepath.Glob(filepath.Join(statedir.Path(g.cfg.StateDir).Log(idA), "*.sealed"))
 	check(t, err)
 	b, err := os.ReadFile(sealed[0])
 	check(t, err)
@@ -269,9 +270,9 @@ func TestUnopenedLog(t *testing.T) {
 	g.stop()
 	away.set(nil)
 	// Something that is no directory stands where the spool has its own.
-	aside := filepath.Join(g.cfg.StateDir, spoolDir, idA, "quarantine")
+	aside := filepath.Join(statedir.Path(g.cfg.StateDir).Log(idA), "quarantine")
 	check(t, os.WriteFile(aside, nil, 0o600))
-	stream := filepath.Join(g.cfg.StateDir, spoolDir, idA, "stream.json")
+	stream := filepath.Join(statedir.Path(g.cfg.StateDir).Log(idA), "stream.json")
 	check(t, os.WriteFile(stream, []byte("damaged"), 0o600))
 	g.start()
 	_, err := g.a.Flush(t.Context(), false)
@@ -296,7 +297,7 @@ func TestQuarantineIsBounded(t *testing.T) {
 	g.bucket, g.cfg.ShutdownTimeout, g.cfg.SpoolBytes = away, time.Millisecond, 800<<10
 	reg := prometheus.NewRegistry()
 	g.cfg.Registerer = reg
-	dir := filepath.Join(g.cfg.StateDir, spoolDir, idB, "quarantine")
+	dir := filepath.Join(statedir.Path(g.cfg.StateDir).Log(idB), "quarantine")
 	check(t, os.MkdirAll(dir, 0o700))
 	// The oldest first, but for what the bucket has: that goes before.
 	for i, name := range []string{"1-0000000001.sealed", "2-0000000002.sealed", "3-0000000003.sealed", "4-0000000004.archived"} {

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -226,7 +227,7 @@ func (g *crash) write(burst int, pause time.Duration) {
 // catchUp waits while the i-th container has too many segments to be archived.
 func (g *crash) catchUp(i int) {
 	for g.backlog > 0 {
-		sealed, err := filepath.Glob(filepath.Join(g.state, spoolDir, fmt.Sprintf("%064x", i), "*.sealed"))
+		sealed, err := filepath.Glob(filepath.Join(statedir.Path(g.state).Log(fmt.Sprintf("%064x", i)), "*.sealed"))
 		if err != nil {
 			g.t.Error(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -48,7 +49,7 @@ func TestKilledWhileDropping(t *testing.T) {
 	if gaps < dropped || int64(len(got))+gaps != int64(len(lines)) {
 		t.Fatalf("%d lines and %d dropped of %d; %d were counted before the kill", len(got), gaps, len(lines), dropped)
 	}
-	if _, err := os.Stat(filepath.Join(g.state, spoolDir, src.Meta.ContainerID, spool.DroppingFile)); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(statedir.Path(g.state).Log(src.Meta.ContainerID), spool.DroppingFile)); !os.IsNotExist(err) {
 		t.Errorf("the growing gap is still there: %v", err)
 	}
 	r.stop()
@@ -63,7 +64,7 @@ func TestKilledWhileDropping(t *testing.T) {
 // growing one among them.
 func (g *crash) onDisk(t *testing.T) (kept, dropped int64) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(g.state, spoolDir, "*", "*"))
+	files, err := filepath.Glob(filepath.Join(statedir.Path(g.state).Spool(), "*", "*"))
 	check(t, err)
 	gaps := map[int64]int64{} // by segment
 	for _, name := range files {

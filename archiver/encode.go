@@ -11,7 +11,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -198,7 +197,7 @@ func (a *Archiver) encodeHour(ctx context.Context, c *content, hour time.Time, r
 
 // tempFile makes a file that is gone when it is closed.
 func (a *Archiver) tempFile() (*os.File, error) {
-	dir := filepath.Join(a.cfg.StateDir, encodeDir)
+	dir := a.state.Temp()
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make room for a chunk: %w", err)
 	}

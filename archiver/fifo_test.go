@@ -3,12 +3,12 @@ package archiver
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -65,7 +65,7 @@ func TestEndedFIFOIsNotSized(t *testing.T) {
 // while a third has opened it since: its stream stays.
 func TestFailedOpenLeavesLaterStream(t *testing.T) {
 	g := newRig(t)
-	dir := filepath.Join(g.cfg.StateDir, spoolDir, idA)
+	dir := statedir.Path(g.cfg.StateDir).Log(idA)
 	check(t, os.WriteFile(dir, nil, 0o600)) // no directory: cannot be opened
 	s1 := g.a.known(idA)
 	var wg sync.WaitGroup

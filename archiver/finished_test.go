@@ -1,7 +1,6 @@
 package archiver
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -27,7 +27,7 @@ func deadContainers(tb testing.TB, state string, n int) {
 	tb.Helper()
 	for i := range n {
 		id := fmt.Sprintf("%064x", i)
-		dir := filepath.Join(state, spoolDir, id)
+		dir := statedir.Path(state).Log(id)
 		check2(tb, os.MkdirAll(dir, 0o700))
 		check2(tb, os.WriteFile(filepath.Join(dir, "archived.log"), fmt.Appendf(nil, "1 100 parquet/dt=2026-01-01/hour=00/%s\n", id), 0o600))
 		check2(tb, os.WriteFile(filepath.Join(dir, "stream.json"), []byte(`{"crc32c":0,"stream":{}}`), 0o600))
@@ -82,7 +82,7 @@ func TestDeadContainers(t *testing.T) {
 	g.stop()
 	const n = 500
 	deadContainers(t, g.cfg.StateDir, n)
-	dirs, err := filepath.Glob(filepath.Join(g.cfg.StateDir, spoolDir, "*"))
+	dirs, err := filepath.Glob(filepath.Join(statedir.Path(g.cfg.StateDir).Spool(), "*"))
 	check(t, err)
 	w := watchOpens(t, dirs...)
 	g.start()
@@ -126,7 +126,7 @@ func TestDeadContainers(t *testing.T) {
 	g.bucket = away
 	g.start()
 	<-g.a.recovered
-	if g.a.finished.has(id) {
+	if g.a.finished.Has(id) {
 		t.Error("a container that waits to be archived is finished")
 	}
 	away.set(nil)
@@ -147,7 +147,7 @@ func TestForgottenContainer(t *testing.T) {
 	const id = "a1"
 	key := chunk.ContainerID(id)
 	created := time.Now()
-	dir := filepath.Join(g.cfg.StateDir, spoolDir, key)
+	dir := statedir.Path(g.cfg.StateDir).Log(key)
 	var want []string
 	run := func(lines ...string) {
 		t.Helper()
@@ -217,59 +217,6 @@ func TestForgottenContainer(t *testing.T) {
 	wantClean(t, g.bucket)
 }
 
-// TestFinishedList: what the list says survives, the last line of a container counts,
-// and damage of any byte makes no container finished that is not.
-func TestFinishedList(t *testing.T) {
-	dir := t.TempDir()
-	open := func() *finished {
-		t.Helper()
-		f, err := openFinished(dir)
-		if err != nil && !errors.Is(err, errFinished) {
-			t.Fatal(err)
-		}
-		return f
-	}
-	yes := func(string) bool { return true }
-	f := open()
-	check(t, f.add(yes, "a", "b", "c"))
-	check(t, f.begin("b"))
-	check(t, f.begin("never"))
-	check(t, f.add(func(id string) bool { return id != "d" }, "d", "e"))
-	for range 2 {
-		for id, want := range map[string]bool{"a": true, "b": false, "c": true, "d": false, "e": true, "never": false} {
-			if f.has(id) != want {
-				t.Errorf("%s: finished: %v", id, !want)
-			}
-		}
-		f = open()
-	}
-	whole, err := os.ReadFile(f.path)
-	check(t, err)
-	for i := range whole {
-		for _, bad := range [][]byte{whole[:i], slices.Concat(whole[:i], []byte{whole[i] ^ 1}, whole[i+1:])} {
-			check(t, os.WriteFile(f.path, bad, 0o600))
-			got := open()
-			for id := range got.ids {
-				if !slices.Contains([]string{"a", "b", "c", "e"}, id) || id == "b" && bytes.Contains(bad, []byte("- b ")) {
-					t.Fatalf("byte %d: %q is finished by %q", i, id, bad)
-				}
-			}
-		}
-	}
-	// It does not grow for ever.
-	check(t, os.WriteFile(f.path, whole, 0o600))
-	f = open()
-	for range 1000 {
-		check(t, f.begin("a"))
-		check(t, f.add(yes, "a"))
-	}
-	open() // writes it again
-	f = open()
-	if fi, err := os.Stat(f.path); err != nil || fi.Size() > 100 || !f.has("a") || f.has("b") {
-		t.Errorf("%v, %v, finished: %v", fi, err, f.ids)
-	}
-}
-
 // TestArchivedGapsGo: gaps leave the cache as segments do.
 func TestArchivedGapsGo(t *testing.T) {
 	g := newRig(t)
@@ -283,7 +230,7 @@ func TestArchivedGapsGo(t *testing.T) {
 		t.Fatalf("dropped: %v, %v", dropped, err)
 	}
 	g.flush()
-	glob := filepath.Join(g.cfg.StateDir, spoolDir, s.id, "*.gap-archived")
+	glob := filepath.Join(statedir.Path(g.cfg.StateDir).Log(s.id), "*.gap-archived")
 	if files, _ := filepath.Glob(glob); len(files) != 1 {
 		t.Fatalf("gaps: %v", files)
 	}
@@ -313,7 +260,7 @@ func BenchmarkDeadContainers(b *testing.B) {
 		b.ReportAllocs()
 		defer cpuTime(b)()
 		for range b.N {
-			_ = os.Remove(filepath.Join(cfg.StateDir, finishedFile))
+			_ = os.Remove(statedir.Path(cfg.StateDir).Finished())
 			_, stop := start()
 			stop()
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -61,7 +60,7 @@ func (a *Archiver) openAgain(ctx context.Context) error {
 			return errors.Join(append(errs, context.Cause(ctx))...)
 		}
 		if _, err := a.stream(id); err != nil {
-			errs = append(errs, fmt.Errorf("the log in %s is not archived: %w", filepath.Join(a.cfg.StateDir, spoolDir, id), err))
+			errs = append(errs, fmt.Errorf("the log in %s is not archived: %w", a.state.Log(id), err))
 		}
 	}
 	if n := len(errs) - maxPaths; n > 0 {

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/statedir"
 )
 
 // TestListedAsFinished: a container that is listed as finished and has something that
@@ -35,10 +35,10 @@ func TestListedAsFinished(t *testing.T) {
 			g.stop()
 			g.start() // lists it
 			<-g.a.recovered
-			if !g.a.finished.has(key) {
+			if !g.a.finished.Has(key) {
 				t.Fatal("it is not finished")
 			}
-			list, err := os.ReadFile(g.a.finished.path)
+			list, err := os.ReadFile(statedir.Path(g.cfg.StateDir).Finished())
 			check(t, err)
 			away := &awayBucket{Bucket: g.bucket}
 			away.set(errors.New("connection refused"))
@@ -48,12 +48,12 @@ func TestListedAsFinished(t *testing.T) {
 			g.start()
 			run("by the earlier version")
 			g.stop()
-			check(t, os.WriteFile(filepath.Join(g.cfg.StateDir, finishedFile), list, 0o600))
+			check(t, os.WriteFile(statedir.Path(g.cfg.StateDir).Finished(), list, 0o600))
 			g.bucket = store
 			g.start()
 			<-g.a.recovered
 			find(g)
-			if g.a.finished.has(key) {
+			if g.a.finished.Has(key) {
 				t.Error("it is finished still")
 			}
 			for deadline := time.Now().Add(30 * time.Second); len(g.archived(key)) < 2 && time.Now().Before(deadline); {
@@ -73,10 +73,16 @@ func TestFinishedListForgets(t *testing.T) {
 	g.start()
 	<-g.a.recovered
 	gone := fmt.Sprintf("%064x", 3)
-	check(t, os.RemoveAll(filepath.Join(g.cfg.StateDir, spoolDir, gone)))
+	check(t, os.RemoveAll(statedir.Path(g.cfg.StateDir).Log(gone)))
 	for range 2 {
 		g.a.forgetFinished()
-		if got := len(g.a.finished.ids); got != n-1 || g.a.finished.has(gone) {
+		got := 0
+		for i := range n {
+			if g.a.finished.Has(fmt.Sprintf("%064x", i)) {
+				got++
+			}
+		}
+		if got != n-1 || g.a.finished.Has(gone) {
 			t.Errorf("%d containers are listed, want %d", got, n-1)
 		}
 		g.stop()

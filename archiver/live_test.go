@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -31,7 +32,7 @@ func TestSidecarDamagedUnderTheArchiver(t *testing.T) {
 			s := g.a.all()[0]
 			s.log.Roll()
 			check(t, s.log.Commit())
-			paths, err := filepath.Glob(filepath.Join(g.cfg.StateDir, spoolDir, idA, "*.idx"))
+			paths, err := filepath.Glob(filepath.Join(statedir.Path(g.cfg.StateDir).Log(idA), "*.idx"))
 			check(t, err)
 			if len(paths) < 2 {
 				t.Fatalf("%d segments", len(paths))
@@ -79,7 +80,7 @@ func TestDataRemovedUnderTheArchiver(t *testing.T) {
 		check(t, s.log.Commit())
 		check(t, g.a.Attach(t.Context(), src))
 	}
-	check(t, os.Remove(filepath.Join(g.cfg.StateDir, spoolDir, idA, "0000000002.sealed")))
+	check(t, os.Remove(filepath.Join(statedir.Path(g.cfg.StateDir).Log(idA), "0000000002.sealed")))
 	g.comeBack(away)
 	res, err := g.a.Flush(t.Context(), false)
 	t.Logf("flush: %+v, %v", res, err)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -34,7 +35,7 @@ func TestNewerSegmentIsArchivedAfterTheUpgrade(t *testing.T) {
 	write()
 	write()
 	g.stop()
-	path := filepath.Join(g.cfg.StateDir, spoolDir, idA, "0000000002.idx")
+	path := filepath.Join(statedir.Path(g.cfg.StateDir).Log(idA), "0000000002.idx")
 	old, err := os.ReadFile(path)
 	check(t, err)
 	newer := append([]byte(nil), old...)

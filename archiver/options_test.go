@@ -5,11 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -34,11 +36,8 @@ func (g *rig) restart(killed bool) {
 	if killed {
 		copied := filepath.Join(g.t.TempDir(), "state")
 		check(g.t, os.CopyFS(copied, os.DirFS(g.cfg.StateDir)))
-		u, err := readUse(copied)
-		check(g.t, err)
-		check(g.t, u.leaveMark(copied, time.Now())) // as the copy stands for the state itself
 		g.stop()
-		g.cfg.StateDir = copied
+		g.putBack(copied)
 	} else {
 		g.stop()
 	}
@@ -51,6 +50,25 @@ func (g *rig) restart(killed bool) {
 		}
 		g.a.enforceTotal()
 	}
+}
+
+// putBack makes the stopped archiver's state what it was when it was copied. It
+// keeps its mark, as it is no copy.
+func (g *rig) putBack(copied string) {
+	g.t.Helper()
+	each := func(dir string, f func(name string) error) {
+		des, err := os.ReadDir(dir)
+		check(g.t, err)
+		for _, de := range des {
+			if name := de.Name(); name != "use.json" && !strings.HasPrefix(name, "mark-") {
+				check(g.t, f(name))
+			}
+		}
+	}
+	each(g.cfg.StateDir, func(name string) error { return os.RemoveAll(filepath.Join(g.cfg.StateDir, name)) })
+	each(copied, func(name string) error {
+		return os.Rename(filepath.Join(copied, name), filepath.Join(g.cfg.StateDir, name))
+	})
 }
 
 // TestOptionsOutliveTheContainer stops a container that has more to archive than
@@ -164,7 +182,7 @@ func TestDefaultsAreForLogsWithoutOptions(t *testing.T) {
 		g, away := defaultsRig(t)
 		g.stop()
 		l, _, err := spool.Open(spool.Config{
-			Dir: filepath.Join(g.cfg.StateDir, spoolDir, idA), ContainerID: idA, SpoolID: g.spoolID(), Logger: g.cfg.Logger, Now: time.Now,
+			Dir: statedir.Path(g.cfg.StateDir).Log(idA), ContainerID: idA, SpoolID: g.spoolID(), Logger: g.cfg.Logger, Now: time.Now,
 		})
 		check(t, err)
 		src := source("", idA)
@@ -202,10 +220,10 @@ func TestDefaultsAreForLogsWithoutOptions(t *testing.T) {
 }
 
 func (g *rig) spoolID() string {
-	st, _, lock, err := openState(g.cfg.StateDir, time.Now(), g.cfg.Logger)
+	st, err := statedir.Open(g.cfg.StateDir, time.Now, g.cfg.Logger)
 	check(g.t, err)
-	check(g.t, lock.Close())
-	return st.SpoolID
+	check(g.t, st.Close())
+	return st.SpoolID()
 }
 
 // TestUnknownOptionsDropNothing: options that a newer version kept.

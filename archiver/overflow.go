@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -220,7 +219,7 @@ func (a *Archiver) dropNext(s *stream, reason string) (dropped bool, err error) 
 func (a *Archiver) drop(s *stream, seg int64, gap spool.Gap) error {
 	err := s.log.Drop(seg, gap)
 	if errors.Is(err, spool.ErrFull) {
-		if rerr := os.Remove(a.ballast()); rerr != nil {
+		if rerr := os.Remove(a.state.Ballast()); rerr != nil {
 			return errors.Join(err, rerr)
 		}
 		err = s.log.Drop(seg, gap)
@@ -234,12 +233,10 @@ func (a *Archiver) drop(s *stream, seg int64, gap spool.Gap) error {
 // ballastBytes is what is kept back for gaps.
 const ballastBytes = 1 << 20
 
-func (a *Archiver) ballast() string { return filepath.Join(a.cfg.StateDir, "ballast") }
-
 // makeBallast takes disk space that can be given up when there is no other. That
 // it fails on a full disk does not matter.
 func (a *Archiver) makeBallast() {
-	f, err := os.OpenFile(a.ballast(), os.O_WRONLY|os.O_CREATE|unix.O_CLOEXEC, 0o600)
+	f, err := os.OpenFile(a.state.Ballast(), os.O_WRONLY|os.O_CREATE|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return
 	}

@@ -2,11 +2,12 @@ package archiver
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/coldtail/coldtail/archiver/statedir"
 )
 
 // TestRemoveFinished: a state goes that nobody has used for long, once all that it
@@ -24,7 +25,7 @@ func TestRemoveFinished(t *testing.T) {
 		"a gap waits":          {func(g *rig) { g.put("0000000009.gap") }, 2 * week, false},
 		"put aside":            {func(g *rig) { g.put("quarantine/1-0000000009.sealed") }, 2 * week, false},
 		"of a later version":   {func(g *rig) { g.later() }, 2 * week, false},
-		"of the first release": {func(g *rig) { check(g.t, os.Remove(filepath.Join(g.cfg.StateDir, useFile))) }, 2 * week, true},
+		"of the first release": {func(g *rig) { check(g.t, os.Remove(filepath.Join(g.cfg.StateDir, "use.json"))) }, 2 * week, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newRig(t)
@@ -36,7 +37,7 @@ func TestRemoveFinished(t *testing.T) {
 			g.stop()
 			tc.prepare(g)
 			g.aged(tc.age)
-			removed, err := RemoveFinished(g.cfg.StateDir, time.Now().Add(-week))
+			removed, err := statedir.RemoveFinished(g.cfg.StateDir, time.Now().Add(-week))
 			check(t, err)
 			_, serr := os.Stat(g.cfg.StateDir)
 			if there := serr == nil; removed != tc.want || there == tc.want {
@@ -51,52 +52,29 @@ func TestRemoveFinished(t *testing.T) {
 func TestRemoveUsed(t *testing.T) {
 	g := newRig(t)
 	g.aged(1000 * time.Hour)
-	if removed, err := RemoveFinished(g.cfg.StateDir, time.Now()); err != nil || removed {
+	if removed, err := statedir.RemoveFinished(g.cfg.StateDir, time.Now()); err != nil || removed {
 		t.Errorf("in use: %v, %v", removed, err)
 	}
-	if removed, err := RemoveFinished(t.TempDir(), time.Now()); err != nil || removed {
+	if removed, err := statedir.RemoveFinished(t.TempDir(), time.Now()); err != nil || removed {
 		t.Errorf("no state: %v, %v", removed, err)
-	}
-}
-
-// TestRemovedMeanwhile: who waits for the lock of a state that is removed under it
-// gets a new one, in a directory that is there.
-func TestRemovedMeanwhile(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "state")
-	check(t, os.MkdirAll(filepath.Join(dir, spoolDir), 0o700))
-	old, err := openLock(dir, os.O_CREATE)
-	check(t, err)
-	check(t, os.Rename(dir, dir+removedExt))
-	lock, err := lockState(dir)
-	check(t, err)
-	held, err1 := lock.Stat()
-	there, err2 := os.Stat(filepath.Join(dir, lockFile))
-	check(t, errors.Join(err1, err2))
-	if !os.SameFile(held, there) {
-		t.Error("the lock is not the directory's")
-	}
-	check(t, errors.Join(old.Close(), lock.Close()))
-	// What a crash left goes, too.
-	if removed, err := RemoveFinished(dir+removedExt, time.Time{}); err != nil || !removed {
-		t.Errorf("half removed: %v, %v", removed, err)
 	}
 }
 
 // put makes a file in a container's directory.
 func (g *rig) put(name string) {
-	path := filepath.Join(g.cfg.StateDir, spoolDir, idA, name)
+	path := filepath.Join(statedir.Path(g.cfg.StateDir).Log(idA), name)
 	check(g.t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)))
 }
 
 // later makes the state's mark one of a later version.
 func (g *rig) later() {
-	check(g.t, os.WriteFile(filepath.Join(g.cfg.StateDir, useFile), fmt.Appendf(nil, `{"version":%d}`, useVersion+1), 0o600))
+	check(g.t, os.WriteFile(filepath.Join(g.cfg.StateDir, "use.json"), []byte(`{"version":2}`), 0o600))
 }
 
 // aged sets back the times of the files by which a state's last use is told.
 func (g *rig) aged(age time.Duration) {
 	at := time.Now().Add(-age)
-	for _, name := range []string{useFile, stateFile} {
+	for _, name := range []string{"use.json", "state.json"} {
 		if err := os.Chtimes(filepath.Join(g.cfg.StateDir, name), at, at); err != nil && !errors.Is(err, os.ErrNotExist) {
 			g.t.Fatal(err)
 		}

@@ -37,7 +37,7 @@ func archivedBefore(ctx context.Context, b bucket.Bucket, m chunk.Meta) (o spool
 // was written gets its checksum, so that it is noticed if somebody overwrites it;
 // what was there may have other bytes.
 func (a *Archiver) store(ctx context.Context, t *turn, c *encoded, h spool.Header) (o spool.Object, err error) {
-	if !a.ofState(h.SpoolID) {
+	if !a.state.OfState(h.SpoolID) {
 		if o, found, err := archivedBefore(ctx, t.bucket, c.meta); found || err != nil {
 			return o, err
 		}

@@ -3,7 +3,6 @@ package archiver
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -168,7 +167,7 @@ func (a *Archiver) setClosing() {
 // archive. Containers that are attached again are open already.
 func (a *Archiver) recoverAll(ctx context.Context) {
 	defer close(a.recovered)
-	ids, err := containerNames(a.cfg.StateDir)
+	ids, err := a.state.Containers()
 	if err != nil {
 		a.cfg.Logger.Error("cannot look for logs of an earlier run", "err", err)
 		return
@@ -178,11 +177,11 @@ func (a *Archiver) recoverAll(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if a.finished.has(id) {
+		if a.finished.Has(id) {
 			continue
 		}
 		a.aside.look(id)
-		if dir := filepath.Join(a.cfg.StateDir, spoolDir, id); unarchived(dir) {
+		if spool.HasWaiting(a.state.Log(id)) {
 			a.contain("recover a container's log", id, func() { a.recover(id) })
 		} else {
 			finished = append(finished, id)
@@ -216,6 +215,6 @@ func (a *Archiver) close() error {
 	for _, s := range a.all() {
 		errs = append(errs, s.log.Close())
 	}
-	a.markUsed()
-	return errors.Join(append(errs, a.lock.Close())...)
+	a.state.Mark()
+	return errors.Join(append(errs, a.state.Close())...)
 }

@@ -1,15 +1,11 @@
 package archiver
 
 import (
-	"errors"
-	"fmt"
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/durable"
 	"github.com/coldtail/coldtail/archiver/spool"
 )
 
@@ -37,16 +33,16 @@ func (a *Archiver) scan() (dead []string) {
 	a.cache.beginScan()
 	found := map[string]cachedLog{}
 	old := a.cfg.Now().Add(-a.cfg.CacheAge)
-	ids, err := containerNames(a.cfg.StateDir)
+	ids, err := a.state.Containers()
 	if err != nil {
 		a.cfg.Logger.Error("cannot look for what is cached", "err", err)
 	}
 	for _, id := range ids {
-		des, err := os.ReadDir(filepath.Join(a.cfg.StateDir, spoolDir, id))
+		des, err := os.ReadDir(a.state.Log(id))
 		if err != nil {
 			continue // it went away, or is none
 		}
-		if a.finished.has(id) && !isFinished(des) {
+		if a.finished.Has(id) && !spool.Finished(des) {
 			a.notFinished(id, des)
 		}
 		var l cachedLog
@@ -58,13 +54,13 @@ func (a *Archiver) scan() (dead []string) {
 		}
 		if l.sizeBytes > 0 {
 			found[id] = l
-		} else if isFinished(des) && allOlder(des, old) {
+		} else if spool.Finished(des) && allOlder(des, old) {
 			dead = append(dead, id)
 		}
 	}
 	a.cache.endScan(found, err == nil)
 	if err == nil {
-		if err := a.finished.keep(ids); err != nil {
+		if err := a.finished.Keep(ids); err != nil {
 			a.cfg.Logger.Error("cannot shorten the list of finished containers", "err", err)
 		}
 	}
@@ -75,11 +71,11 @@ func (a *Archiver) scan() (dead []string) {
 // waits all the same: an earlier version, which knows of no list, has used the state
 // in between, or somebody has put the directory back.
 func (a *Archiver) notFinished(id string, des []fs.DirEntry) {
-	if err := a.finished.begin(id); err != nil {
+	if err := a.finished.Begin(id); err != nil {
 		a.cfg.Logger.Error("cannot list a container that is not finished", "container", id, "err", err)
 	}
 	a.aside.look(id)
-	if waits(des) {
+	if spool.Waits(des) {
 		a.contain("recover a container's log", id, func() { a.recover(id) })
 	}
 }
@@ -91,19 +87,6 @@ func allOlder(des []fs.DirEntry, than time.Time) bool {
 		}
 	}
 	return true
-}
-
-// containerNames returns the names in the spool, in no order.
-func containerNames(stateDir string) ([]string, error) {
-	f, err := os.Open(filepath.Join(stateDir, spoolDir))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return f.Readdirnames(-1)
 }
 
 // scanAgain is scan, for one caller at a time.
@@ -128,7 +111,7 @@ func (a *Archiver) forgetFinished() {
 	n := min(len(a.dead), forgetAtOnce)
 	now = a.afterAll(now, a.dead[:n])
 	// Who comes back must not be taken for one that is new.
-	if err := a.noteForgot(now); err != nil {
+	if err := a.state.Forget(now); err != nil {
 		a.cfg.Logger.Error("cannot forget finished containers", "err", err)
 		return
 	}
@@ -141,9 +124,9 @@ func (a *Archiver) forgetFinished() {
 // afterAll returns a time, now or later, behind which no number was given to an entry
 // of these containers or forgotten ones, whatever the clock did.
 func (a *Archiver) afterAll(now time.Time, ids []string) time.Time {
-	last := max(now.UnixNano(), a.forgot.Load())
+	last := max(now.UnixNano(), a.state.Forgot())
 	for _, id := range ids {
-		if n := spool.NextNumber(filepath.Join(a.cfg.StateDir, spoolDir, id)); n < math.MaxInt64/1000 {
+		if n := spool.NextNumber(a.state.Log(id)); n < math.MaxInt64/1000 {
 			last = max(last, 1000*n)
 		}
 	}
@@ -176,27 +159,6 @@ func (a *Archiver) closedStream(id string) *stream {
 	return s
 }
 
-// removeLog removes a container's directory, at once for whoever looks.
-func (a *Archiver) removeLog(id string) error {
-	dir := filepath.Join(a.cfg.StateDir, spoolDir, id)
-	des, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil || !isFinished(des) {
-		return err
-	}
-	tmp := filepath.Join(a.cfg.StateDir, encodeDir)
-	if err := durable.MkdirAll(tmp, 0o700); err != nil {
-		return fmt.Errorf("forget a finished container: %w", err)
-	}
-	gone := filepath.Join(tmp, "forgotten-"+id)
-	if err := os.Rename(dir, gone); err != nil {
-		return fmt.Errorf("forget a finished container: %w", err)
-	}
-	return os.RemoveAll(gone)
-}
-
 // noteFinished lists a container whose log was closed, unless it is open again.
 func (a *Archiver) noteFinished(ids ...string) {
 	closed := func(id string) bool {
@@ -206,10 +168,10 @@ func (a *Archiver) noteFinished(ids ...string) {
 		if open {
 			return false
 		}
-		des, err := os.ReadDir(filepath.Join(a.cfg.StateDir, spoolDir, id))
-		return err == nil && isFinished(des)
+		des, err := os.ReadDir(a.state.Log(id))
+		return err == nil && spool.Finished(des)
 	}
-	if err := a.finished.add(closed, ids...); err != nil {
+	if err := a.finished.Add(closed, ids...); err != nil {
 		a.cfg.Logger.Error("cannot list finished containers", "err", err)
 	}
 }

@@ -41,7 +41,7 @@ type StreamStatus struct {
 
 // Status returns the figures of now.
 func (a *Archiver) Status() Status {
-	st := Status{SpoolID: a.state.SpoolID, Created: a.state.Created, Streams: []StreamStatus{}}
+	st := Status{SpoolID: a.state.SpoolID(), Created: a.state.Created(), Streams: []StreamStatus{}}
 	oldest := int64(0)
 	for _, s := range a.all() {
 		in := s.log.Info()

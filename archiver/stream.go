@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -75,29 +74,29 @@ func (s *stream) open() error {
 	s.opened.Do(func() {
 		s.openErr = errOpening // also after a panic that is contained
 		if s.afresh {
-			if err := s.a.removeLog(s.id); err != nil {
+			if err := s.a.state.RemoveLog(s.id); err != nil {
 				s.openErr = err
 				return
 			}
 		}
 		var quarantined int
 		s.log, quarantined, s.openErr = spool.Open(spool.Config{
-			Dir:         filepath.Join(s.a.cfg.StateDir, spoolDir, s.id),
+			Dir:         s.a.state.Log(s.id),
 			ContainerID: s.id,
-			SpoolID:     s.a.state.SpoolID,
-			FreshID:     s.a.freshID(),
-			After:       time.Unix(0, s.a.forgot.Load()),
-			OfState:     s.a.ofState,
-			Renewed:     s.a.used.Renewed,
+			SpoolID:     s.a.state.SpoolID(),
+			FreshID:     s.a.state.FreshID(),
+			After:       time.Unix(0, s.a.state.Forgot()),
+			OfState:     s.a.state.OfState,
+			Renewed:     s.a.state.Renewed(),
 			Logger:      s.a.cfg.Logger,
 			Now:         s.a.cfg.Now,
-			Trust:       s.a.sameBoot,
+			Trust:       s.a.state.SameBoot(),
 			Hook:        s.a.cfg.Hook,
 		})
 		if quarantined > 0 {
 			s.a.metrics.quarantined.Add(float64(quarantined))
 			s.a.aside.look(s.id)
-			if err := s.a.finished.begin(s.id); err != nil { // a start is to find it
+			if err := s.a.finished.Begin(s.id); err != nil { // a start is to find it
 				s.a.cfg.Logger.Error("cannot list a container with something in quarantine", "container", s.id, "err", err)
 			}
 		}

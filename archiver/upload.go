@@ -169,7 +169,7 @@ func (a *Archiver) archiveWithRoom(ctx context.Context, t *turn, s *stream, seg 
 	for noRoom(err) && a.makeRoom() {
 		err = a.archive(ctx, t, s, seg)
 	}
-	if noRoom(err) && os.Remove(a.ballast()) == nil {
+	if noRoom(err) && os.Remove(a.state.Ballast()) == nil {
 		err = a.archive(ctx, t, s, seg)
 		a.makeBallast()
 	}
@@ -226,7 +226,7 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 		return nil // dropped meanwhile: the gap finds these objects, and is cancelled
 	case err != nil:
 		return err
-	case cancelled, !a.ofState(v.Header.SpoolID):
+	case cancelled, !a.state.OfState(v.Header.SpoolID):
 		// The bucket tells more than the gap, or the copy, that is here.
 		return errors.Join(s.log.Forget(seg), a.attempts.done(&v.Header))
 	}

@@ -2,6 +2,10 @@ package spool
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -76,4 +80,39 @@ func parseSegmentName(name string) (seq int64, state State, gap, ok bool) {
 		return seq, Archived, true, true
 	}
 	return 0, 0, false, false
+}
+
+// Waits reports whether one of the files in a container's folder waits to be
+// archived.
+func Waits(files []fs.DirEntry) bool {
+	return slices.ContainsFunc(files, func(de fs.DirEntry) bool {
+		return de.Name() == DroppingFile || slices.Contains([]string{extActive, extSealed, extGap}, filepath.Ext(de.Name()))
+	})
+}
+
+// HasWaiting reports whether a file in a container's folder waits to be archived.
+func HasWaiting(dir string) bool {
+	files, err := os.ReadDir(dir)
+	return err == nil && Waits(files)
+}
+
+// Finished reports whether nothing in a container's folder waits for anything:
+// neither to be archived nor, in the quarantine, for somebody.
+func Finished(files []fs.DirEntry) bool {
+	return !slices.ContainsFunc(files, func(de fs.DirEntry) bool {
+		name := de.Name()
+		return name != streamFile && name != archivedFile && !slices.Contains([]string{extArchived, extGapArchived, extIndex}, filepath.Ext(name))
+	})
+}
+
+// CachedBytes returns what a file of a container's folder takes of the local
+// cache. It is not ok if the file is no archived segment.
+func CachedBytes(name string, sizeBytes int64) (cachedBytes int64, ok bool) {
+	switch filepath.Ext(name) {
+	case extArchived:
+		return sizeBytes, true
+	case extGapArchived:
+		return GapBytes, true
+	}
+	return 0, false
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/plugin"
 )
 
@@ -106,7 +107,7 @@ func (c *config) bucketURL() (rawURL string, folder bool) {
 	if c.bucket != "" {
 		return c.bucket, false
 	}
-	u := url.URL{Scheme: "file", Path: filepath.Join(c.state, "bucket"), RawQuery: "max-size=" + url.QueryEscape(first(c.bound, folderBound))}
+	u := url.URL{Scheme: "file", Path: statedir.Path(c.state).Bucket(), RawQuery: "max-size=" + url.QueryEscape(first(c.bound, folderBound))}
 	return u.String(), true
 }
 

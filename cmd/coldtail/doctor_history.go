@@ -9,11 +9,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/probe"
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/archiver/statedir"
 )
 
 // sampledLogs bounds how many containers' lists are looked into.
@@ -64,16 +64,16 @@ func (d *doctor) earlierBucket(ctx context.Context, b bucket.Bucket, bounded boo
 // and pipes, that archived last.
 func archivedKeys(state string) ([]chunk.Meta, error) {
 	states := []string{state}
-	pipes, err := os.ReadDir(filepath.Join(state, pipesDir))
+	pipes, err := os.ReadDir(statedir.Path(state).Pipes())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, p := range pipes {
-		states = append(states, filepath.Join(state, pipesDir, p.Name()))
+		states = append(states, filepath.Join(statedir.Path(state).Pipes(), p.Name()))
 	}
 	var lists []spool.ListEnds
 	for _, dir := range states {
-		found, err := archiver.ArchivedLists(dir, sampledLogs)
+		found, err := statedir.ArchivedLists(dir, sampledLogs)
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/bucket/probe"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/plugin"
 )
 
@@ -63,8 +64,8 @@ func space(ctx context.Context, dir, state string, err error, bound int64) probe
 
 // filled is how much the spool and the cache take already.
 func filled(ctx context.Context, state string) (total int64, err error) {
-	for _, dir := range []string{"spool", pipesDir} {
-		err := filepath.WalkDir(filepath.Join(state, dir), func(_ string, e fs.DirEntry, err error) error {
+	for _, dir := range []string{statedir.Path(state).Spool(), statedir.Path(state).Pipes()} {
+		err := filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
 			if err == nil && ctx.Err() != nil {
 				return ctx.Err()
 			}

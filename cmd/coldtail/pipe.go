@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coldtail/coldtail/archiver"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 )
@@ -76,13 +77,10 @@ func (a *app) pipe(ctx context.Context, c *pipeConfig) error {
 	}
 	p := &pipeRun{app: a, name: c.name, patience: c.patience, bucket: b, logger: logger, src: src,
 		// One state for each name, so that several can run at once.
-		dir: filepath.Join(c.state, pipesDir, src.Meta.ContainerID[:16])}
+		dir: filepath.Join(statedir.Path(c.state).Pipes(), src.Meta.ContainerID[:16])}
 	p.src.Path = filepath.Join(p.dir, "fifo")
 	return p.run(ctx)
 }
-
-// pipesDir has the states of pipes, in the state directory.
-const pipesDir = "pipes"
 
 // source describes stdin as a container's log.
 func (c *pipeConfig) source(a *app) (archiver.Source, error) {

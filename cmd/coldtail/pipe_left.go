@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/coldtail/coldtail/archiver"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -44,13 +44,13 @@ func (p *pipeRun) archiveLeft(ctx context.Context) error {
 		if !e.IsDir() || dir == p.dir {
 			continue
 		}
-		left, err := archiver.Left(dir)
+		left, err := statedir.Left(dir)
 		if err == nil && slices.ContainsFunc(left, func(m codec.Meta) bool { return m.ContainerName == p.src.Meta.ContainerName }) {
 			err = p.archiveState(ctx, dir)
 		}
 		if len(left) == 0 && err == nil && removed < maxRemoved {
 			var gone bool
-			if gone, err = archiver.RemoveFinished(dir, time.Now().Add(-pipeStateAge)); gone {
+			if gone, err = statedir.RemoveFinished(dir, time.Now().Add(-pipeStateAge)); gone {
 				removed++
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/plugin"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -23,9 +23,6 @@ import (
 // defaultSocket is where the daemon looks for a plugin called coldtail, and
 // where it expects a managed plugin's socket inside of it.
 const defaultSocket = "/run/docker/plugins/coldtail.sock"
-
-// registryDir is the registry's place in the state directory.
-const registryDir = "fifos"
 
 func (a *app) pluginCommand() *cobra.Command {
 	var c config
@@ -145,7 +142,7 @@ func (p *pluginProcess) run(ctx context.Context) error {
 			}, b)
 		}
 		if err == nil {
-			registry, err = plugin.OpenRegistry(filepath.Join(p.c.state, registryDir), a.BootID(), p.logger)
+			registry, err = plugin.OpenRegistry(statedir.Path(p.c.state).Registry(), a.BootID(), p.logger)
 		}
 		return err
 	}

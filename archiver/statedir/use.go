@@ -1,4 +1,4 @@
-package archiver
+package statedir
 
 import (
 	"crypto/rand"
@@ -23,8 +23,6 @@ import (
 // whose time of change (ctime) the kernel alone sets, and use.json, which says what
 // that was. A copy has another one, whatever made it and however well.
 const (
-	useFile    = "use.json"
-	markPrefix = "mark-"
 	useVersion = 1
 	// longAway is after how long a state is taken for one that was put back: a disk
 	// that was, with its times, shows only that.
@@ -46,8 +44,7 @@ type use struct {
 	Aways []away    `json:"aways,omitempty"` // oldest first
 	// Renewed reports that the spool id is not the first.
 	Renewed bool `json:"renewed,omitempty"`
-	// Forgot is when finished containers were forgotten last, if ever: see
-	// Archiver.forgetFinished.
+	// Forgot is when finished containers were forgotten last, if ever.
 	Forgot time.Time `json:"forgot,omitzero"`
 }
 
@@ -225,45 +222,4 @@ func newSpoolID() string {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails
 	return hex.EncodeToString(id[:])
-}
-
-// markUsed renews the mark of the state.
-func (a *Archiver) markUsed() {
-	a.useMu.Lock()
-	defer a.useMu.Unlock()
-	err := a.state.use.leaveMark(a.cfg.StateDir, a.cfg.Now())
-	if err != nil && !a.unmarked {
-		a.cfg.Logger.Error("cannot note that the state is in use", "err", err)
-	}
-	a.unmarked = err != nil
-}
-
-// noteForgot makes it durable that containers are forgotten which were made by now.
-func (a *Archiver) noteForgot(now time.Time) error {
-	a.useMu.Lock()
-	defer a.useMu.Unlock()
-	a.state.use.Forgot = now
-	if err := a.state.use.leaveMark(a.cfg.StateDir, now); err != nil {
-		return err
-	}
-	a.forgot.Store(now.UnixNano())
-	return nil
-}
-
-// idDigits are those of a spool id that are the state's. The others tell the logs of
-// a container apart that was forgotten and came back, as these count their segments
-// from 1 again.
-const idDigits = 8
-
-// freshID is the spool id of a log that begins now.
-func (a *Archiver) freshID() string {
-	if a.forgot.Load() == 0 {
-		return a.state.SpoolID
-	}
-	return a.state.SpoolID[:idDigits] + newSpoolID()[idDigits:]
-}
-
-// ofState reports whether a log with this spool id began in the state as it is.
-func (a *Archiver) ofState(spoolID string) bool {
-	return strings.HasPrefix(spoolID, a.state.SpoolID[:idDigits])
 }

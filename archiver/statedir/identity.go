@@ -1,4 +1,4 @@
-package archiver
+package statedir
 
 import (
 	"bytes"
@@ -38,7 +38,7 @@ type state struct {
 	CRC32C  uint32    `json:"crc32c,omitempty"`
 
 	extra []member // fields of a later version, kept as they are
-	use   use      // when it was in use; guarded by the Archiver's useMu
+	use   use      // when it was in use
 }
 
 // members takes a JSON object apart, in its order.

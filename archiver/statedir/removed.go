@@ -1,4 +1,4 @@
-package archiver
+package statedir
 
 import (
 	"errors"
@@ -13,9 +13,6 @@ import (
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
 )
-
-// removedExt ends the name of a state directory that is being removed.
-const removedExt = ".removed"
 
 // RemoveFinished removes a state directory that was last used before the time, if
 // all that it held is archived and nothing of it lies in quarantine. It reports
@@ -77,14 +74,14 @@ func newerState(stateDir string) bool {
 
 // allArchived reports whether a state holds nothing that is only there.
 func allArchived(stateDir string) (bool, error) {
-	ids, err := containerDirs(stateDir)
+	ids, err := Path(stateDir).logs()
 	if err != nil {
 		return false, err
 	}
 	for _, id := range ids {
-		dir := filepath.Join(stateDir, spoolDir, id)
+		dir := Path(stateDir).Log(id)
 		aside, err := spool.Aside(dir)
-		if err != nil || len(aside) > 0 || unarchived(dir) {
+		if err != nil || len(aside) > 0 || spool.HasWaiting(dir) {
 			return false, err
 		}
 	}

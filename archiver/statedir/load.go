@@ -1,4 +1,4 @@
-package archiver
+package statedir
 
 import (
 	"bytes"
@@ -10,81 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/coldtail/coldtail/archiver/durable"
 )
-
-// Names in the state directory.
-const (
-	lockFile  = "lock"
-	stateFile = "state.json"
-	spoolDir  = "spool"
-	encodeDir = "tmp"
-	// attemptsDir has a file of each segment that is being encoded.
-	attemptsDir = "encoding"
-
-	stateCopyFile = "state-copy.json"
-)
-
-// openState locks the directory and reads or makes its identity. sameBoot tells
-// that the machine has not gone down since the directory was last used.
-func openState(dir string, now time.Time, log *slog.Logger) (st state, sameBoot bool, lock *os.File, err error) {
-	if lock, err = lockState(dir); err != nil {
-		return st, false, nil, err
-	}
-	st, sameBoot, err = loadState(dir, now, log)
-	if err != nil {
-		lock.Close()
-		return st, false, nil, err
-	}
-	// Chunks that were being encoded when the process died.
-	if err := os.RemoveAll(filepath.Join(dir, encodeDir)); err != nil {
-		lock.Close()
-		return st, false, nil, fmt.Errorf("clean state directory: %w", err)
-	}
-	st.use.removeMarks(dir)
-	return st, sameBoot, lock, nil
-}
-
-// lockState makes a state directory, if there is none, and locks it. A directory
-// that was removed while it waited to be locked (RemoveFinished) is made again.
-func lockState(dir string) (*os.File, error) {
-	for {
-		if err := durable.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
-			return nil, fmt.Errorf("open state directory: %w", err)
-		}
-		lock, err := openLock(dir, os.O_CREATE)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		held, err1 := lock.Stat()
-		there, err2 := os.Stat(lock.Name())
-		if err1 == nil && err2 == nil && os.SameFile(held, there) {
-			return lock, nil
-		}
-		if err := errors.Join(err1, lock.Close()); err != nil {
-			return nil, fmt.Errorf("open state directory: %w", err)
-		}
-	}
-}
-
-// openLock opens a state's lock file, with flags, and locks it.
-func openLock(dir string, flags int) (*os.File, error) {
-	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|flags|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open state directory: %w", err)
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("lock state directory %s: another coldtail uses it (choose another one with --state): %w", dir, err)
-	}
-	return lock, nil
-}
 
 // loadState reads the identity, or makes one: a new one also for a state that was
 // put back. Of its two files, one may be damaged: that is written again.

@@ -1,4 +1,4 @@
-package archiver
+package statedir
 
 import (
 	"bytes"
@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,17 +18,15 @@ import (
 	"github.com/coldtail/coldtail/archiver/durable"
 )
 
-// finishedFile lists the containers of which all is archived, so that a start
+// The file "finished" lists the containers of which all is archived, so that a start
 // need not look into the directory of each container that ever was. A line is
 //
 //	+|- <container id> <crc32c of both>
 //
 // The last one of a container counts. A + that is lost costs a look; a - is durable
 // before the container has anything new.
-const finishedFile = "finished"
-
-// finished is the list in memory. Its methods may be called concurrently.
-type finished struct {
+// Finished is the list of the containers of which all is archived. Its methods may be called concurrently.
+type Finished struct {
 	path string
 	mu   sync.Mutex
 	ids  map[string]struct{}
@@ -38,10 +34,10 @@ type finished struct {
 
 var errFinished = errors.New("damaged list of finished containers")
 
-// openFinished reads the list. One that is damaged is removed: then each container
+// OpenFinished reads the list. One that is damaged is removed: then each container
 // is looked at once more.
-func openFinished(stateDir string) (f *finished, err error) {
-	f = &finished{path: filepath.Join(stateDir, finishedFile)}
+func OpenFinished(p Path) (f *Finished, err error) {
+	f = &Finished{path: p.Finished()}
 	lines, err := f.load()
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -55,7 +51,7 @@ func openFinished(stateDir string) (f *finished, err error) {
 	return f, nil
 }
 
-func (f *finished) load() (lines int, err error) {
+func (f *Finished) load() (lines int, err error) {
 	b, err := os.ReadFile(f.path)
 	if err != nil {
 		return 0, err
@@ -98,14 +94,14 @@ func appendSum(line []byte) []byte {
 }
 
 // remove makes all containers unfinished.
-func (f *finished) remove() error {
+func (f *Finished) remove() error {
 	if err := os.Remove(f.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("forget which containers are finished: %w", err)
 	}
 	return durable.SyncDir(filepath.Dir(f.path))
 }
 
-func (f *finished) rewrite() error {
+func (f *Finished) rewrite() error {
 	var b []byte
 	for id := range f.ids {
 		b = appendFinished(b, '+', id)
@@ -113,9 +109,9 @@ func (f *finished) rewrite() error {
 	return durable.WriteFile(f.path, b, 0o600)
 }
 
-// keep takes all but these containers off the list: the directories of the others are
+// Keep takes all but these containers off the list: the directories of the others are
 // gone. One that is taken off in vain costs a look.
-func (f *finished) keep(ids []string) error {
+func (f *Finished) Keep(ids []string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.ids) == 0 {
@@ -134,15 +130,15 @@ func (f *finished) keep(ids []string) error {
 	return f.rewrite()
 }
 
-func (f *finished) has(id string) bool {
+func (f *Finished) Has(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, ok := f.ids[id]
 	return ok
 }
 
-// add lists containers, but those for which still returns false.
-func (f *finished) add(still func(id string) bool, ids ...string) error {
+// Add lists containers, but those for which still returns false.
+func (f *Finished) Add(still func(id string) bool, ids ...string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var added []string
@@ -166,9 +162,9 @@ func (f *finished) add(still func(id string) bool, ids ...string) error {
 	return nil
 }
 
-// begin makes it durable that a container is not finished, before it has anything
+// Begin makes it durable that a container is not finished, before it has anything
 // new. Where the disk has no room for a line, the list goes.
-func (f *finished) begin(id string) error {
+func (f *Finished) Begin(id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, ok := f.ids[id]; !ok {
@@ -185,7 +181,7 @@ func (f *finished) begin(id string) error {
 }
 
 // append writes lines. Called with mu held.
-func (f *finished) append(op byte, sync bool, ids ...string) error {
+func (f *Finished) append(op byte, sync bool, ids ...string) error {
 	_, err := os.Stat(f.path)
 	fresh := errors.Is(err, os.ErrNotExist)
 	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_CLOEXEC, 0o600)
@@ -207,17 +203,4 @@ func (f *finished) append(op byte, sync bool, ids ...string) error {
 		return fmt.Errorf("list finished containers: %w", err)
 	}
 	return nil
-}
-
-// What a container's directory has whose log is all archived, beside cached
-// segments and their sidecars.
-var finishedNames = []string{"stream.json", "archived.log"}
-
-// isFinished reports whether nothing in a container's directory waits for
-// anything: neither to be archived nor, in the quarantine, for somebody.
-func isFinished(des []fs.DirEntry) bool {
-	return !slices.ContainsFunc(des, func(de fs.DirEntry) bool {
-		name := de.Name()
-		return !slices.Contains(finishedNames, name) && !slices.Contains([]string{".archived", ".gap-archived", ".idx"}, filepath.Ext(name))
-	})
 }

@@ -1,10 +1,8 @@
-package archiver
+package statedir
 
 import (
 	"errors"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -16,11 +14,11 @@ import (
 // not archived, as far as their headers can be read. It changes nothing, and
 // another process may use the directory.
 func Left(stateDir string) ([]codec.Meta, error) {
-	ids, err := containerDirs(stateDir)
+	ids, err := Path(stateDir).logs()
 	var left []codec.Meta
 	for _, id := range ids {
-		dir := filepath.Join(stateDir, spoolDir, id)
-		if !unarchived(dir) {
+		dir := Path(stateDir).Log(id)
+		if !spool.HasWaiting(dir) {
 			continue
 		}
 		if meta, ok := spool.Owner(dir); ok {
@@ -34,7 +32,7 @@ func Left(stateDir string) ([]codec.Meta, error) {
 // directory: of the most containers that archived last. It changes nothing, and
 // another process may use the directory.
 func ArchivedLists(stateDir string, most int) ([]spool.ListEnds, error) {
-	ids, err := containerDirs(stateDir)
+	ids, err := Path(stateDir).logs()
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +42,7 @@ func ArchivedLists(stateDir string, most int) ([]spool.ListEnds, error) {
 	}
 	var lists []list
 	for _, id := range ids {
-		dir := filepath.Join(stateDir, spoolDir, id)
+		dir := Path(stateDir).Log(id)
 		if at, err := spool.ListModified(dir); err == nil {
 			lists = append(lists, list{dir, at})
 		}
@@ -63,9 +61,9 @@ func ArchivedLists(stateDir string, most int) ([]spool.ListEnds, error) {
 	return ends, nil
 }
 
-// containerDirs returns the ids of the containers that have a spool.
-func containerDirs(stateDir string) ([]string, error) {
-	des, err := os.ReadDir(filepath.Join(stateDir, spoolDir))
+// logs returns the ids of the containers that have a folder in the spool.
+func (p Path) logs() ([]string, error) {
+	des, err := os.ReadDir(p.Spool())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -76,18 +74,4 @@ func containerDirs(stateDir string) ([]string, error) {
 		}
 	}
 	return ids, err
-}
-
-// unarchived reports whether a container's directory has a segment that is not
-// archived.
-func unarchived(dir string) bool {
-	des, err := os.ReadDir(dir)
-	return err == nil && waits(des)
-}
-
-// waits reports whether one of a directory's files waits to be archived.
-func waits(des []fs.DirEntry) bool {
-	return slices.ContainsFunc(des, func(de fs.DirEntry) bool {
-		return de.Name() == spool.DroppingFile || slices.Contains([]string{".active", ".sealed", ".gap"}, filepath.Ext(de.Name()))
-	})
 }
