@@ -10,6 +10,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/fifo"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/archiver/statedir"
 )
@@ -26,7 +27,7 @@ type Archiver struct {
 	// Of the janitor alone: finished containers to forget, and when these were found.
 	dead     []string
 	lookedAt time.Time
-	pipes    *pipeBudget
+	pipes    *fifo.Pipes
 	metrics  *metrics
 	markers  markers
 	health   health
@@ -50,7 +51,7 @@ type Archiver struct {
 	unopened map[string]bool
 	closing  bool
 
-	poller func() (*poller, error) // newPoller
+	poller func() (*fifo.Poller, error) // fifo.NewPoller
 }
 
 // New locks the state directory and reads its identity. It does not touch the
@@ -66,7 +67,7 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	}
 	a := &Archiver{
 		cfg: cfg, bucket: b, state: st,
-		pipes:     newPipeBudget(),
+		pipes:     fifo.NewPipes(),
 		commits:   make(chan *stream, 1024),
 		uploads:   make(chan *stream, 1024),
 		encodes:   make(chan struct{}, cfg.Workers),
@@ -75,7 +76,7 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 		streams:   map[string]*stream{},
 		paths:     map[string]*attachment{},
 		unopened:  map[string]bool{},
-		poller:    newPoller,
+		poller:    fifo.NewPoller,
 	}
 	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
 		return nil, errors.Join(err, st.Close())

@@ -7,18 +7,24 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-
-	"golang.org/x/sys/unix"
+	"sync/atomic"
 
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/fifo"
 	"github.com/coldtail/coldtail/codec"
 )
 
 // attachment is a FIFO's entry in paths. Its identity tells it from a later one
-// of the same path.
+// of the same path. Once it is opened, its ingest owns it, but for the atomic
+// fields and Shrink.
 type attachment struct {
-	s      *stream
-	opened bool // of the goroutine that attaches
+	*fifo.FIFO // nil until it is opened
+	s          *stream
+	detach     atomic.Bool   // Detach asks to drain and close it
+	done       chan struct{} // closed once it is closed
+	drained    bool          // it was empty then; read it after done
+	release    func()        // ends the followers' waiting
+	busyAt     atomic.Int64  // Unix nanoseconds: when it was last found nearly full
 }
 
 // Attach starts to read the sources' FIFOs, each opened once: attaching a path
@@ -69,7 +75,7 @@ func (a *Archiver) attach(id string, srcs []Source) error {
 			err = s.attach(claims...)
 		}
 		for _, c := range claims {
-			if !c.at.opened {
+			if c.at.FIFO == nil {
 				a.release(c.Path, c.at)
 			}
 		}
@@ -94,7 +100,7 @@ func (a *Archiver) claim(s *stream, srcs []Source) (claims []claim, err error) {
 	}
 	for _, src := range srcs {
 		if a.paths[src.Path] == nil {
-			at := &attachment{s: s}
+			at := &attachment{s: s, done: make(chan struct{})}
 			a.paths[src.Path] = at
 			claims = append(claims, claim{src, at})
 		}
@@ -160,19 +166,16 @@ func (a *Archiver) allPaths() []string {
 
 // discard empties a FIFO that nobody has attached.
 func (a *Archiver) discard(path string) error {
-	f, err := openFIFO(path)
+	f, err := a.pipes.Open(path)
 	if err != nil {
 		return nil // there is none: nothing to do
 	}
-	defer unix.Close(f.fd)
+	defer f.Close()
 	buf := make([]byte, 64<<10)
 	total := 0
 	for {
-		n, err := unix.Read(f.fd, buf)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if n <= 0 {
+		n, err := f.Read(buf)
+		if err != nil {
 			break
 		}
 		total += n

@@ -2,10 +2,10 @@ package archiver
 
 import (
 	"errors"
+	"io"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/coldtail/coldtail/archiver/fifo"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
 )
@@ -21,8 +21,8 @@ type discarder struct {
 	noted  int64 // entries of the gap that were counted
 	since  time.Time
 	reason string
-	rest   []byte // of an unfinished frame
-	from   *fifo  // where that is from, and its end comes
+	rest   []byte      // of an unfinished frame
+	from   *attachment // where that is from, and its end comes
 	// probing is set while a gap waits to be written that tells whether a broken
 	// disk works again.
 	probing bool
@@ -57,7 +57,7 @@ func (d *discarder) take(b []byte, now time.Time) (lost int64) {
 
 // held applies the overflow policy where the spool is over its quota. It
 // reports whether it did: then the FIFO must not be filled from now.
-func (s *stream) held(f *fifo, ending bool) (held bool, moved int) {
+func (s *stream) held(f *attachment, ending bool) (held bool, moved int) {
 	if s.discards.probing && !s.log.Reserved() {
 		s.discards.probing = false
 		s.written()
@@ -93,21 +93,18 @@ func (s *stream) held(f *fifo, ending bool) (held bool, moved int) {
 func (s *stream) isOver() bool { return s.over.Load() || s.overTotal.Load() || s.broken.Load() }
 
 // discard reads what the FIFO holds, and writes the gap where it ends.
-func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
+func (s *stream) discard(f *attachment, ending, over bool) (held bool, moved int) {
 	d := &s.discards
-	buf := make([]byte, pipeSmall)
+	buf := make([]byte, fifo.SmallPipe)
 	ended := false
 	for over || len(d.rest) > 0 {
 		want := len(buf)
 		if !over { // back to the spool at this frame's end
 			want = min(want, codec.FrameMissing(d.rest))
 		}
-		n, err := unix.Read(f.fd, buf[:want])
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		ended = n == 0 && err == nil
-		if n <= 0 {
+		n, err := f.Read(buf[:want])
+		if err != nil {
+			ended = errors.Is(err, io.EOF)
 			break
 		}
 		moved += n
@@ -143,7 +140,7 @@ func (s *stream) discard(f *fifo, ending, over bool) (held bool, moved int) {
 }
 
 // dropRest gives up the unfinished frame that is from f.
-func (s *stream) dropRest(f *fifo) {
+func (s *stream) dropRest(f *attachment) {
 	if d := &s.discards; d.from == f {
 		s.a.noteLost(s, int64(len(d.rest)))
 		d.rest, d.from = nil, nil
@@ -152,7 +149,7 @@ func (s *stream) dropRest(f *fifo) {
 
 // waits tells whether another FIFO's frame is unfinished: nobody else is read
 // before its end.
-func (s *stream) waits(f *fifo) bool {
+func (s *stream) waits(f *attachment) bool {
 	return s.torn != nil && s.torn != f || len(s.discards.rest) > 0 && s.discards.from != f
 }
 

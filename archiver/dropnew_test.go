@@ -19,10 +19,10 @@ func TestDropNewEnds(t *testing.T) {
 	src.Options.Overflow = DropNew
 	s.opts = src.Options
 	s.log.Freeze(spool.Frozen{Format: src.Options.Format, Meta: src.Meta})
-	f, err := openFIFO(d.path)
+	opened, err := g.a.pipes.Open(d.path)
 	check(t, err)
-	f.release = s.log.Attached()
-	s.fifos = []*fifo{f}
+	f := &attachment{FIFO: opened, s: s, done: make(chan struct{}), release: s.log.Attached()}
+	s.fifos = []*attachment{f}
 	// An ingest of one turn, which is told to end the FIFO.
 	s.discards.take(codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte("dropped")}), time.Now())
 	d.print("after")

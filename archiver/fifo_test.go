@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/coldtail/coldtail/archiver/fifo"
 	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
@@ -23,15 +24,15 @@ func TestEndedFIFOIsNotSized(t *testing.T) {
 			check(t, err)
 			s.opts.Overflow = policy
 			s.over.Store(policy == DropNew) // read and counted by the other path
-			f, err := openFIFO(d.path)
+			opened, err := g.a.pipes.Open(d.path)
 			check(t, err)
-			f.release = func() {}
-			s.fifos = []*fifo{f}
+			f := &attachment{FIFO: opened, s: s, done: make(chan struct{}), release: func() {}}
+			s.fifos = []*attachment{f}
 			for range 3 {
 				d.log(codec.Entry{Line: make([]byte, 16<<10)})
 			}
 			check(t, d.f.Close())
-			budget := g.a.pipes.left.Load()
+			budget := g.a.pipes.Left.Load()
 			moved := s.drain(f)
 			// The lowest number that is free, so mostly that one: until it is.
 			var other [2]int
@@ -39,23 +40,23 @@ func TestEndedFIFOIsNotSized(t *testing.T) {
 				check(t, unix.Pipe2(other[:], unix.O_CLOEXEC))
 				pair := other
 				t.Cleanup(func() { unix.Close(pair[0]); unix.Close(pair[1]) })
-				if other[0] == f.fd || other[1] == f.fd {
+				if other[0] == f.Fd() || other[1] == f.Fd() {
 					break
 				}
 			}
-			if other[0] != f.fd && other[1] != f.fd {
+			if other[0] != f.Fd() && other[1] != f.Fd() {
 				t.Skip("somebody else has the number")
 			}
-			before, err := unix.FcntlInt(uintptr(f.fd), unix.F_GETPIPE_SZ, 0)
+			before, err := unix.FcntlInt(uintptr(f.Fd()), unix.F_GETPIPE_SZ, 0)
 			check(t, err)
-			if moved < pipeSmall*3/4 {
+			if moved < fifo.SmallPipe*3/4 {
 				t.Fatalf("%d bytes moved: no burst", moved)
 			}
 			s.size(f, moved)
-			after, err := unix.FcntlInt(uintptr(f.fd), unix.F_GETPIPE_SZ, 0)
+			after, err := unix.FcntlInt(uintptr(f.Fd()), unix.F_GETPIPE_SZ, 0)
 			check(t, err)
-			if after != before || g.a.pipes.left.Load() != budget {
-				t.Errorf("the other pipe has %d bytes after %d; %d of the budget are gone", after, before, budget-g.a.pipes.left.Load())
+			if after != before || g.a.pipes.Left.Load() != budget {
+				t.Errorf("the other pipe has %d bytes after %d; %d of the budget are gone", after, before, budget-g.a.pipes.Left.Load())
 			}
 		})
 	}
@@ -119,13 +120,13 @@ func TestAttachWithoutPoller(t *testing.T) {
 	g.stop()
 	g.start()
 	failure := errors.New("too many open files")
-	g.a.poller = func() (*poller, error) { return nil, failure }
+	g.a.poller = func() (*fifo.Poller, error) { return nil, failure }
 	src := source(d.path, idA)
 	src.Resume = true
 	if err := g.a.Attach(t.Context(), src); !errors.Is(err, failure) {
 		t.Fatalf("attached: %v", err)
 	}
-	g.a.poller = newPoller
+	g.a.poller = fifo.NewPoller
 	other := newDaemon(t)
 	check(t, g.a.Attach(t.Context(), source(other.path, idA)))
 	other.print("from another")

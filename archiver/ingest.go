@@ -6,8 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/coldtail/coldtail/archiver/fifo"
 	"github.com/coldtail/coldtail/archiver/spool"
 )
 
@@ -16,7 +15,7 @@ const retryDelay = 200 * time.Millisecond
 
 // ingest reads the container's FIFOs until there are none. It is the only
 // appender to the log.
-func (s *stream) ingest(p *poller) {
+func (s *stream) ingest(p *fifo.Poller) {
 	for {
 		done := false
 		s.a.contain("read a container's log", s.id, func() { done = s.readAll(p) })
@@ -27,9 +26,9 @@ func (s *stream) ingest(p *poller) {
 	}
 }
 
-func (s *stream) readAll(p *poller) bool {
+func (s *stream) readAll(p *fifo.Poller) bool {
 	for {
-		if err := p.reset(); err != nil {
+		if err := p.Reset(); err != nil {
 			return s.giveUp(err)
 		}
 		fifos := s.current(p)
@@ -47,8 +46,8 @@ func (s *stream) readAll(p *poller) bool {
 			room = s.size(f, n) && room
 		}
 		switch {
-		case s.pace.note(s.entries-before, time.Now()) && room:
-			time.Sleep(napTime)
+		case s.pace.Note(s.entries-before, time.Now()) && room:
+			time.Sleep(fifo.NapTime)
 		case moved == 0 && !s.again:
 			if err := s.await(p); err != nil {
 				return s.giveUp(err)
@@ -58,7 +57,7 @@ func (s *stream) readAll(p *poller) bool {
 }
 
 // await waits until there may be something to do.
-func (s *stream) await(p *poller) error {
+func (s *stream) await(p *fifo.Poller) error {
 	wait, err := s.arm(p)
 	if err != nil {
 		if !s.unarmed.Swap(true) {
@@ -71,19 +70,19 @@ func (s *stream) await(p *poller) error {
 	if !wait {
 		return nil
 	}
-	return p.wait()
+	return p.Wait()
 }
 
 // arm has the poller look at the FIFOs that may be read. It returns false where
 // there is none left: nothing would wake the ingest.
-func (s *stream) arm(p *poller) (wait bool, err error) {
+func (s *stream) arm(p *fifo.Poller) (wait bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.fifos {
 		if s.waits(f) {
 			continue // not read before that one's frame has ended
 		}
-		if err := p.arm(f); err != nil {
+		if err := p.Arm(f.FIFO); err != nil {
 			return false, err
 		}
 	}
@@ -98,7 +97,7 @@ func (s *stream) giveUp(err error) bool {
 }
 
 // current returns the FIFOs to read, or nil when the ingest has to end.
-func (s *stream) current(p *poller) []*fifo {
+func (s *stream) current(p *fifo.Poller) []*attachment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
@@ -121,14 +120,14 @@ const maxFills = 64
 
 // drain reads a FIFO until it is empty and ends it where that was asked for, or
 // where it has ended itself. It returns how many bytes came.
-func (s *stream) drain(f *fifo) (moved int) {
+func (s *stream) drain(f *attachment) (moved int) {
 	ending := f.detach.Load() // before reading: all that came until then is read
 	for range maxFills {
 		if held, n := s.held(f, ending); held {
 			return moved + n
 		}
 		s.rollByHour()
-		r, err := s.log.Fill(f.fd, f.path)
+		r, err := s.log.Fill(f.Fd(), f.Path())
 		if err == nil {
 			s.torn = nil
 		}
@@ -216,30 +215,29 @@ func (s *stream) account(r spool.Filled) {
 
 // size gives a FIFO that was found nearly full a larger pipe, and tells whether
 // it may be left to fill.
-func (s *stream) size(f *fifo, moved int) bool {
-	if f.detach.Load() || f.closed {
+func (s *stream) size(f *attachment, moved int) bool {
+	if f.detach.Load() || f.Closed() {
 		return false
 	}
-	if moved < pipeSmall*3/4 {
+	if moved < fifo.SmallPipe*3/4 {
 		return true
 	}
 	f.busyAt.Store(s.a.cfg.Now().UnixNano())
-	s.a.pipes.enlarge(f)
-	return f.large.Load()
+	return f.Enlarge()
 }
 
 // ended is end for a FIFO whose writer is gone. Its path may be attached anew at
 // once.
-func (s *stream) ended(f *fifo, asked bool) {
-	s.a.release(f.path, f.at)
+func (s *stream) ended(f *attachment, asked bool) {
+	s.a.release(f.Path(), f)
 	s.end(f)
 	if !asked {
-		s.a.cfg.OnEnd(f.path)
+		s.a.cfg.OnEnd(f.Path())
 	}
 }
 
 // end closes a FIFO that is empty.
-func (s *stream) end(f *fifo) {
+func (s *stream) end(f *attachment) {
 	if s.torn == f {
 		s.a.noteLost(s, s.log.DropTorn())
 		s.torn = nil
@@ -247,16 +245,14 @@ func (s *stream) end(f *fifo) {
 	s.dropRest(f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fifos = slices.DeleteFunc(s.fifos, func(o *fifo) bool { return o == f })
+	s.fifos = slices.DeleteFunc(s.fifos, func(o *attachment) bool { return o == f })
 	f.drained = true
 	s.close(f)
 }
 
 // close releases a FIFO. Called with mu held.
-func (s *stream) close(f *fifo) {
-	s.a.pipes.forget(f)
-	_ = unix.Close(f.fd) // nothing was written to it
-	f.closed = true
+func (s *stream) close(f *attachment) {
+	_ = f.Close() // nothing was written to it
 	f.release()
 	close(f.done)
 	s.lastUsed.Store(s.a.cfg.Now().UnixNano())

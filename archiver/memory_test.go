@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/fifo"
 	"golang.org/x/sys/unix"
 )
 
@@ -70,7 +71,7 @@ func TestMemoryBound(t *testing.T) {
 // of the user's soft limit, beyond the size that every pipe has.
 func TestPipeBudget(t *testing.T) {
 	g := newRig(t)
-	budget := g.a.pipes.left.Load()
+	budget := g.a.pipes.Left.Load()
 	pages, err := os.ReadFile("/proc/sys/fs/pipe-user-pages-soft")
 	check(t, err)
 	limit, err := strconv.ParseInt(strings.TrimSpace(string(pages)), 10, 64)
@@ -97,9 +98,9 @@ func TestPipeBudget(t *testing.T) {
 	for _, d := range daemons {
 		size, err := unix.FcntlInt(d.f.Fd(), unix.F_GETPIPE_SZ, 0)
 		check(t, err)
-		if size > pipeSmall {
+		if size > fifo.SmallPipe {
 			enlarged++
-			taken += int64(size - pipeSmall)
+			taken += int64(size - fifo.SmallPipe)
 		}
 	}
 	if enlarged == 0 || 4*taken > limit {
@@ -107,7 +108,7 @@ func TestPipeBudget(t *testing.T) {
 	}
 	t.Logf("%d of 200 pipes enlarged, %d MiB of a budget of %d", enlarged, taken>>20, budget>>20)
 	check(t, g.a.DetachAll(t.Context()))
-	if left := g.a.pipes.left.Load(); left != budget {
+	if left := g.a.pipes.Left.Load(); left != budget {
 		t.Fatalf("%d of %d bytes came back", left, budget)
 	}
 }

@@ -89,7 +89,7 @@ func (s *stream) tick(now time.Time) {
 	defer s.mu.Unlock()
 	for _, f := range s.fifos {
 		if now.UnixNano()-f.busyAt.Load() > int64(10*time.Second) {
-			s.a.pipes.shrink(f)
+			f.Shrink()
 		}
 	}
 }

@@ -9,8 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/coldtail/coldtail/archiver/fifo"
 	"github.com/coldtail/coldtail/archiver/spool"
 )
 
@@ -51,22 +50,22 @@ type stream struct {
 
 	mu      sync.Mutex
 	opts    Options
-	fifos   []*fifo // the oldest first
-	poll    *poller // nil while no ingest runs
-	stopped bool    // Run has ended: no more reading
+	fifos   []*attachment // the oldest first
+	poll    *fifo.Poller  // nil while no ingest runs
+	stopped bool          // Run has ended: no more reading
 	// forgotten is set once the janitor has closed the log: then nothing is
 	// attached any more.
 	forgotten bool
 
 	// Of the ingest goroutine alone:
-	torn        *fifo // whose frame is unfinished: nobody else is read meanwhile
-	firstNano   int64 // arrival of the active segment's first entry
-	activeBytes int64 // of the active segment
+	torn        *attachment // whose frame is unfinished: nobody else is read meanwhile
+	firstNano   int64       // arrival of the active segment's first entry
+	activeBytes int64       // of the active segment
 	discards    discarder
 	again       bool      // reading failed: try again, whatever the FIFOs hold
 	failing     time.Time // since when writing fails; zero while it does not
 	entries     int64     // that were read
-	pace        pace
+	pace        fifo.Pace
 }
 
 // open recovers the container's log, once.
@@ -137,22 +136,22 @@ func (s *stream) attach(claims ...claim) error {
 	case s.forgotten:
 		return errForgotten
 	}
-	var added []*fifo
-	var torn *fifo
+	var added []*fifo.FIFO
+	var opened []claim
+	var torn *attachment
 	var errs []error
 	for _, c := range claims {
-		f, err := openFIFO(c.Path)
+		f, err := s.a.pipes.Open(c.Path)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		f.at = c.at
-		added = append(added, f)
+		added, opened = append(added, f), append(opened, c)
 		s.opts = c.Options
 		s.roll.Store(c.Options.rollBytes())
 		s.log.Freeze(c.Options.frozen(c.Meta))
 		if c.Resume && s.poll == nil && s.log.Torn(c.Path) {
-			torn = f
+			torn = c.at
 		}
 	}
 	if len(added) == 0 {
@@ -160,21 +159,20 @@ func (s *stream) attach(claims ...claim) error {
 	}
 	if err := s.startIngest(torn); err != nil {
 		for _, f := range added {
-			unix.Close(f.fd)
+			f.Close()
 		}
 		return err
 	}
-	for _, f := range added {
-		f.release = s.log.Attached()
-		f.at.opened = true
-		s.fifos = append(s.fifos, f)
+	for i, c := range opened {
+		c.at.FIFO, c.at.release = added[i], s.log.Attached()
+		s.fifos = append(s.fifos, c.at)
 	}
-	return errors.Join(append(errs, s.poll.wake())...)
+	return errors.Join(append(errs, s.poll.Wake())...)
 }
 
 // startIngest starts the ingest, unless one runs. torn is the FIFO that goes on
 // with an unfinished frame. Called with mu held.
-func (s *stream) startIngest(torn *fifo) error {
+func (s *stream) startIngest(torn *attachment) error {
 	if s.poll != nil {
 		return nil
 	}
@@ -198,13 +196,12 @@ var ErrClosing = errors.New("coldtail is shutting down")
 
 // detach drains the FIFO and waits until it is closed.
 func (s *stream) detach(ctx context.Context, path string, at *attachment) error {
-	f, err := s.askEnd(at)
-	if err != nil {
+	if err := s.askEnd(at); err != nil {
 		return fmt.Errorf("detach fifo: %w", err)
 	}
 	select {
-	case <-f.done:
-		if !f.drained {
+	case <-at.done:
+		if !at.drained {
 			return ErrClosing
 		}
 		return nil
@@ -214,15 +211,14 @@ func (s *stream) detach(ctx context.Context, path string, at *attachment) error 
 }
 
 // askEnd lets the ingest drain and close a FIFO.
-func (s *stream) askEnd(at *attachment) (*fifo, error) {
+func (s *stream) askEnd(at *attachment) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.fifos, func(f *fifo) bool { return f.at == at })
-	if i < 0 {
-		return nil, errUnknown
+	if !slices.Contains(s.fifos, at) {
+		return errUnknown
 	}
-	s.fifos[i].detach.Store(true)
-	return s.fifos[i], s.poll.wake()
+	at.detach.Store(true)
+	return s.poll.Wake()
 }
 
 // wake lets the ingest look again, where one runs.
@@ -230,7 +226,7 @@ func (s *stream) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.poll != nil {
-		_ = s.poll.wake() // fails only if the poller is closed: then the ingest has ended
+		_ = s.poll.Wake() // fails only if the poller is closed: then the ingest has ended
 	}
 }
 
@@ -241,6 +237,6 @@ func (s *stream) stop() {
 	defer s.mu.Unlock()
 	s.stopped = true
 	if s.poll != nil {
-		_ = s.poll.wake() // fails only if the poller is closed: then the ingest has ended
+		_ = s.poll.Wake() // fails only if the poller is closed: then the ingest has ended
 	}
 }
