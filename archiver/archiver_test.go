@@ -16,11 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
@@ -72,42 +71,19 @@ func (g *rig) stop() {
 
 // daemon plays the daemon's side of a FIFO.
 type daemon struct {
-	t    *testing.T
 	path string
-	f    *os.File
-	n    int64
+	f    *fifotest.FIFO
 }
 
 func newDaemon(t *testing.T) *daemon {
-	path := filepath.Join(t.TempDir(), "fifo")
-	check(t, unix.Mkfifo(path, 0o600))
-	// As the daemon: for reading too, so that there is never an EOF.
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	check(t, err)
-	t.Cleanup(func() { f.Close() })
-	return &daemon{t: t, path: path, f: f}
+	t.Helper()
+	f := fifotest.New(t)
+	return &daemon{path: f.Name(), f: f}
 }
 
-func (d *daemon) log(e codec.Entry) {
-	d.t.Helper()
-	if e.Source == "" {
-		e.Source = codec.Stdout
-	}
-	if e.TimeNano == 0 {
-		e.TimeNano = time.Now().UnixNano()
-	}
-	if _, err := d.f.Write(codec.AppendFrame(nil, &e)); err != nil {
-		d.t.Fatal(err)
-	}
-	d.n++
-}
+func (d *daemon) log(e codec.Entry) { d.f.Log(e) }
 
-func (d *daemon) print(lines ...string) {
-	d.t.Helper()
-	for _, l := range lines {
-		d.log(codec.Entry{Line: []byte(l)})
-	}
-}
+func (d *daemon) print(lines ...string) { d.f.Print(lines...) }
 
 func source(path, id string) Source {
 	return Source{Path: path, Meta: codec.Meta{ContainerID: id, ContainerName: "web", ServiceName: "svc", HostName: "h"}, Options: DefaultOptions()}

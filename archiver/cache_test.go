@@ -34,7 +34,7 @@ func TestIdleLogsAreClosed(t *testing.T) {
 	for i := range containers {
 		d := start(i)
 		d.print("first")
-		waitFor(t, "it to be read", func() bool { return emptied(t, d.f) }) // as a container is quiet when it ends
+		waitFor(t, "it to be read", func() bool { return d.f.Drained() }) // as a container is quiet when it ends
 		check(t, g.a.Detach(t.Context(), d.path))
 		check(t, d.f.Close())
 	}

@@ -229,7 +229,7 @@ func TestDamagedWhileRunning(t *testing.T) {
 	lines := numbers(10)
 	for _, line := range lines { // a batch each
 		d.print(line)
-		waitFor(t, "it to be read", func() bool { return emptied(t, d.f) })
+		waitFor(t, "it to be read", func() bool { return d.f.Drained() })
 		check(t, g.a.known(idA).log.Commit())
 	}
 	check(t, g.a.Detach(t.Context(), d.path))

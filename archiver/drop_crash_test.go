@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/archiver/statedir"
-	"github.com/coldtail/coldtail/codec"
 )
 
 // TestKilledWhileDropping kills the process while it drops what comes: what a
@@ -74,15 +74,8 @@ func (g *crash) onDisk(t *testing.T) (kept, dropped int64) {
 		}
 		switch {
 		case strings.HasSuffix(name, ".active"), strings.HasSuffix(name, ".sealed"):
-			var e codec.Entry
-			for len(b) > 0 {
-				n, err := codec.ParseFrame(b, &e)
-				if err != nil {
-					break
-				}
-				b = b[n:]
-				kept++
-			}
+			entries, _ := fifotest.Split(b)
+			kept += int64(len(entries))
 		case strings.HasSuffix(name, ".gap"), filepath.Base(name) == spool.DroppingFile:
 			var h spool.Header
 			check(t, json.Unmarshal(b[12:12+binary.LittleEndian.Uint32(b[8:])], &h))

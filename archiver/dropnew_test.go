@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/spool"
-	"github.com/coldtail/coldtail/codec"
 )
 
 // TestDropNewEnds has a container write and stop as soon as there is room again,
@@ -24,7 +24,7 @@ func TestDropNewEnds(t *testing.T) {
 	f := &attachment{FIFO: opened, s: s, done: make(chan struct{}), release: s.log.Attached()}
 	s.fifos = []*attachment{f}
 	// An ingest of one turn, which is told to end the FIFO.
-	s.discards.take(codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte("dropped")}), time.Now())
+	s.discards.take(fifotest.Frame("dropped"), time.Now())
 	d.print("after")
 	f.detach.Store(true)
 	s.drain(f)
@@ -48,14 +48,13 @@ func TestDropNewFromTwo(t *testing.T) {
 	waitFor(t, "the spool to be full", func() bool { return g.a.all()[0].isOver() })
 	n := len(lines)
 	for range 100 {
-		frame := codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte("dropped")})
+		frame := fifotest.Frame("dropped")
 		for _, half := range [][]byte{frame[:10], frame[10:]} {
-			_, err := d.f.Write(half)
-			check(t, err)
-			waitFor(t, "it to be read", func() bool { return emptied(t, d.f) })
+			d.f.Send(half)
+			waitFor(t, "it to be read", func() bool { return d.f.Drained() })
 			other.print("dropped from the other")
 		}
-		waitFor(t, "the other's to be read", func() bool { return emptied(t, other.f) })
+		waitFor(t, "the other's to be read", func() bool { return other.f.Drained() })
 		n += 3
 	}
 	g.comeBack(away)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/fifo"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
 )
@@ -97,10 +98,7 @@ func TestEndedFIFOIsForgotten(t *testing.T) {
 		lines = append(lines, line)
 		check(t, d.f.Close())
 		waitFor(t, "the FIFO to be forgotten", func() bool { at, _ := g.a.attached(d.path); return at == nil })
-		f, err := os.OpenFile(d.path, os.O_RDWR, 0)
-		check(t, err)
-		t.Cleanup(func() { _ = f.Close() })
-		d.f = f
+		d.f = fifotest.Open(t, d.path)
 	}
 	g.flush()
 	g.want(idA, lines)
@@ -113,10 +111,9 @@ func TestAttachWithoutPoller(t *testing.T) {
 	d := newDaemon(t)
 	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
 	d.print("whole")
-	frame := codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: 1, Line: []byte("half")})
-	_, err := d.f.Write(frame[:10])
-	check(t, err)
-	waitFor(t, "it to be read", func() bool { return emptied(t, d.f) })
+	frame := fifotest.Frame("half")
+	d.f.Send(frame[:10])
+	waitFor(t, "it to be read", func() bool { return d.f.Drained() })
 	g.stop()
 	g.start()
 	failure := errors.New("too many open files")

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 )
 
 // TestTornFrame: a frame whose writer died is passed over, counted, and named
@@ -21,11 +21,9 @@ func TestTornFrame(t *testing.T) {
 	d := newDaemon(t)
 	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
 	d.print("one", "two")
-	frame := codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte("the daemon dies in the middle of this")})
+	frame := fifotest.Frame("the daemon dies in the middle of this")
 	torn := frame[:len(frame)-5]
-	if _, err := d.f.Write(torn); err != nil {
-		t.Fatal(err)
-	}
+	d.f.Send(torn)
 	check(t, d.f.Close()) // the daemon is gone
 	waitFor(t, "the end of the fifo", func() bool { return g.a.Status().Streams[0].FIFOs == 0 })
 	d = newDaemon(t)

@@ -13,8 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/fifo"
 	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver/fifo"
+
+	"github.com/coldtail/coldtail/archiver/fifotest"
 )
 
 // memoryBound is what the process may take at most, whatever happens: the Go
@@ -34,11 +37,7 @@ func TestMemoryBound(t *testing.T) {
 	var paths []string
 	for i := range idle + 1 {
 		path := filepath.Join(dir, fmt.Sprint(i))
-		check(t, unix.Mkfifo(path, 0o600))
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		check(t, err)
-		t.Cleanup(func() { f.Close() })
-		daemons = append(daemons, &daemon{t: t, path: path, f: f})
+		daemons = append(daemons, &daemon{path: path, f: fifotest.Make(t, path)})
 		paths = append(paths, path)
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -59,7 +58,7 @@ func TestMemoryBound(t *testing.T) {
 	for range 64 << 20 / len(line) {
 		daemons[idle].print(line)
 	}
-	waitFor(t, "the spool to take it", func() bool { return emptied(t, daemons[idle].f) })
+	waitFor(t, "the spool to take it", func() bool { return daemons[idle].f.Drained() })
 	peak := peakRSS(t, cmd.Process.Pid)
 	t.Logf("peak RSS %d MiB with %d idle containers, one busy, the bucket away; the bound is %d MiB", peak>>20, idle, memoryBound>>20)
 	if peak > memoryBound {
@@ -147,16 +146,6 @@ func TestFlushEncodesFewAtOnce(t *testing.T) {
 	if encoded.Load() != containers {
 		t.Errorf("%d chunks were made", encoded.Load())
 	}
-}
-
-func emptied(t *testing.T, f *os.File) bool {
-	t.Helper()
-	raw, err := f.SyscallConn()
-	check(t, err)
-	n := 0
-	check(t, raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }))
-	check(t, err)
-	return n == 0
 }
 
 // peakRSS is the most memory that a process has had, bytes.

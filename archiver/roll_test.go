@@ -82,7 +82,7 @@ func TestQuietStreamsRollLater(t *testing.T) {
 	print := func(line string) {
 		t.Helper()
 		d.log(codec.Entry{Source: codec.Stdout, TimeNano: now.Load(), Line: []byte(line)})
-		waitFor(t, "it to be read", func() bool { return emptied(t, d.f) })
+		waitFor(t, "it to be read", func() bool { return d.f.Drained() })
 	}
 	s, err := g.a.stream(quiet)
 	check(t, err)

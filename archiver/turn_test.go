@@ -11,7 +11,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
-	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 )
 
 // picky is a bucket in which the objects of one container cannot be put now.
@@ -224,7 +224,7 @@ func TestFlushOfARunningContainer(t *testing.T) {
 		}
 		for range 3 {
 			d.print("written meanwhile")
-			waitFor(t, "it to be read", func() bool { return emptied(t, d.f) })
+			waitFor(t, "it to be read", func() bool { return d.f.Drained() })
 			g.a.known(idA).log.Roll()
 			check(t, g.a.known(idA).log.Commit())
 		}
@@ -255,16 +255,14 @@ func TestFlushWaitsForAnEntry(t *testing.T) {
 	d := newDaemon(t)
 	check(t, g.a.Attach(t.Context(), source(d.path, idA)))
 	d.print("there")
-	frame := codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte("in two pieces")})
-	_, err := d.f.Write(frame[:20])
-	check(t, err)
-	waitFor(t, "it to be read", func() bool { return emptied(t, d.f) && g.a.known(idA).log.Info().LastSeq > 0 })
+	frame := fifotest.Frame("in two pieces")
+	d.f.Send(frame[:20])
+	waitFor(t, "it to be read", func() bool { return d.f.Drained() && g.a.known(idA).log.Info().LastSeq > 0 })
 	res, err := g.a.Flush(t.Context(), false)
 	if err == nil || res.Pending != 1 || res.Segments != 0 {
 		t.Errorf("flush: %+v, %v", res, err)
 	}
-	_, err = d.f.Write(frame[20:])
-	check(t, err)
+	d.f.Send(frame[20:])
 	res, err = g.a.Flush(t.Context(), false)
 	if err != nil || res.Pending != 0 || res.Segments != 1 {
 		t.Errorf("flush: %+v, %v", res, err)

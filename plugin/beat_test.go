@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -66,18 +67,12 @@ func TestBeat(t *testing.T) {
 // split counts the frames that docker logs prints, and the others.
 func split(t *testing.T, b []byte) (shown, unseen int) {
 	t.Helper()
-	for len(b) > 0 {
-		var e codec.Entry
-		n, err := codec.ParseFrame(b, &e)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, e := range fifotest.Entries(t, b) {
 		if e.Source == codec.Stdout || e.Source == codec.Stderr {
 			shown++
 		} else {
 			unseen++
 		}
-		b = b[n:]
 	}
 	return shown, unseen
 }

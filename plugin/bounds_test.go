@@ -15,6 +15,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -39,12 +40,12 @@ func TestLargeMetadata(t *testing.T) {
 				info.ContainerEnv = append(info.ContainerEnv, fmt.Sprintf("VAR%d=\xff", i))
 			}
 			info.Config["tag"] = "{{truncate .ImageName 4000}}"
-			f := fifo(t)
+			f := fifotest.New(t)
 			p.ok("/LogDriver.StartLogging", startRequest{f.Name(), info})
 			p.ok("/LogDriver.StartLogging", startRequest{f.Name(), info})
 			var want []string
 			for i := range 1000 {
-				write(t, f, codec.Stdout, fmt.Sprint(i))
+				f.Print(fmt.Sprint(i))
 				want = append(want, fmt.Sprintf("stdout: %d\n", i))
 			}
 			p.ok("/LogDriver.StopLogging", map[string]string{"File": f.Name()})
@@ -105,7 +106,7 @@ func TestAbsurdRequests(t *testing.T) {
 	long := testInfo()
 	long.ContainerID = strings.Repeat("a", 1<<20)
 	for name, body := range map[string]startRequest{
-		"a long id":   {fifo(t).Name(), long},
+		"a long id":   {fifotest.New(t).Name(), long},
 		"a long path": {"/" + strings.Repeat("f", 1<<20), testInfo()},
 	} {
 		t.Run(name, func(t *testing.T) {

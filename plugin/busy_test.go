@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/coldtail/coldtail/archiver/fifotest"
 )
 
 // TestTooManyRequests: what goes on without an asker is bounded, and those beyond
@@ -51,7 +53,7 @@ func TestTooManyRequests(t *testing.T) {
 func TestBodiesAreBounded(t *testing.T) {
 	dir := t.TempDir()
 	p := startProcess(t, dir, DriverConfig{}, nil)
-	f := fifo(t)
+	f := fifotest.New(t)
 	p.ok("/LogDriver.StartLogging", startRequest{f.Name(), testInfo()})
 	var conns []net.Conn
 	// As many as there is room for say that they send much, and hold still.
@@ -92,7 +94,7 @@ func TestBodiesAreBounded(t *testing.T) {
 // time.
 func TestStopIsNotRepeated(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{}, nil)
-	f := fifo(t)
+	f := fifotest.New(t)
 	p.ok("/LogDriver.StartLogging", startRequest{f.Name(), testInfo()})
 	draining := make(chan struct{})
 	p.driver.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -14,9 +15,9 @@ import (
 // for the log's.
 func TestShutdownIsNoEnd(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{}, nil)
-	f := fifo(t)
+	f := fifotest.New(t)
 	p.ok("/LogDriver.StartLogging", startRequest{f.Name(), testInfo()})
-	write(t, f, codec.Stdout, "one")
+	f.Print("one")
 	resp, err := p.client.Post("http://plugin/LogDriver.ReadLogs", "", strings.NewReader(`{"Info":{"ContainerID":"`+testInfo().ContainerID+`"},"Config":{"Tail":-1,"Follow":true}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -39,17 +40,13 @@ func TestShutdownIsNoEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := ""
-	var e codec.Entry
-	for len(rest) >= frameLengthBytes {
-		n, err := codec.ParseFrame(rest, &e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if rest = rest[n:]; e.Source == codec.Stdout || e.Source == codec.Stderr {
+	entries, rest := fifotest.Split(rest)
+	for _, e := range entries {
+		if e.Source == codec.Stdout || e.Source == codec.Stderr {
 			said += e.Source + ": " + string(e.Line)
 		}
 	}
-	if want := "stderr: coldtail: " + errClosing.Error() + "\n"; said != want || len(rest) == 0 {
+	if want := "stderr: coldtail: " + errClosing.Error() + "\n"; said != want || len(rest) == 0 || len(rest) >= frameLengthBytes {
 		t.Errorf("got %q, want %q, and then %d bytes of a frame", said, want, len(rest))
 	}
 }

@@ -18,10 +18,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -142,41 +142,12 @@ func (p *process) ok(path string, body any) {
 	}
 }
 
-// fifo makes a FIFO and holds it open as the daemon does.
-func fifo(t *testing.T) *os.File {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "fifo")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-func write(t *testing.T, f *os.File, source, line string) {
-	t.Helper()
-	e := codec.Entry{TimeNano: time.Now().UnixNano(), Source: source, Line: []byte(line)}
-	if _, err := f.Write(codec.AppendFrame(nil, &e)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // lines decodes a stream of frames to "source: line".
 func lines(t testing.TB, stream string) []string {
 	t.Helper()
 	var out []string
-	for b := []byte(stream); len(b) > 0; {
-		var e codec.Entry
-		n, err := codec.ParseFrame(b, &e)
-		if err != nil {
-			t.Fatalf("after %q: %v", out, err)
-		}
+	for _, e := range fifotest.Entries(t, []byte(stream)) {
 		out = append(out, e.Source+": "+string(e.Line))
-		b = b[n:]
 	}
 	return out
 }
@@ -193,13 +164,13 @@ func (p *process) logs(id string) []string {
 func TestLoggingAndReading(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{}, nil)
 	info := testInfo()
-	f := fifo(t)
+	f := fifotest.New(t)
 	p.ok("/LogDriver.StartLogging", startRequest{f.Name(), info})
 	p.ok("/LogDriver.StartLogging", startRequest{f.Name(), info}) // repeated
 	var want []string
 	for range 100 {
-		write(t, f, codec.Stdout, "out")
-		write(t, f, codec.Stderr, "")
+		f.Print("out")
+		f.Log(codec.Entry{Source: codec.Stderr, Line: []byte("")})
 		want = append(want, "stdout: out\n", "stderr: \n")
 	}
 	p.ok("/LogDriver.StopLogging", map[string]string{"File": f.Name()})
@@ -214,9 +185,9 @@ func TestLoggingAndReading(t *testing.T) {
 
 func TestStopLoggingNeverFails(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{}, nil)
-	f, running := fifo(t), fifo(t)
+	f, running := fifotest.New(t), fifotest.New(t)
 	p.ok("/LogDriver.StartLogging", startRequest{running.Name(), testInfo()})
-	write(t, f, codec.Stdout, "of an unknown container")
+	f.Print("of an unknown container")
 	for name, body := range map[string]string{
 		"never started": `{"File":"` + f.Name() + `"}`,
 		"no file":       `{"File":"/no/such/fifo"}`,
@@ -233,7 +204,7 @@ func TestStopLoggingNeverFails(t *testing.T) {
 		})
 	}
 	// An unnamed stop must not end what goes on.
-	write(t, running, codec.Stdout, "still here")
+	running.Print("still here")
 	p.ok("/LogDriver.StopLogging", "")
 	if got := p.logs(testInfo().ContainerID); !slices.Equal(got, []string{"stdout: still here\n"}) {
 		t.Errorf("got %q", got)
@@ -245,7 +216,7 @@ func TestStopLoggingNeverFails(t *testing.T) {
 
 func TestStartLoggingRefuses(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{Defaults: map[string]string{"roll-age": "soon"}}, nil)
-	f := fifo(t)
+	f := fifotest.New(t)
 	good := map[string]string{"roll-age": "1m"}
 	start := func(path string, cfg map[string]string) startRequest {
 		info := testInfo()
@@ -281,7 +252,7 @@ func TestStartLoggingRefuses(t *testing.T) {
 
 func TestProblemIsTold(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{}, errors.New("COLDTAIL_BUCKET: no such scheme"))
-	_, body := p.post("/LogDriver.StartLogging", startRequest{fifo(t).Name(), testInfo()})
+	_, body := p.post("/LogDriver.StartLogging", startRequest{fifotest.New(t).Name(), testInfo()})
 	if !strings.Contains(body, "COLDTAIL_BUCKET: no such scheme") {
 		t.Errorf("start: %s", body)
 	}
@@ -331,16 +302,12 @@ func (p *process) follow(id string) <-chan string {
 		for {
 			n, err := resp.Body.Read(chunk)
 			buf = append(buf, chunk[:n]...)
-			for {
-				var e codec.Entry
-				size, perr := codec.ParseFrame(buf, &e)
-				if perr != nil {
-					break
-				}
+			var entries []codec.Entry
+			entries, buf = fifotest.Split(buf)
+			for _, e := range entries {
 				if e.Source == codec.Stdout || e.Source == codec.Stderr { // else it is a beat
 					out <- string(e.Line)
 				}
-				buf = buf[size:]
 			}
 			if err != nil {
 				return
@@ -364,12 +331,12 @@ func expect(t *testing.T, ch <-chan string, want string, open bool) {
 
 func TestFollow(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{}, nil)
-	f := fifo(t)
+	f := fifotest.New(t)
 	p.ok("/LogDriver.StartLogging", startRequest{f.Name(), testInfo()})
-	write(t, f, codec.Stdout, "one")
+	f.Print("one")
 	ch := p.follow(testInfo().ContainerID)
 	expect(t, ch, "one\n", true)
-	write(t, f, codec.Stdout, "two")
+	f.Print("two")
 	expect(t, ch, "two\n", true)
 	p.ok("/LogDriver.StopLogging", map[string]string{"File": f.Name()})
 	expect(t, ch, "", false)
@@ -377,9 +344,9 @@ func TestFollow(t *testing.T) {
 
 func TestShutdownEndsFollowers(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{}, nil)
-	f := fifo(t)
+	f := fifotest.New(t)
 	p.ok("/LogDriver.StartLogging", startRequest{f.Name(), testInfo()})
-	write(t, f, codec.Stdout, "one")
+	f.Print("one")
 	ch := p.follow(testInfo().ContainerID)
 	expect(t, ch, "one\n", true)
 	ended := make(chan struct{})
@@ -394,14 +361,14 @@ func TestShutdownEndsFollowers(t *testing.T) {
 func TestRestart(t *testing.T) {
 	state := t.TempDir()
 	p := startProcess(t, state, DriverConfig{}, nil)
-	f, lost := fifo(t), fifo(t)
+	f, lost := fifotest.New(t), fifotest.New(t)
 	other := testInfo()
 	other.ContainerID = strings.Repeat("ab", 32)
 	p.ok("/LogDriver.StartLogging", startRequest{f.Name(), testInfo()})
 	p.ok("/LogDriver.StartLogging", startRequest{lost.Name(), other})
-	write(t, f, codec.Stdout, "one")
+	f.Print("one")
 	p.stop()
-	write(t, f, codec.Stdout, "two")
+	f.Print("two")
 	if err := os.Remove(lost.Name()); err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +376,7 @@ func TestRestart(t *testing.T) {
 	if got := paths(p.reg); !slices.Equal(got, []string{f.Name()}) {
 		t.Errorf("attached: %v", got)
 	}
-	write(t, f, codec.Stdout, "three")
+	f.Print("three")
 	p.ok("/LogDriver.StopLogging", map[string]string{"File": f.Name()})
 	want := []string{"stdout: one\n", "stdout: two\n", "stdout: three\n"}
 	if got := p.logs(testInfo().ContainerID); !slices.Equal(got, want) {
@@ -420,9 +387,9 @@ func TestRestart(t *testing.T) {
 // TestWriterDies shows that a FIFO whose writer is gone is forgotten.
 func TestWriterDies(t *testing.T) {
 	p := startProcess(t, t.TempDir(), DriverConfig{}, nil)
-	f := fifo(t)
+	f := fifotest.New(t)
 	p.ok("/LogDriver.StartLogging", startRequest{f.Name(), testInfo()})
-	write(t, f, codec.Stdout, "last")
+	f.Print("last")
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}

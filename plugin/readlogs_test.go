@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -104,21 +105,14 @@ func TestBreakOff(t *testing.T) {
 	rec := httptest.NewRecorder()
 	fw := &frameWriter{w: rec, flush: func() error { return nil }}
 	fw.breakOff(t.Context())
-	var e codec.Entry
-	n, rest := 0, rec.Body.Bytes()
-	for len(rest) >= frameLengthBytes {
-		size, err := codec.ParseFrame(rest, &e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rest = rest[size:]
-		n++
+	entries, rest := fifotest.Split(rec.Body.Bytes())
+	for _, e := range entries {
 		if e.Source == codec.Stdout || e.Source == codec.Stderr {
 			t.Fatalf("%q would be shown", e.Line)
 		}
 	}
-	if n <= daemonQueue || len(rest) == 0 {
-		t.Errorf("%d entries, then %d bytes", n, len(rest))
+	if len(entries) <= daemonQueue || len(rest) == 0 || len(rest) >= frameLengthBytes {
+		t.Errorf("%d entries, then %d bytes", len(entries), len(rest))
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/coldtail/coldtail/archiver"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -90,7 +91,7 @@ func TestRegistrySurvives(t *testing.T) {
 
 func TestRegistryForgetsOtherBoots(t *testing.T) {
 	dir := t.TempDir()
-	f, file := fifo(t).Name(), filepath.Join(t.TempDir(), "no fifo")
+	f, file := fifotest.New(t).Name(), filepath.Join(t.TempDir(), "no fifo")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

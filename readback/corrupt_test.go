@@ -17,11 +17,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus" //nolint:depguard // to read what the archiver counts
-	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -74,20 +74,14 @@ func start(t *testing.T, dir string) *site {
 // write has a container write lines, with time for commits in between.
 func (s *site) write(container string, lines ...string) {
 	s.t.Helper()
-	path := filepath.Join(s.t.TempDir(), "fifo")
-	check(s.t, unix.Mkfifo(path, 0o600))
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	check(s.t, err)
+	f := fifotest.New(s.t)
 	defer f.Close()
-	check(s.t, s.a.Attach(s.t.Context(), archiver.Source{Path: path, Meta: codec.Meta{ContainerID: container}, Options: archiver.DefaultOptions()}))
+	check(s.t, s.a.Attach(s.t.Context(), archiver.Source{Path: f.Name(), Meta: codec.Meta{ContainerID: container}, Options: archiver.DefaultOptions()}))
 	for two := range slices.Chunk(lines, 2) {
-		for _, line := range two {
-			_, err := f.Write(codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte(line)}))
-			check(s.t, err)
-		}
+		f.Print(two...)
 		time.Sleep(15 * time.Millisecond)
 	}
-	check(s.t, s.a.Detach(s.t.Context(), path))
+	check(s.t, s.a.Detach(s.t.Context(), f.Name()))
 }
 
 // read returns a container's lines and how many losses were reported among them.

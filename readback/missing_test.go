@@ -171,10 +171,7 @@ func TestMissingBeforeFollowing(t *testing.T) {
 			t.Fatal("waits before it tells")
 		}
 		if len(got) == 20 {
-			line := codec.Entry{Source: codec.Stdout, TimeNano: g.time(60), Line: []byte("more")}
-			if _, err := g.fifo.Write(codec.AppendFrame(nil, &line)); err != nil {
-				t.Fatal(err)
-			}
+			g.fifo.Log(codec.Entry{TimeNano: g.time(60), Line: []byte("more")})
 			g.sent = append(g.sent, "more")
 			go func() { g.detach(); close(detached) }()
 		}

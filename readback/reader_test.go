@@ -6,18 +6,16 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -36,7 +34,7 @@ type rig struct {
 	r         *readback.Reader
 	cancel    func()
 	done      chan error
-	fifo      *os.File
+	fifo      *fifotest.FIFO
 	format    codec.Format
 	sent      []string
 	base      time.Time
@@ -75,14 +73,10 @@ func (g *rig) stop() {
 
 func (g *rig) attach() {
 	g.t.Helper()
-	path := filepath.Join(g.t.TempDir(), "fifo")
-	check(g.t, unix.Mkfifo(path, 0o600))
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	check(g.t, err)
-	g.fifo = f
+	g.fifo = fifotest.New(g.t)
 	opts := archiver.DefaultOptions()
 	opts.Format = g.format
-	check(g.t, g.a.Attach(g.t.Context(), archiver.Source{Path: path, Meta: codec.Meta{ContainerID: id, ContainerName: "n"}, Options: opts}))
+	check(g.t, g.a.Attach(g.t.Context(), archiver.Source{Path: g.fifo.Name(), Meta: codec.Meta{ContainerID: id, ContainerName: "n"}, Options: opts}))
 }
 
 func (g *rig) detach() {
@@ -96,10 +90,7 @@ func (g *rig) print(n int) {
 	g.t.Helper()
 	for range n {
 		line := fmt.Sprint("line ", len(g.sent))
-		e := codec.Entry{Source: codec.Stdout, TimeNano: g.time(len(g.sent)), Line: []byte(line)}
-		if _, err := g.fifo.Write(codec.AppendFrame(nil, &e)); err != nil {
-			g.t.Fatal(err)
-		}
+		g.fifo.Log(codec.Entry{TimeNano: g.time(len(g.sent)), Line: []byte(line)})
 		g.sent = append(g.sent, line)
 	}
 	g.detach()
@@ -258,12 +249,10 @@ func TestFollow(t *testing.T) {
 	<-ready
 	for range 30 {
 		line := fmt.Sprint("line ", len(g.sent))
-		if _, err := g.fifo.Write(codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: 1, Line: []byte(line)})); err != nil {
-			t.Fatal(err)
-		}
+		g.fifo.Log(codec.Entry{TimeNano: 1, Line: []byte(line)})
 		g.sent = append(g.sent, line)
 		if len(g.sent) == 35 {
-			waitFor(t, func() bool { return empty(t, g.fifo) })
+			waitFor(t, func() bool { return g.fifo.Drained() })
 			g.flush(true) // under the follower
 		}
 	}
@@ -296,13 +285,10 @@ func TestLaggingFollower(t *testing.T) {
 		for range 5 {
 			for range 40 {
 				line := fmt.Sprint("line ", len(g.sent))
-				b := codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: 1, Line: []byte(line)})
-				if _, err := g.fifo.Write(b); err != nil {
-					t.Fatal(err)
-				}
+				g.fifo.Log(codec.Entry{TimeNano: 1, Line: []byte(line)})
 				g.sent = append(g.sent, line)
 			}
-			waitFor(t, func() bool { return g.a.Status().Streams[0].LastSeq > 0 && empty(t, g.fifo) })
+			waitFor(t, func() bool { return g.a.Status().Streams[0].LastSeq > 0 && g.fifo.Drained() })
 			g.flush(true)
 		}
 	}
@@ -329,16 +315,6 @@ func TestFollowEndsWithItsClient(t *testing.T) {
 	if n != 4 || !errors.Is(last, context.Canceled) {
 		t.Fatalf("%d entries and errors, the last error %v", n, last)
 	}
-}
-
-func empty(t *testing.T, f *os.File) bool {
-	t.Helper()
-	raw, err := f.SyscallConn()
-	check(t, err)
-	n := 0
-	check(t, raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }))
-	check(t, err)
-	return n == 0
 }
 
 func waitFor(t *testing.T, ok func() bool) {

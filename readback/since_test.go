@@ -28,10 +28,7 @@ func TestSinceWithClockSetBack(t *testing.T) {
 				at := func(hour int) time.Time { return g.base.Add(time.Duration(hour-24) * time.Hour) }
 				for i, hour := range hours {
 					line := strings.Repeat("x", i)
-					e := codec.Entry{Source: codec.Stdout, TimeNano: at(hour).UnixNano(), Line: []byte(line)}
-					if _, err := g.fifo.Write(codec.AppendFrame(nil, &e)); err != nil {
-						t.Fatal(err)
-					}
+					g.fifo.Log(codec.Entry{TimeNano: at(hour).UnixNano(), Line: []byte(line)})
 					g.sent = append(g.sent, line)
 					if slices.Contains(flushes, i) {
 						g.print(0) // waits for the spool

@@ -15,12 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 )
@@ -63,12 +62,9 @@ func (a *archive) fill(format codec.Format) {
 	go func() { done <- ar.Run(ctx) }()
 	now := time.Now()
 	for i, id := range []string{idA, idA, idA, idA, idA, idB} {
-		path := filepath.Join(a.t.TempDir(), "fifo")
-		check(a.t, unix.Mkfifo(path, 0o600))
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		check(a.t, err)
+		f := fifotest.New(a.t)
 		src := archiver.Source{
-			Path: path, Options: archiver.DefaultOptions(),
+			Path: f.Name(), Options: archiver.DefaultOptions(),
 			Meta: codec.Meta{ContainerID: id, ContainerName: "web", ServiceName: "svc", HostName: "h"},
 		}
 		src.Options.Format = format
@@ -78,10 +74,9 @@ func (a *archive) fill(format codec.Format) {
 			if i == 2 && k%3 == 0 { // neighbours of another hour
 				e.TimeNano -= int64(time.Hour)
 			}
-			_, err := f.Write(codec.AppendFrame(nil, &e))
-			check(a.t, err)
+			f.Log(e)
 		}
-		check(a.t, ar.Detach(ctx, path))
+		check(a.t, ar.Detach(ctx, f.Name()))
 		check(a.t, f.Close())
 		if res, err := ar.Flush(ctx, false); err != nil || res.Pending != 0 {
 			a.t.Fatalf("flush: %+v, %v", res, err)

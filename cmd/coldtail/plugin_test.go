@@ -14,9 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/plugin"
 )
 
@@ -27,28 +25,19 @@ func TestPluginGoesOnWithFrames(t *testing.T) {
 	const containers = 100
 	h := newHome(t)
 	stop := h.startPlugin()
-	fifos := map[string]*os.File{}
+	fifos := map[string]*fifotest.FIFO{}
 	ends := map[string][]byte{}
 	for i := range containers {
 		// In the other order than that of their folders in the spool.
 		id := fmt.Sprintf("%064x", containers-i)
 		path := filepath.Join(h.dir, id)
-		if err := unix.Mkfifo(path, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = f.Close() })
+		f := fifotest.Make(t, path)
 		h.logging("StartLogging", struct {
 			File string
 			Info plugin.Info
 		}{path, plugin.Info{ContainerID: id, ContainerName: "/app", ContainerCreated: time.Now()}})
-		frame := codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte("line of " + id)})
-		if _, err := f.Write(frame[:20]); err != nil {
-			t.Fatal(err)
-		}
+		frame := fifotest.Frame("line of " + id)
+		f.Send(frame[:20])
 		fifos[id], ends[id] = f, frame[20:]
 	}
 	for id := range fifos {
@@ -65,9 +54,7 @@ func TestPluginGoesOnWithFrames(t *testing.T) {
 	stop = h.startPlugin()
 	defer stop()
 	for id, f := range fifos {
-		if _, err := f.Write(ends[id]); err != nil {
-			t.Fatal(err)
-		}
+		f.Send(ends[id])
 		h.logging("StopLogging", struct{ File string }{f.Name()})
 	}
 	if res := h.run(nil, "flush", "--socket", h.socket()); res.status != exitOK {

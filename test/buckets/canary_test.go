@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -18,9 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/test/parts"
 )
 
@@ -208,19 +205,11 @@ func servePlugin(p *process, dir, says string) (archived bool) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	if err := unix.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(fifo, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := fifotest.Make(t, fifo)
 	defer f.Close()
 	info := fmt.Sprintf(`{"File":%q,"Info":{"ContainerID":"%064x","ContainerName":"/web","Config":{}}}`, fifo, 7)
 	p.ask(http.MethodPost, socket, "/LogDriver.StartLogging", info)
-	if _, err := f.Write(codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte("hello")})); err != nil {
-		t.Fatal(err)
-	}
+	f.Print("hello")
 	p.ask(http.MethodPost, socket, "/LogDriver.StopLogging", fmt.Sprintf(`{"File":%q}`, fifo))
 	p.run("flush", "--socket", socket)
 	p.run("status", "--socket", socket)

@@ -17,6 +17,7 @@ import (
 	"github.com/docker/docker/pkg/plugins"
 	"golang.org/x/sys/unix"
 
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -126,15 +127,11 @@ func benchInfo() logger.Info {
 // ingest lets p read frames from a FIFO, as a container that ran and stopped.
 func ingest(b *testing.B, p *process, frames []byte) {
 	b.Helper()
-	path := filepath.Join(p.dir, "fifo")
-	check(b, unix.Mkfifo(path, 0o600))
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	check(b, err)
+	f := fifotest.New(b)
 	defer f.Close()
-	check(b, p.client.Call("LogDriver.StartLogging", map[string]any{"File": path, "Info": benchInfo()}, nil))
-	_, err = f.Write(frames)
-	check(b, err)
-	check(b, p.client.Call("LogDriver.StopLogging", map[string]any{"File": path}, nil))
+	check(b, p.client.Call("LogDriver.StartLogging", map[string]any{"File": f.Name(), "Info": benchInfo()}, nil))
+	f.Send(frames)
+	check(b, p.client.Call("LogDriver.StopLogging", map[string]any{"File": f.Name()}, nil))
 }
 
 // reader is the daemon's adapter for p. The proxy that moves FIFOs steps aside

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -15,9 +13,9 @@ import (
 
 	"github.com/docker/docker/api/types/plugins/logdriver"
 	"github.com/docker/docker/daemon/logger"
-	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -113,13 +111,10 @@ func TestFollowLeavesTheBucketAlone(t *testing.T) {
 func TestFollowerThatLags(t *testing.T) {
 	const entries, part, lineBytes = 400_000, 10_000, 180
 	p := startProcess(t)
-	path := filepath.Join(p.dir, "fifo")
-	check(t, unix.Mkfifo(path, 0o600))
-	fifo, err := os.OpenFile(path, os.O_RDWR, 0)
-	check(t, err)
+	fifo := fifotest.New(t)
 	defer fifo.Close()
 	info := followInfo(map[string]string{"roll-size": "8m"})
-	check(t, p.client.Call("LogDriver.StartLogging", map[string]any{"File": path, "Info": info}, nil))
+	check(t, p.client.Call("LogDriver.StartLogging", map[string]any{"File": fifo.Name(), "Info": info}, nil))
 	body, err := p.client.Stream("LogDriver.ReadLogs", map[string]any{"Info": info, "Config": logger.ReadConfig{Tail: -1, Follow: true}})
 	check(t, err)
 	defer body.Close()
@@ -131,13 +126,12 @@ func TestFollowerThatLags(t *testing.T) {
 			e := codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: fmt.Appendf(nil, "%d %s", n+i, pad)}
 			frames = codec.AppendFrame(frames, &e)
 		}
-		_, err := fifo.Write(frames)
-		check(t, err)
+		fifo.Send(frames)
 		if n == entries/2 {
 			p.flush(t)
 		}
 	}
-	check(t, p.client.Call("LogDriver.StopLogging", map[string]any{"File": path}, nil))
+	check(t, p.client.Call("LogDriver.StopLogging", map[string]any{"File": fifo.Name()}, nil))
 	p.flush(t)
 	if local, remote := p.where(t, info.ContainerID); local != 0 || remote != entries {
 		t.Fatalf("%d entries are local and %d archived, want all to be archived", local, remote)

@@ -54,7 +54,7 @@ func anyCallFails(t *testing.T, op Op) {
 	for _, w := range writers {
 		close(w.stop)
 		<-w.done
-		check(t, g.a.Detach(t.Context(), w.c.path))
+		check(t, g.a.Detach(t.Context(), w.c.f.Name()))
 	}
 	g.flush()
 	for _, w := range writers {
@@ -89,7 +89,7 @@ func TestFailedSyncDropsPages(t *testing.T) {
 	}
 	close(w.stop)
 	<-w.done
-	check(t, g.a.Detach(t.Context(), w.c.path))
+	check(t, g.a.Detach(t.Context(), w.c.f.Name()))
 	res, flushErr := g.a.Flush(t.Context(), false)
 	if res.Pending != 0 || (flushErr != nil) != (res.Quarantine.Unarchived > 0) {
 		t.Fatalf("flush: %+v, %v", res, flushErr)
@@ -139,7 +139,7 @@ func brokenDisk(t *testing.T, op Op, policy archiver.Overflow) {
 	a, b := g.container(0), g.container(1)
 	check(t, g.a.Attach(t.Context(), a.source(), b.source()))
 	a.print(lines("before", 100)...)
-	waitFor(t, "them to come in", a.emptied)
+	waitFor(t, "them to come in", a.f.Drained)
 	store.Fail(func(o Op, _ string) syscall.Errno {
 		if o == op {
 			return syscall.EIO
@@ -158,21 +158,21 @@ func brokenDisk(t *testing.T, op Op, policy archiver.Overflow) {
 	waitFor(t, "the container not to be blocked", func() bool {
 		select {
 		case <-written:
-			return policy == archiver.Block || a.emptied()
+			return policy == archiver.Block || a.f.Drained()
 		default:
 			return false
 		}
 	})
 	if policy != archiver.Block && op == Write {
 		b.print("of a container that stops")
-		check(t, g.a.Detach(t.Context(), b.path))
+		check(t, g.a.Detach(t.Context(), b.f.Name()))
 	}
 	if pending := g.a.Status().PendingBytes; pending > 2*g.options.SpoolBytes {
 		t.Errorf("%d bytes are pending, the quota is %d", pending, g.options.SpoolBytes)
 	}
 	waitFor(t, "the disk's error to be met", func() bool { return g.metric("spool_errors_total") > 0 })
 	store.Fail(nil)
-	waitFor(t, "the spool to take entries", func() bool { return a.emptied() && g.log.count("works again")+g.log.count("durable again") > 0 })
+	waitFor(t, "the spool to take entries", func() bool { return a.f.Drained() && g.log.count("works again")+g.log.count("durable again") > 0 })
 	waitFor(t, "entries to be taken again", func() bool {
 		a.print("probe")
 		time.Sleep(20 * time.Millisecond)
@@ -180,7 +180,7 @@ func brokenDisk(t *testing.T, op Op, policy archiver.Overflow) {
 		return st.Dropped == g.a.Status().Dropped && st.PendingBytes <= g.options.SpoolBytes
 	})
 	a.print(lines("after", 10)...)
-	check(t, g.a.Detach(t.Context(), a.path))
+	check(t, g.a.Detach(t.Context(), a.f.Name()))
 	g.flush()
 	got, dropped := split(t, g.read(a.id, false))
 	if len(got)+dropped != len(a.sent) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -12,11 +11,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
@@ -159,44 +158,26 @@ func (g *rig) metric(name string) float64 {
 type container struct {
 	g    *rig
 	id   string
-	path string
-	f    *os.File
+	f    *fifotest.FIFO
 	sent []string
 }
 
 func (g *rig) container(i int) *container {
-	c := &container{g: g, id: fmt.Sprintf("%064x", i), path: filepath.Join(g.t.TempDir(), "fifo")}
-	check(g.t, unix.Mkfifo(c.path, 0o600))
-	f, err := os.OpenFile(c.path, os.O_RDWR, 0)
-	check(g.t, err)
-	g.t.Cleanup(func() { f.Close() })
-	c.f = f
-	return c
+	return &container{g: g, id: fmt.Sprintf("%064x", i), f: fifotest.New(g.t)}
 }
 
 func (c *container) source() archiver.Source {
 	return archiver.Source{
-		Path: c.path, Options: c.g.options, Resume: true,
+		Path: c.f.Name(), Options: c.g.options, Resume: true,
 		Meta: codec.Meta{ContainerID: c.id, ContainerName: "web", ServiceName: "svc", HostName: "h"},
 	}
 }
 
 func (c *container) print(lines ...string) {
 	for _, l := range lines {
-		_, err := c.f.Write(codec.AppendFrame(nil, &codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte(l)}))
-		check(c.g.t, err)
+		c.f.Print(l)
 		c.sent = append(c.sent, l)
 	}
-}
-
-// emptied tells whether all that was written left the FIFO.
-func (c *container) emptied() bool {
-	raw, err := c.f.SyscallConn()
-	check(c.g.t, err)
-	n := 0
-	check(c.g.t, raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }))
-	check(c.g.t, err)
-	return n == 0
 }
 
 // flush archives everything, and has the judge look at it.

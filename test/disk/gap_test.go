@@ -85,7 +85,7 @@ func TestPowerLossWhileDropping(t *testing.T) {
 // had left the FIFO, kept or dropped.
 func (w *writer) waitTaken() {
 	g := w.c.g
-	waitFor(g.t, "the FIFO to be empty", w.c.emptied)
+	waitFor(g.t, "the FIFO to be empty", w.c.f.Drained)
 	n := g.commits(w.c.id)
 	waitFor(g.t, "three commits", func() bool { return g.commits(w.c.id) >= n+3 })
 	w.mu.Lock()
@@ -153,9 +153,9 @@ func TestGapOfAQuietContainer(t *testing.T) {
 		return 0
 	})
 	c.print(lines("dropped", 100)...)
-	waitFor(t, "them to be dropped", func() bool { return c.emptied() && g.a.Status().Dropped == 100 })
+	waitFor(t, "them to be dropped", func() bool { return c.f.Drained() && g.a.Status().Dropped == 100 })
 	c.print(lines("dropped too", 100)...) // behind the gap that tries the disk
-	waitFor(t, "them to be dropped", func() bool { return c.emptied() && g.a.Status().Dropped == 200 })
+	waitFor(t, "them to be dropped", func() bool { return c.f.Drained() && g.a.Status().Dropped == 200 })
 	store.Fail(nil)
 	waitFor(t, "their gap", func() bool {
 		_, dropped := split(t, g.read(c.id, true))
@@ -163,7 +163,7 @@ func TestGapOfAQuietContainer(t *testing.T) {
 	})
 	waitFor(t, "the disk to work again", func() bool { return g.log.count("writing to the spool works again") == 1 })
 	c.print("kept")
-	check(t, g.a.Detach(t.Context(), c.path))
+	check(t, g.a.Detach(t.Context(), c.f.Name()))
 	g.flush()
 	got, dropped := split(t, g.read(c.id, false))
 	if fmt.Sprint(got) != "[kept]" || dropped != 200 {

@@ -111,7 +111,7 @@ func (g *rig) afterLoss(writers []*writer, floors []int) (lost []int) {
 		c := g.container(i)
 		check(t, g.a.Attach(t.Context(), c.source()))
 		c.print("after the power loss")
-		check(t, g.a.Detach(t.Context(), c.path))
+		check(t, g.a.Detach(t.Context(), c.f.Name()))
 		lost = append(lost, max(0, len(sent)-len(got)))
 		g.flush()
 		want := append(got, "after the power loss")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 	"github.com/coldtail/coldtail/readback"
@@ -67,25 +68,20 @@ func TestReadWhileAway(t *testing.T) {
 func (p *process) brokenLogs(c *container) (lines []string, complaint string, broken bool) {
 	p.t.Helper()
 	type config struct{ Tail int }
-	rest := p.request("LogDriver.ReadLogs", struct {
+	stream := p.request("LogDriver.ReadLogs", struct {
 		Info   plugin.Info
 		Config config
 	}{plugin.Info{ContainerID: c.id, ContainerCreated: c.created}, config{-1}})
-	for len(rest) > 0 {
-		var e codec.Entry
-		n, err := codec.ParseFrame(rest, &e)
-		if err != nil {
-			return lines, complaint, true
-		}
+	entries, rest := fifotest.Split(stream)
+	for _, e := range entries {
 		switch e.Source {
 		case codec.Stdout:
 			lines = append(lines, strings.TrimSuffix(string(e.Line), "\n"))
 		case codec.Stderr:
 			complaint += string(e.Line)
 		}
-		rest = rest[n:]
 	}
-	return lines, complaint, false
+	return lines, complaint, len(rest) > 0
 }
 
 // TestTailRequests counts the HTTP requests of a tail from a real store, and

@@ -6,17 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
@@ -28,7 +25,7 @@ type container struct {
 	id       string
 	rollSize string // log-opt
 	created  time.Time
-	f        *os.File
+	f        *fifotest.FIFO
 	written  int // lines
 }
 
@@ -55,17 +52,12 @@ func line(id string, i int) string {
 // start starts the container, or starts it again: with a new FIFO.
 func (c *container) start(p *process) {
 	c.t.Helper()
-	path := filepath.Join(c.t.TempDir(), "fifo")
-	check(c.t, unix.Mkfifo(path, 0o600))
-	// As the daemon: for reading too, so that there is never an EOF.
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	check(c.t, err)
-	c.t.Cleanup(func() { _ = f.Close() }) // again, after stop
-	c.f = f
+	c.f = fifotest.New(c.t)
+	c.f.Patience = patience
 	p.logging("StartLogging", struct {
 		File string
 		Info plugin.Info
-	}{path, plugin.Info{
+	}{c.f.Name(), plugin.Info{
 		ContainerID: c.id, ContainerName: "/web-" + c.id[62:], ContainerCreated: c.created,
 		Config: map[string]string{"roll-size": c.rollSize},
 	}})
@@ -74,14 +66,8 @@ func (c *container) start(p *process) {
 // print writes n lines. A container that is blocked fails the test.
 func (c *container) print(n int) {
 	c.t.Helper()
-	var buf []byte
 	for range n {
-		e := codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte(line(c.id, c.written))}
-		buf = codec.AppendFrame(buf[:0], &e)
-		check(c.t, c.f.SetWriteDeadline(time.Now().Add(patience)))
-		if _, err := c.f.Write(buf); err != nil {
-			c.t.Fatalf("the container is blocked: %v", err)
-		}
+		c.f.Print(line(c.id, c.written))
 		c.written++
 	}
 }

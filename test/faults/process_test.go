@@ -21,7 +21,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/plugin"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -159,14 +159,8 @@ func (p *process) logs(c *container) (lines []string) {
 		Info   plugin.Info
 		Config config
 	}{plugin.Info{ContainerID: c.id, ContainerCreated: c.created}, config{-1}})
-	for len(stream) > 0 {
-		var e codec.Entry
-		n, err := codec.ParseFrame(stream, &e)
-		if err != nil {
-			p.t.Fatalf("after %d entries: %v", len(lines), err)
-		}
+	for _, e := range fifotest.Entries(p.t, stream) {
 		lines = append(lines, strings.TrimSuffix(string(e.Line), "\n"))
-		stream = stream[n:]
 	}
 	return lines
 }

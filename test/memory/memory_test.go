@@ -20,8 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 )
@@ -54,7 +53,7 @@ type process struct {
 	cmd    *exec.Cmd
 	client *http.Client
 	bucket string
-	fifo   *os.File
+	fifo   *fifotest.FIFO
 }
 
 const id = "00000000000000000000000000000000000000000000000000000000000000aa"
@@ -93,16 +92,11 @@ func start(t *testing.T) *process {
 		}
 		return err == nil
 	})
-	path := filepath.Join(dir, "fifo")
-	check(t, unix.Mkfifo(path, 0o600))
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	check(t, err)
-	t.Cleanup(func() { _ = f.Close() })
-	p.fifo = f
+	p.fifo = fifotest.New(t)
 	p.post("StartLogging", struct {
 		File string
 		Info plugin.Info
-	}{path, plugin.Info{ContainerID: id, ContainerName: "/web", ContainerCreated: time.Now()}})
+	}{p.fifo.Name(), plugin.Info{ContainerID: id, ContainerName: "/web", ContainerCreated: time.Now()}})
 	return p
 }
 
@@ -171,16 +165,13 @@ func TestLongLine(t *testing.T) {
 	const part, size = 16 << 10, 100_000_000
 	now := time.Now().UnixNano()
 	parts := 0
-	var frame []byte
 	for left := size; left > 0; left -= part {
 		parts++
 		n := min(part, left)
-		frame = codec.AppendFrame(frame[:0], &codec.Entry{
-			Source: codec.Stdout, TimeNano: now, Line: bytes.Repeat([]byte{byte('a' + parts%26)}, n), Partial: true, Last: left <= part,
+		p.fifo.Log(codec.Entry{
+			TimeNano: now, Line: bytes.Repeat([]byte{byte('a' + parts%26)}, n), Partial: true, Last: left <= part,
 			PartID: []byte("one"), Ordinal: int32(parts),
 		})
-		_, err := p.fifo.Write(frame)
-		check(t, err)
 	}
 	waitFor(t, "some of it to be archived", func() bool { return len(p.chunks()) >= 5 })
 	p.post("StopLogging", struct{ File string }{p.fifo.Name()})
@@ -241,14 +232,9 @@ func TestFollowersThatNeverRead(t *testing.T) {
 			_ = b.Close() // its server has been killed
 		}
 	})
-	var frames []byte
 	written := 0
 	for i := 0; written < size; i++ {
-		frames = codec.AppendFrame(frames[:0], &codec.Entry{
-			Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: fmt.Appendf(nil, "%0*d", line, i),
-		})
-		_, err := p.fifo.Write(frames)
-		check(t, err)
+		p.fifo.Print(fmt.Sprintf("%0*d", line, i))
 		written += line
 	}
 	waitFor(t, "segments to be archived", func() bool { return len(p.chunks()) >= 5 })

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,11 +18,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -123,29 +122,17 @@ func startArchiver(t *testing.T, b bucket.Bucket) *archiving {
 // log sends entries through a FIFO, as the daemon does.
 func (g *archiving) log(meta codec.Meta, f codec.Format, entries []codec.Entry) {
 	g.t.Helper()
-	path := filepath.Join(g.t.TempDir(), "fifo")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		g.t.Fatal(err)
-	}
-	// As the daemon: for reading too, so that there is never an EOF.
-	fifo, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		g.t.Fatal(err)
-	}
+	fifo := fifotest.New(g.t)
 	defer fifo.Close()
 	opts := archiver.DefaultOptions()
 	opts.Format = f
-	if err := g.a.Attach(g.t.Context(), archiver.Source{Path: path, Meta: meta, Options: opts}); err != nil {
+	if err := g.a.Attach(g.t.Context(), archiver.Source{Path: fifo.Name(), Meta: meta, Options: opts}); err != nil {
 		g.t.Fatal(err)
 	}
-	var buf []byte
 	for i := range entries {
-		buf = codec.AppendFrame(buf[:0], &entries[i])
-		if _, err := fifo.Write(buf); err != nil {
-			g.t.Fatal(err)
-		}
+		fifo.Send(codec.AppendFrame(nil, &entries[i])) // as it is, also without a time
 	}
-	if err := g.a.Detach(g.t.Context(), path); err != nil {
+	if err := g.a.Detach(g.t.Context(), fifo.Name()); err != nil {
 		g.t.Fatal(err)
 	}
 }

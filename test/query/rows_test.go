@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
 
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -101,21 +101,11 @@ func (p *pluginProcess) request(endpoint string, body map[string]any) {
 // container starts logging, prints a line and stops.
 func (p *pluginProcess) container(info map[string]any, line string) {
 	p.t.Helper()
-	path := filepath.Join(p.t.TempDir(), "fifo")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		p.t.Fatal(err)
-	}
-	fifo, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	fifo := fifotest.New(p.t)
 	defer fifo.Close()
-	p.request("StartLogging", map[string]any{"File": path, "Info": info})
-	e := codec.Entry{Source: codec.Stdout, TimeNano: time.Now().UnixNano(), Line: []byte(line)}
-	if _, err := fifo.Write(codec.AppendFrame(nil, &e)); err != nil {
-		p.t.Fatal(err)
-	}
-	p.request("StopLogging", map[string]any{"File": path})
+	p.request("StartLogging", map[string]any{"File": fifo.Name(), "Info": info})
+	fifo.Print(line)
+	p.request("StopLogging", map[string]any{"File": fifo.Name()})
 }
 
 func (p *pluginProcess) flush() {

@@ -127,7 +127,7 @@ func TestGeneratePlugin(t *testing.T) {
 	web := all["web"]
 	l := web.wrote(len(web.Lines)*15, "web's last line, of which the plugin has a half when it is killed")
 	frame := l.frames()
-	web.send(t, frame[:40])
+	web.fifo.Send(frame[:40])
 	web.Torn, web.Lines = frame[40:], append(web.Lines, l)
 	time.Sleep(lull)
 	spoolID := d.status().SpoolID
@@ -143,7 +143,7 @@ func TestGeneratePlugin(t *testing.T) {
 
 	p.bucket = folder(p.dir)
 	d = p.plugin()
-	web.send(t, web.Torn)
+	web.fifo.Send(web.Torn)
 	for _, c := range all {
 		if c.Running {
 			d.stop(c)

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver"
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 )
@@ -31,8 +32,6 @@ const nowhere = "s3://away/logs?endpoint=http://127.0.0.1:1"
 
 // host is the plugin's host in every fixture.
 const host = "host-a"
-
-func mkfifo(path string) error { return unix.Mkfifo(path, 0o600) }
 
 // program is a built coldtail that works in a folder of its own.
 type program struct {
@@ -210,21 +209,16 @@ func (d *daemon) stop(c *container) {
 }
 
 // logs is `docker logs`: a container's entries.
-func (d *daemon) logs(c *container, tail int) (all []codec.Entry) {
+func (d *daemon) logs(c *container, tail int) []codec.Entry {
 	d.t.Helper()
 	type config struct{ Tail int }
 	stream := d.ask("LogDriver.ReadLogs", struct {
 		Info   plugin.Info
 		Config config
 	}{c.info(), config{tail}})
-	for len(stream) > 0 {
-		var e codec.Entry
-		n, err := codec.ParseFrame(stream, &e)
-		if err != nil {
-			d.t.Fatalf("after %d entries of %s: %v", len(all), c.Name, err)
-		}
-		all = append(all, e)
-		stream = stream[n:]
+	all, rest := fifotest.Split(stream)
+	if len(rest) > 0 {
+		d.t.Fatalf("after %d entries of %s, %d bytes are no whole frame", len(all), c.Name, len(rest))
 	}
 	return all
 }

@@ -113,7 +113,7 @@ func TestUpgrade(t *testing.T) {
 		if n := d.stream(c).FIFOs; n != 1 {
 			t.Fatalf("%d FIFOs of container %s are attached", n, c.Name)
 		}
-		c.send(t, c.Torn)
+		c.fifo.Send(c.Torn)
 		if !c.Drops { // its spool is full
 			speak(t, c, 12)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 )
@@ -43,7 +44,7 @@ type container struct {
 	Drops    bool   `json:"drops"`     // entries were dropped
 	Lines    []line `json:"lines"`
 
-	fifo *os.File
+	fifo *fifotest.FIFO
 }
 
 // line is one that the container wrote; the daemon may send it in parts.
@@ -118,34 +119,21 @@ func (c *container) printed(source string) string {
 // FIFOs have names that hold wherever the process runs: it runs in its own folder.
 func fifoName(c *container) string { return "/proc/self/cwd/fifos/" + c.Name }
 
-// open makes the container's FIFO in a process's folder and opens it as the
-// daemon does: for reading too, so that there is never an end of file.
+// open makes the container's FIFO in a process's folder.
 func (c *container) open(t *testing.T, dir string) {
 	t.Helper()
 	path := filepath.Join(dir, "fifos", c.Name)
 	check(t, os.MkdirAll(filepath.Dir(path), 0o700))
 	_ = os.Remove(path) // there is none in a fixture
-	check(t, mkfifo(path))
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	check(t, err)
-	t.Cleanup(func() { _ = f.Close() }) // again, after stop
-	c.fifo = f
-}
-
-// send writes to the FIFO. A container that is blocked fails the test.
-func (c *container) send(t *testing.T, b []byte) {
-	t.Helper()
-	check(t, c.fifo.SetWriteDeadline(time.Now().Add(patience)))
-	if _, err := c.fifo.Write(b); err != nil {
-		t.Fatalf("container %s is blocked: %v", c.Name, err)
-	}
+	c.fifo = fifotest.Make(t, path)
+	c.fifo.Patience = patience
 }
 
 // print writes lines and remembers them.
 func (c *container) print(t *testing.T, lines ...line) {
 	t.Helper()
 	for i := range lines {
-		c.send(t, lines[i].frames())
+		c.fifo.Send(lines[i].frames())
 	}
 	c.Lines = append(c.Lines, lines...)
 }
