@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -54,14 +52,8 @@ const (
 	corruptExt = ".corrupt"
 )
 
-const registryVersion = 1
-
-// envelope is a file's content.
-type envelope struct {
-	Version int             `json:"version"`
-	CRC32C  uint32          `json:"crc32c"`
-	Record  json.RawMessage `json:"record"`
-}
+// recordJSON is the kind of file that a record is.
+var recordJSON = durable.JSON{Body: "record", Version: 1, Versioned: true, Newline: true}
 
 var errRecord = errors.New("not a registry record")
 
@@ -143,41 +135,23 @@ func (r *Registry) loadNewer(path string, rec record, err error, logger *slog.Lo
 	r.order = max(r.order, rec.Order)
 }
 
-// parseRecord is formatRecord's inverse. With codec.ErrNewer it returns what it
+// parseRecord reads a record's file. With codec.ErrNewer it returns what it
 // understands of a later version's record.
 func parseRecord(b []byte) (record, error) {
-	var env envelope
-	// The decoder's own errors quote content, which may be a user's.
-	if err := json.Unmarshal(b, &env); err != nil {
-		return record{}, errRecord
-	}
-	if env.Version > registryVersion {
-		var rec record
-		if json.Unmarshal(env.Record, &rec) != nil || rec.Source.Meta.ContainerID == "" {
-			rec = record{}
-		}
-		return rec, fmt.Errorf("registry record of version %d: %w", env.Version, codec.ErrNewer)
-	}
-	if env.Version != registryVersion {
-		return record{}, fmt.Errorf("%w: version %d is unknown", errRecord, env.Version)
-	}
-	if crc32.Checksum(env.Record, crc32.MakeTable(crc32.Castagnoli)) != env.CRC32C {
-		return record{}, fmt.Errorf("%w: wrong checksum", errRecord)
-	}
 	var rec record
-	if err := json.Unmarshal(env.Record, &rec); err != nil || rec.Source.Path == "" || rec.Source.Meta.ContainerID == "" {
+	_, err := recordJSON.Decode(b, &rec)
+	known := rec.Source.Meta.ContainerID != ""
+	switch {
+	case errors.Is(err, codec.ErrNewer) && known:
+		return rec, fmt.Errorf("registry record of %w", err)
+	case errors.Is(err, codec.ErrNewer):
+		return record{}, fmt.Errorf("registry record of %w", err)
+	case err != nil:
+		return record{}, fmt.Errorf("%w: %w", errRecord, err)
+	case !known || rec.Source.Path == "":
 		return record{}, errRecord
 	}
 	return rec, nil
-}
-
-func formatRecord(rec record) ([]byte, error) {
-	body, err := json.Marshal(rec)
-	if err != nil {
-		return nil, err
-	}
-	b, err := json.Marshal(envelope{registryVersion, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)), body})
-	return append(b, '\n'), err
 }
 
 // recordName is the file name of a FIFO's record. A digest, because two FIFOs of
@@ -199,7 +173,7 @@ func (r *Registry) Add(src archiver.Source, created time.Time) (fresh bool, err 
 	}
 	r.mu.Unlock()
 	// Not under the lock: containers that start at once sync at once.
-	b, err := formatRecord(rec)
+	b, err := recordJSON.Encode(rec)
 	if err != nil {
 		return false, fmt.Errorf("encode registry record: %w", err)
 	}

@@ -114,7 +114,7 @@ func TestRegistryForgetsOtherBoots(t *testing.T) {
 
 // TestRegistryDamage flips every bit and cuts at every byte of a record.
 func TestRegistryDamage(t *testing.T) {
-	b, err := formatRecord(record{Order: 1, BootID: "boot", Source: testSource("/a", "id")})
+	b, err := recordJSON.Encode(record{Order: 1, BootID: "boot", Source: testSource("/a", "id")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestRegistryQuarantines(t *testing.T) {
 // written and read again.
 func FuzzParseRecord(f *testing.F) {
 	rec := record{Order: 1, BootID: "boot", Source: testSource("/a", "id")}
-	b, err := formatRecord(rec)
+	b, err := recordJSON.Encode(rec)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func FuzzParseRecord(f *testing.F) {
 	f.Add([]byte(`{"order":-1,"source":{"path":"/a","meta":{"container_id":"c","labels":{"a":"<"}},"options":{"roll_bytes":-1}},"new":1}`), true)
 	f.Fuzz(func(t *testing.T, b []byte, fix bool) {
 		if fix {
-			js, err := json.Marshal(envelope{registryVersion, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)), b})
+			js, err := recordJSON.Encode(json.RawMessage(b))
 			if err != nil {
 				t.Skip("not JSON")
 			}
@@ -211,7 +211,7 @@ func FuzzParseRecord(f *testing.F) {
 		if rec.Source.Path == "" || rec.Source.Meta.ContainerID == "" {
 			t.Fatalf("accepted: %+v", rec)
 		}
-		first, err := formatRecord(rec)
+		first, err := recordJSON.Encode(rec)
 		if err != nil {
 			t.Skip("a time that JSON does not have")
 		}
@@ -219,7 +219,7 @@ func FuzzParseRecord(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if second, err := formatRecord(again); err != nil || string(second) != string(first) {
+		if second, err := recordJSON.Encode(again); err != nil || string(second) != string(first) {
 			t.Fatalf("written as %s, then %s, %v", first, second, err)
 		}
 	})

@@ -1,10 +1,3 @@
-// Package durable makes files that are whole or absent after any crash. There
-// is one order that does so, and this package is the only place that has it:
-//
-//	write a temporary file -> fsync it -> rename it -> fsync the directory
-//
-// Without the first fsync a power loss may leave the new name with no content;
-// without the second the rename itself may be forgotten.
 package durable
 
 import (
@@ -19,7 +12,7 @@ import (
 	"syscall"
 )
 
-// Files are those of the whole file system, or of a folder: see [In].
+// Files are the files of the whole file system, or of a folder: see [In].
 type Files struct{ system }
 
 // system is what an [os.Root] has for the files in it.
@@ -48,20 +41,19 @@ func (whole) Rename(oldName, newName string) error      { return os.Rename(oldNa
 func (whole) Remove(name string) error                  { return os.Remove(name) }
 func (whole) Stat(name string) (fs.FileInfo, error)     { return os.Stat(name) }
 
-// ErrUnsynced tells that a file has its new name already, but that a power loss
-// may still take that back.
+// ErrUnsynced reports that a file has its new name, but that a power loss may take
+// it back.
 var ErrUnsynced = errors.New("cannot make a file's name durable")
 
 // tempPrefix starts the names of unfinished files.
 const tempPrefix = ".tmp-"
 
-// IsTemp reports whether a file of this name (not path) is an unfinished one of
-// this package's: after a crash it may be removed, by whoever owns its directory.
+// IsTemp reports whether a file of this name (not path) is one that this package did
+// not finish. After a crash the owner of its directory may remove it.
 func IsTemp(name string) bool { return strings.HasPrefix(name, tempPrefix) }
 
-// WriteFile makes path a file with this content, replacing one that is there.
-// After an error, path is either what it was or complete; with ErrUnsynced it is
-// complete.
+// WriteFile makes path a file with this content and replaces one that is there.
+// After an error, path is what it was; after ErrUnsynced it is complete.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {
 	return Write(path, perm, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -87,8 +79,8 @@ func Write(path string, perm fs.FileMode, write func(w io.Writer) error) error {
 // ErrUnsynced, newPath is the file.
 func Rename(oldPath, newPath string) error { return all.Rename(oldPath, newPath) }
 
-// SyncDir makes the creation, renaming and removal of names in dir durable. It
-// is no error that a file system does not support it.
+// SyncDir makes the creation, renaming and removal of names in dir durable. File
+// systems that cannot sync directories are not an error.
 func SyncDir(dir string) error { return all.SyncDir(dir) }
 
 // MkdirAll creates dir and the parents that it lacks, durably.
@@ -127,7 +119,7 @@ func fill(f *os.File, perm fs.FileMode, write func(w io.Writer) error) error {
 	return err
 }
 
-// Rename is the function of that name.
+// Rename is [Rename] for these files.
 func (fsys Files) Rename(oldPath, newPath string) error {
 	if err := fsys.system.Rename(oldPath, newPath); err != nil {
 		return err
@@ -144,7 +136,7 @@ func (fsys Files) Rename(oldPath, newPath string) error {
 	return nil
 }
 
-// SyncDir is the function of that name.
+// SyncDir is [SyncDir] for these files.
 func (fsys Files) SyncDir(dir string) error {
 	d, err := fsys.OpenFile(dir, os.O_RDONLY, 0)
 	if err != nil {
@@ -154,15 +146,15 @@ func (fsys Files) SyncDir(dir string) error {
 	if cerr := d.Close(); err == nil {
 		err = cerr
 	}
-	// CIFS answers EINVAL, some FUSE file systems ENOTSUP: they sync names on
-	// their own or not at all.
+	// CIFS answers EINVAL and some FUSE file systems ENOTSUP: they sync names by
+	// themselves or not at all.
 	if errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.EINVAL) {
 		return nil
 	}
 	return err
 }
 
-// MkdirAll is the function of that name.
+// MkdirAll is [MkdirAll] for these files.
 func (fsys Files) MkdirAll(dir string, perm fs.FileMode) error {
 	dir = filepath.Clean(dir)
 	if info, err := fsys.Stat(dir); err == nil {

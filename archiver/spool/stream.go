@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -14,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/durable"
-	"github.com/coldtail/coldtail/codec"
 )
 
 // streamState is what outlives a container's segments: stream.json.
@@ -30,20 +28,11 @@ type streamState struct {
 	Floor   int64  `json:"floor,omitempty"`
 }
 
-// streamEnvelope is stream.json, with the checksum of the state's bytes in it.
-type streamEnvelope struct {
-	Version int             `json:"version,omitempty"` // 0 is 1
-	CRC32C  uint32          `json:"crc32c"`
-	Stream  json.RawMessage `json:"stream"`
-}
-
-// streamVersion is that of the files that this version writes.
-const streamVersion = 1
+// streamJSON is the kind of file that stream.json is.
+var streamJSON = durable.JSON{Body: "stream", Version: 1}
 
 // maxStreamBytes is far more than a stream.json has.
 const maxStreamBytes = 1 << 20
-
-var errStream = errors.New("not a stream state")
 
 func readStream(dir string) (streamState, error) {
 	b, err := readBounded(filepath.Join(dir, streamFile), maxStreamBytes)
@@ -53,16 +42,12 @@ func readStream(dir string) (streamState, error) {
 	if err != nil {
 		return streamState{}, fmt.Errorf("read stream state: %w", err)
 	}
-	var env streamEnvelope
 	var st streamState
-	if json.Unmarshal(b, &env) == nil && env.Version > streamVersion {
-		return st, fmt.Errorf("read stream state of version %d: %w", env.Version, codec.ErrNewer)
+	if _, err := streamJSON.Decode(b, &st); err != nil {
+		return streamState{}, fmt.Errorf("read stream state: %w", err)
 	}
-	if err := json.Unmarshal(b, &env); err != nil || crc32.Checksum(env.Stream, castagnoli) != env.CRC32C {
-		return st, fmt.Errorf("read stream state: %w", errStream)
-	}
-	if err := json.Unmarshal(env.Stream, &st); err != nil || !st.valid() {
-		return streamState{}, fmt.Errorf("read stream state: %w", errStream)
+	if !st.valid() {
+		return streamState{}, fmt.Errorf("read stream state: %w: numbers beyond their bounds", durable.ErrDamaged)
 	}
 	return st, nil
 }
@@ -91,11 +76,7 @@ func (st streamState) write(dir string) error {
 	if !st.valid() {
 		return fmt.Errorf("encode stream state: numbers beyond their bounds: %+v", st)
 	}
-	js, err := json.Marshal(st)
-	if err != nil {
-		return fmt.Errorf("encode stream state: %w", err)
-	}
-	b, err := json.Marshal(streamEnvelope{CRC32C: crc32.Checksum(js, castagnoli), Stream: js})
+	b, err := streamJSON.Encode(st)
 	if err != nil {
 		return fmt.Errorf("encode stream state: %w", err)
 	}
