@@ -10,6 +10,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/encode"
 	"github.com/coldtail/coldtail/archiver/fifo"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/archiver/statedir"
@@ -32,7 +33,7 @@ type Archiver struct {
 	markers  markers
 	health   health
 	aside    aside
-	attempts attempts
+	encoder  *encode.Encoder
 	// uploadedAt is when a segment was archived last, Unix nanoseconds.
 	uploadedAt atomic.Int64
 
@@ -81,8 +82,10 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	if a.metrics, err = newMetrics(cfg.Registerer, a); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	a.attempts.dir = st.Attempts()
-	if err := a.attempts.load(cfg.Logger); err != nil {
+	if a.encoder, err = encode.New(encode.Config{
+		Temp: st.Temp(), Attempts: st.Attempts(), Places: a.encodes, Logger: cfg.Logger,
+		Contain: a.contain, Hook: cfg.Hook, NewEncoder: cfg.newEncoder,
+	}); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	a.aside = aside{root: st.Spool(), log: cfg.Logger, removed: a.metrics.asideRemoved}

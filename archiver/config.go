@@ -3,6 +3,7 @@ package archiver
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -43,6 +44,8 @@ type Config struct {
 	// Hook, if set, is told of each step of a segment's life, and of the file or
 	// object that it was done to. Tests crash there.
 	Hook func(step, name string)
+
+	newEncoder func(codec.Format, io.Writer, codec.Meta, codec.ChunkInfo) (codec.Encoder, error) // codec.NewEncoder; tests break it
 }
 
 func (c *Config) setDefaults() error {
@@ -68,6 +71,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Hook == nil {
 		c.Hook = func(string, string) {}
+	}
+	if c.newEncoder == nil {
+		c.newEncoder = codec.NewEncoder
 	}
 	return nil
 }

@@ -153,27 +153,28 @@ func (b brokenEncoder) Encode(e *codec.Entry) error {
 	return b.Encoder.Encode(e)
 }
 
-func breakEncoder(t *testing.T, panics bool) {
-	newEncoder = func(f codec.Format, w io.Writer, meta codec.Meta, info codec.ChunkInfo) (codec.Encoder, error) {
+func breakEncoder(g *rig, panics bool) {
+	g.cfg.newEncoder = func(f codec.Format, w io.Writer, meta codec.Meta, info codec.ChunkInfo) (codec.Encoder, error) {
 		enc, err := codec.NewEncoder(f, w, meta, info)
 		return brokenEncoder{enc, panics}, err
 	}
-	t.Cleanup(func() { newEncoder = codec.NewEncoder })
+	g.stop()
+	g.start()
 }
 
 // TestBadFrame: a frame that cannot be encoded costs itself, whatever encoding it
 // does. Its neighbours are archived with a gap row between them, and flush fails
 // for as long as the segment lies in quarantine.
 func TestBadFrame(t *testing.T) {
-	for name, start := range map[string]func(*testing.T){
-		"refused": func(*testing.T) {},
-		"changed": func(t *testing.T) { breakEncoder(t, false) },
-		"panics":  func(t *testing.T) { breakEncoder(t, true) },
+	for name, start := range map[string]func(*rig){
+		"refused": func(*rig) {},
+		"changed": func(g *rig) { breakEncoder(g, false) },
+		"panics":  func(g *rig) { breakEncoder(g, true) },
 	} {
 		for _, at := range [][]int{{0}, {57, 58, 80}, {99}} {
 			t.Run(fmt.Sprint(name, at), func(t *testing.T) {
-				start(t)
 				g := newRig(t)
+				start(g)
 				d := newDaemon(t)
 				src := source(d.path, idA)
 				src.Options.Format = codec.Formats()[len(at)%2]

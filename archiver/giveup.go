@@ -1,10 +1,10 @@
 package archiver
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
+	"github.com/coldtail/coldtail/archiver/encode"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
 )
@@ -14,70 +14,15 @@ import (
 // the segment. So the container's other segments go on, and every number is in
 // the archive as an entry or in a gap.
 
-// What encoding a segment did to the process.
-var (
-	errPoison = errors.New("encoding the segment panicked")
-	errKilled = errors.New("encoding the segment ended the process")
-)
-
-// hopeless reports whether it is the segment that hinders its archiving, for good.
-func hopeless(err error) bool {
-	var bad *codec.CorruptError
-	return errors.Is(err, errPoison) || errors.Is(err, errMismatch) || errors.Is(err, errKilled) || errors.As(err, &bad)
-}
-
-// maxSearches bounds how often a segment is encoded without what could not be
-// encoded the time before.
-const maxSearches = 8
-
-// encodeWhole is encode, again without the entries that cannot be encoded, where
-// these are not all.
-func (a *Archiver) encodeWhole(ctx context.Context, c *content, retry bool, put func(*encoded) error) (corrupt []error, err error) {
-	var causes []error
-	for range maxSearches {
-		corrupt, err = a.encode(ctx, c, retry, put)
-		if err == nil || local(err) || !hopeless(err) || errors.Is(err, errKilled) || c.v.Header.Gap != nil {
-			return append(corrupt, causes...), err
-		}
-		causes = []error{err}
-		if found, err := a.findBad(ctx, c); err != nil {
-			return corrupt, err
-		} else if !found {
-			break
-		}
-	}
-	return corrupt, err
-}
-
-// findBad is the content's, and reports whether it found anything.
-func (a *Archiver) findBad(ctx context.Context, c *content) (found bool, err error) {
-	end, err := a.begin(c) // that encodes, too
-	if err != nil {
-		return false, err
-	}
-	defer func() {
-		if err == nil {
-			err = end()
-		} else {
-			err = errors.Join(err, end())
-		}
-	}()
-	panicked := a.contain("look for what cannot be encoded", c.v.Header.ContainerID, func() { found = c.findBad(ctx) == nil })
-	if ctx.Err() != nil {
-		return false, context.Cause(ctx)
-	}
-	return found && !panicked, nil
-}
-
 // keepDamaged reports what of a segment was given up, and keeps the segment.
-func (a *Archiver) keepDamaged(s *stream, seg int64, c *content, causes []error) error {
+func (a *Archiver) keepDamaged(s *stream, seg int64, res encode.Result) error {
 	if err := s.log.KeepCopy(seg); err != nil {
 		return err
 	}
 	a.aside.look(s.id)
-	a.metrics.corrupt.Add(float64(len(causes)))
+	a.metrics.corrupt.Add(float64(len(res.Damage)))
 	a.cfg.Logger.Error("part of a spooled segment is damaged or cannot be encoded: the rest is archived with gap rows in its place, the segment is kept in the quarantine",
-		"container", s.id, "segment", seg, "records", len(causes), "entries", c.lost, "err", causes[0])
+		"container", s.id, "segment", seg, "records", len(res.Damage), "entries", res.Lost, "err", res.Damage[0])
 	return nil
 }
 
@@ -124,27 +69,21 @@ func (a *Archiver) replaceByGap(s *stream, seg int64, cause error) error {
 // gapOf describes a segment that is given up. One that cannot be read, or ends the
 // process that reads it, is described by its header.
 func (a *Archiver) gapOf(s *stream, v *spool.View, cause error) (gap spool.Gap, err error) {
-	reason := reasonEncode
+	reason := encode.ReasonEncode
 	var bad *codec.CorruptError
 	switch {
-	case errors.Is(cause, errKilled):
-		reason = reasonKilled
+	case errors.Is(cause, encode.ErrKilled):
+		reason = encode.ReasonKilled
 	case local(cause) || errors.As(cause, &bad):
-		reason = reasonDamaged
+		reason = encode.ReasonDamaged
 	}
-	if reason != reasonKilled {
+	if reason != encode.ReasonKilled {
 		panicked := a.contain("describe a segment", s.id, func() { gap, err = a.gapFor(s, v.Header.SegmentSeq, reason) })
 		if !panicked && err == nil {
 			return gap, nil
 		}
 	}
-	return headerGap(v, reason), nil
-}
-
-// headerGap describes a segment by its header alone.
-func headerGap(v *spool.View, reason string) spool.Gap {
-	at := v.Header.CreatedNano
-	return spool.Gap{Gap: codec.Gap{Entries: v.Entries(), FirstNano: at, LastNano: at, Reason: reason}}
+	return encode.HeaderGap(v, reason), nil
 }
 
 // noteGivenUp counts entries that are given up as dropped ones are.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/encode"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
 )
@@ -250,48 +249,12 @@ func (a *Archiver) gapFor(s *stream, seg int64, reason string) (spool.Gap, error
 	var bad *codec.CorruptError
 	switch {
 	case errors.As(err, &bad): // its file is gone
-		return headerGap(v, reason), nil
+		return encode.HeaderGap(v, reason), nil
 	case err != nil:
 		return spool.Gap{}, err
 	}
 	defer v.Close()
-	byHour, _, err := (&content{v: v}).hours()
-	if err != nil {
-		return spool.Gap{}, err
-	}
-	g := spool.Gap{Gap: codec.Gap{Reason: reason}}
-	for _, h := range slices.SortedFunc(maps.Keys(byHour), time.Time.Compare) {
-		sum := byHour[h]
-		g.Replaced = append(g.Replaced, spool.Replaced{
-			Key: chunkMeta(v.Header, h, sum).Key(), Entries: sum.numbers(), FirstNano: sum.MinNano, LastNano: sum.MaxNano,
-		})
-	}
-	sumUp(&g)
-	// The gap has all the segment's numbers, those of damaged records too.
-	g.Entries = v.Entries()
-	return g, nil
-}
-
-// sumUp makes the gap say what its replaced objects hold.
-func sumUp(g *spool.Gap) {
-	g.Entries = 0
-	for i, r := range g.Replaced {
-		if i == 0 {
-			g.FirstNano, g.LastNano = r.FirstNano, r.LastNano
-		}
-		g.Entries += r.Entries
-		g.FirstNano, g.LastNano = min(g.FirstNano, r.FirstNano), max(g.LastNano, r.LastNano)
-	}
-}
-
-// chunkMeta names the chunk of one hour of a segment.
-func chunkMeta(h spool.Header, hour time.Time, sum *summary) chunk.Meta {
-	return chunk.Meta{
-		Format: h.Format, Hour: hour,
-		ContainerID: h.ContainerID, SpoolID: h.SpoolID, SegmentSeq: h.SegmentSeq,
-		FirstSeq: sum.FirstSeq, LastSeq: sum.LastSeq, Entries: sum.Entries,
-		MinNano: sum.MinNano, MaxNano: sum.MaxNano,
-	}
+	return encode.Gap(v, reason)
 }
 
 // stored returns which of a gap's replaced objects are in the bucket after all,
@@ -314,7 +277,7 @@ func (a *Archiver) stored(ctx context.Context, b bucket.Bucket, v *spool.View) (
 		}
 	}
 	if len(objs) > 0 && len(gap.Replaced) > 0 {
-		sumUp(&gap)
+		encode.SumUp(&gap)
 		m, err := chunk.ParseKey(gap.Replaced[0].Key)
 		if err != nil {
 			return nil, err

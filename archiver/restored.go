@@ -10,6 +10,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/encode"
 	"github.com/coldtail/coldtail/archiver/spool"
 )
 
@@ -36,15 +37,15 @@ func archivedBefore(ctx context.Context, b bucket.Bucket, m chunk.Meta) (o spool
 // store puts a chunk, unless it is of a copied segment and was archived before. What
 // was written gets its checksum, so that it is noticed if somebody overwrites it;
 // what was there may have other bytes.
-func (a *Archiver) store(ctx context.Context, t *turn, c *encoded, h spool.Header) (o spool.Object, err error) {
+func (a *Archiver) store(ctx context.Context, t *turn, c *encode.Chunk, h spool.Header) (o spool.Object, err error) {
 	if !a.state.OfState(h.SpoolID) {
-		if o, found, err := archivedBefore(ctx, t.bucket, c.meta); found || err != nil {
+		if o, found, err := archivedBefore(ctx, t.bucket, c.Meta); found || err != nil {
 			return o, err
 		}
 	}
-	o = spool.Object{Segment: h.SegmentSeq, SizeBytes: c.sizeBytes, Key: c.meta.Key()}
+	o = spool.Object{Segment: h.SegmentSeq, SizeBytes: c.SizeBytes, Key: c.Meta.Key()}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(c.file, 0, c.sizeBytes)); err != nil {
+	if _, err := io.Copy(sum, io.NewSectionReader(c.File, 0, c.SizeBytes)); err != nil {
 		return o, err
 	}
 	var res bucket.PutResult

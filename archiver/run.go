@@ -52,7 +52,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 // to: that it does is not the fault of the segments which are being encoded. Run
 // says it when its context ends.
 func (a *Archiver) Stopping() {
-	if err := a.attempts.stop(); err != nil {
+	if err := a.encoder.Stopping(); err != nil {
 		a.cfg.Logger.Error("cannot take back that a segment is being encoded", "err", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/archiver/encode"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
 )
@@ -111,12 +112,12 @@ func (a *Archiver) archiveOrGiveUp(ctx context.Context, t *turn, s *stream, seg 
 	var err error
 	for range 3 { // the segment, its gap, what is left where that cannot be encoded either
 		if a.contain("archive a segment", s.id, func() { err = a.archiveWithRoom(ctx, t, s, seg) }) {
-			err = errPoison
+			err = encode.ErrPoison
 		}
 		switch {
 		case errors.Is(err, spool.ErrGone):
 			return nil
-		case ctx.Err() != nil, !local(err) && !hopeless(err), local(err) && !s.unreadable(seg, err):
+		case ctx.Err() != nil, !local(err) && !encode.Hopeless(err), local(err) && !s.unreadable(seg, err):
 			return err
 		}
 		if err := a.giveUp(s, seg, err); err != nil {
@@ -129,10 +130,7 @@ func (a *Archiver) archiveOrGiveUp(ctx context.Context, t *turn, s *stream, seg 
 // local tells whether an error is the local disk's rather than the store's.
 func local(err error) bool {
 	var store *bucket.Error
-	var path *fs.PathError
-	var link *os.LinkError
-	var errno syscall.Errno
-	return !errors.As(err, &store) && (errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &errno))
+	return !errors.As(err, &store) && encode.Local(err)
 }
 
 // maxReads is how often a segment that cannot be read is tried before it, or
@@ -200,10 +198,9 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 	cancelled := len(objs) > 0
 	// Damage is passed over; what only could not be read now is tried again.
 	retry := s.badSeg != seg || s.badReads+1 < maxReads
-	c := &content{v: v}
-	damage, err := a.encodeWhole(ctx, c, retry, func(e *encoded) error {
-		a.cfg.Hook("encoded", e.meta.Key())
-		o, err := a.store(ctx, t, e, v.Header)
+	res, err := a.encoder.Segment(ctx, v, retry, func(c *encode.Chunk) error {
+		a.cfg.Hook("encoded", c.Meta.Key())
+		o, err := a.store(ctx, t, c, v.Header)
 		if err != nil {
 			return err
 		}
@@ -215,8 +212,8 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 	if err != nil {
 		return err
 	}
-	if len(damage) > 0 {
-		if err := a.keepDamaged(s, seg, c, damage); err != nil {
+	if len(res.Damage) > 0 {
+		if err := a.keepDamaged(s, seg, res); err != nil {
 			return err
 		}
 	}
@@ -228,11 +225,11 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 		return err
 	case cancelled, !a.state.OfState(v.Header.SpoolID):
 		// The bucket tells more than the gap, or the copy, that is here.
-		return errors.Join(s.log.Forget(seg), a.attempts.done(&v.Header))
+		return errors.Join(s.log.Forget(seg), a.encoder.Done(&v.Header))
 	}
 	s.dropping.Store(v.Header.Gap != nil)
-	a.noteGivenUp(s, c.lost)
-	return a.attempts.done(&v.Header)
+	a.noteGivenUp(s, res.Lost)
+	return a.encoder.Done(&v.Header)
 }
 
 // cancelGap ends a gap all of whose entries are in the bucket after all.
@@ -245,22 +242,22 @@ func (a *Archiver) cancelGap(s *stream, v *spool.View, objs []spool.Object) erro
 }
 
 // put stores a chunk, after the markers that announce it.
-func (a *Archiver) put(ctx context.Context, t *turn, c *encoded, meta codec.Meta, res *bucket.PutResult) error {
-	m := c.meta
+func (a *Archiver) put(ctx context.Context, t *turn, c *encode.Chunk, meta codec.Meta, res *bucket.PutResult) error {
+	m := c.Meta
 	name := chunk.Name{Service: meta.ServiceName, Name: meta.ContainerName, Host: meta.HostName, ContainerID: m.ContainerID}
 	if err := a.markers.put(ctx, t.bucket, a.cfg.Now(), m.Markers(name)...); err != nil {
 		return err
 	}
 	a.cfg.Hook("marked", m.Key())
 	start := time.Now()
-	if err := t.bucket.Put(ctx, m.Key(), c.file, c.sizeBytes, bucket.PutOptions{IfAbsent: true, Result: res}); err != nil {
+	if err := t.bucket.Put(ctx, m.Key(), c.File, c.SizeBytes, bucket.PutOptions{IfAbsent: true, Result: res}); err != nil {
 		return err
 	}
 	t.failed.Store(0)
 	a.cfg.Hook("put", m.Key())
 	a.metrics.uploads.Inc()
-	a.metrics.uploadBytes.Add(float64(c.sizeBytes))
-	a.metrics.uploadEntries.Add(float64(m.Entries - c.gaps))
+	a.metrics.uploadBytes.Add(float64(c.SizeBytes))
+	a.metrics.uploadEntries.Add(float64(m.Entries - c.Gaps))
 	a.metrics.uploadSeconds.Observe(time.Since(start).Seconds())
 	return nil
 }

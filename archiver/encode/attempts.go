@@ -1,4 +1,4 @@
-package archiver
+package encode
 
 import (
 	"encoding/json"
@@ -79,12 +79,12 @@ func (t *attempts) load(log *slog.Logger) error {
 var attemptName = regexp.MustCompile(`^[0-9a-f]{64}-[0-9]+$`)
 
 // begin takes note that a segment's encoding begins; end must be called when it
-// ends. The error wraps errKilled where it has ended too many processes.
+// ends. The error wraps ErrKilled where it has ended too many processes.
 func (t *attempts) begin(h *spool.Header) (end func() error, err error) {
 	name := fileOfAttempt(h)
 	before := t.before(name, h)
 	if before >= maxDeaths {
-		return nil, fmt.Errorf("%w %d times", errKilled, before)
+		return nil, fmt.Errorf("%w %d times", ErrKilled, before)
 	}
 	unlock := t.alone.RUnlock
 	if before > 0 {

@@ -1,22 +1,13 @@
-package archiver
+package encode
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
-	"slices"
 
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
-)
-
-// Why entries were given up, as gap rows say it.
-const (
-	reasonDamaged = "damaged in the spool"
-	reasonEncode  = "could not be encoded"
-	reasonKilled  = "encoding them ended the process"
 )
 
 // seqRange is the sequence numbers from first to last, both included.
@@ -100,7 +91,7 @@ func (w *walk) entry() error {
 	}
 	if len(w.bad) > 0 && w.next >= w.bad[0].first {
 		// Filed with the hour that it is of: the chunks of the others stay the same.
-		return w.miss(w.next+1, w.e.TimeNano, reasonEncode)
+		return w.miss(w.next+1, w.e.TimeNano, ReasonEncode)
 	}
 	if err := w.gap(); err != nil {
 		return err
@@ -112,7 +103,7 @@ func (w *walk) entry() error {
 
 // damaged notes that the entries before number to cannot be read. Of when they
 // were written nothing is known but their arrival.
-func (w *walk) damaged(to int64) error { return w.miss(to, w.arrival, reasonDamaged) }
+func (w *walk) damaged(to int64) error { return w.miss(to, w.arrival, ReasonDamaged) }
 
 // miss notes that the entries before number to, of that time, get no row.
 func (w *walk) miss(to, nano int64, reason string) error {
@@ -146,90 +137,3 @@ func (w *walk) gap() error {
 		Seq: w.next - g.Entries, TimeNano: g.LastNano, ArrivalNano: w.arrived, Source: codec.GapSource, Line: g.Line(),
 	})
 }
-
-// maxProbes bounds how long a segment is searched for what cannot be encoded.
-const maxProbes = 4096
-
-var errTooBad = errors.New("too much of the segment cannot be encoded")
-
-// exclude adds entries to the bad ones. It reports whether there are any new.
-func (c *content) exclude(more []seqRange) bool {
-	had := len(c.bad)
-	all := slices.Concat(c.bad, more)
-	slices.SortFunc(all, func(x, y seqRange) int { return cmp.Or(cmp.Compare(x.first, y.first), cmp.Compare(y.last, x.last)) })
-	c.bad = nil
-	for _, r := range all {
-		if n := len(c.bad); n == 0 || r.last > c.bad[n-1].last {
-			c.bad = append(c.bad, r)
-		}
-	}
-	return len(c.bad) > had
-}
-
-// findBad finds the entries that cannot be encoded: those that the encoder has
-// named, else those that cannot by themselves, by encoding ever fewer of a batch.
-// Where each can, but a batch cannot, that is the batch.
-func (c *content) findBad(ctx context.Context) error {
-	if c.exclude(c.refused) {
-		return nil
-	}
-	var found []seqRange
-	probes := 0
-	var search func(es []codec.Entry) error
-	search = func(es []codec.Entry) error {
-		if probes++; probes > maxProbes {
-			return errTooBad
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if c.encodable(es) {
-			return nil
-		}
-		before := len(found)
-		if len(es) > 1 {
-			half := len(es) / 2
-			if err := search(es[:half]); err != nil {
-				return err
-			}
-			if err := search(es[half:]); err != nil {
-				return err
-			}
-		}
-		if len(found) == before {
-			found = append(found, seqRange{es[0].Seq, es[len(es)-1].Seq})
-		}
-		return nil
-	}
-	var batch []codec.Entry
-	var bytes int
-	flush := func() (err error) {
-		if len(batch) > 0 {
-			err = search(batch)
-		}
-		batch, bytes = batch[:0], 0
-		return err
-	}
-	_, err := c.each(func(e *codec.Entry) error {
-		e2 := *e
-		e2.Line, e2.PartID = slices.Clone(e.Line), slices.Clone(e.PartID)
-		batch = append(batch, e2)
-		if bytes += len(e.Line); bytes > probeBytes || len(batch) >= probeEntries {
-			return flush()
-		}
-		return nil
-	})
-	if err == nil {
-		err = flush()
-	}
-	if err == nil && !c.exclude(found) {
-		err = errMismatch // it is none of them alone
-	}
-	return err
-}
-
-// What is encoded together in the first probe of a part.
-const (
-	probeBytes   = 1 << 20
-	probeEntries = 4096
-)
