@@ -1,7 +1,6 @@
 package archiver
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,13 +21,13 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/randtest"
 	"github.com/coldtail/coldtail/readback"
 )
 
 var (
 	kills  = flag.Int("kills", 12, "how often TestKilled kills the process")
 	rounds = flag.Int("rounds", 100, "how many crash points TestCrashPoints tries")
-	seed   = flag.Uint64("seed", 0, "of the tests that crash at random moments; 0 is the clock's")
 )
 
 // Variables by which a test tells its child what to be.
@@ -119,20 +118,12 @@ func killer() func(step, name string) {
 	}
 }
 
-// random is seeded by the clock, and tells how to go the same way again.
-func random(t *testing.T) *rand.Rand {
-	t.Helper()
-	s := cmp.Or(*seed, uint64(time.Now().UnixNano()))
-	t.Logf("random numbers of -seed %d", s)
-	return rand.New(rand.NewPCG(s, 0))
-}
-
 // TestKilled kills the process at random moments while several containers
 // write. Everything is archived exactly once, in order.
 func TestKilled(t *testing.T) {
 	g := newCrash(t, 3)
 	g.write(2000, time.Millisecond)
-	r := random(t)
+	r := randtest.New(t)
 	for range *kills {
 		cmd := g.child("")
 		time.Sleep(time.Duration(r.IntN(250)) * time.Millisecond)
@@ -148,7 +139,7 @@ func TestCrashPoints(t *testing.T) {
 	g := newCrash(t, 2)
 	g.backlog = 20 // or uploads never come to an end, which is when the cache is trimmed
 	g.write(20, time.Millisecond)
-	r := random(t)
+	r := randtest.New(t)
 	died := map[string]int{}
 	for i := range *rounds {
 		step := steps[i%len(steps)]

@@ -3,12 +3,13 @@ package codec
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // TestBound: what is within the bounds stays as it is; what is beyond them is cut
@@ -115,9 +116,7 @@ func checkBounds(t *testing.T, f Format, m Meta) {
 // TestBoundAny holds the promises for arbitrary metadata, whose order in memory
 // must not matter.
 func TestBoundAny(t *testing.T) {
-	seed := rand.Uint64()
-	t.Log("seed", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := randtest.New(t)
 	text := func(most int) string {
 		chars := []string{"a", "é", "\xff", "<", "\x00", "…", "\U0001F600", "\xf0\x9f"}
 		return strings.Repeat(chars[r.IntN(len(chars))], r.IntN(most)) + fmt.Sprint(r.IntN(300)) + chars[r.IntN(len(chars))]

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // appendUnknown appends a field that no version of coldtail knows, of any wire type.
@@ -78,9 +80,7 @@ func tomorrow(r *rand.Rand, e *Entry) []byte {
 }
 
 func TestUnknownFieldsArePassedOver(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 3))
+	r := randtest.New(t)
 	for range 3000 {
 		want := randomEntry(r)
 		b := tomorrow(r, want)
@@ -167,9 +167,7 @@ func TestFieldsThatAreNotOurs(t *testing.T) {
 // before their line: the length of the next begins with a zero byte, which is no
 // tag, and all fields must end where the torn one's length says.
 func TestTornFramesAreGarbage(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 4))
+	r := randtest.New(t)
 	taken, cuts := 0, 0
 	for range 600 {
 		e := randomEntry(r)
@@ -208,9 +206,7 @@ func hasUnknown(body []byte) bool {
 
 // Text and noise are no frames, also where a source's name is in them.
 func TestNonFramesAreGarbage(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 5))
+	r := randtest.New(t)
 	taken := 0
 	const tries = 200_000
 	for range tries {

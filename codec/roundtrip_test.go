@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // oddEntry is an entry that the daemon would not send, but ParseFrame takes.
@@ -99,9 +101,7 @@ func wantIdentity(t *testing.T, format Format, entries []Entry) (refused int) {
 
 // What ParseFrame takes comes back from both formats, or is refused alone.
 func TestWhatParsesComesBack(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 6))
+	r := randtest.New(t)
 	refused := 0
 	for range 20 {
 		var b []byte

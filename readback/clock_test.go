@@ -13,6 +13,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/randtest"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -21,9 +22,7 @@ import (
 // gives the entries that the order of arrival says. Ranges are compared without
 // what is older than they begin, which the daemon drops anyway.
 func TestWildClocks(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 0))
+	rnd := randtest.New(t)
 	for round := range 20 {
 		a := newArchive(t, codec.Formats()[round%2])
 		times := wildLife(a, rnd)

@@ -2,7 +2,6 @@ package chunk
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // listing is a bucket of empty objects in memory, which counts requests.
@@ -51,8 +51,7 @@ func (l *listing) own(id string) (chunks []Chunk) {
 // objects are found, and no other.
 func TestSweep(t *testing.T) {
 	ids := []string{cid, strings.Repeat("0", 64), strings.Repeat("f", 64)}
-	seed := rand.Uint64()
-	r := rand.New(rand.NewPCG(seed, 1))
+	r := randtest.New(t)
 	start := time.Now().AddDate(0, 0, -60)
 	for range 6 {
 		var keys []string
@@ -84,14 +83,14 @@ func TestSweep(t *testing.T) {
 			want := l.own(id)
 			got, err := List(t.Context(), l, id)
 			if err != nil || !slices.Equal(got, want) {
-				t.Fatalf("seed %d: %d chunks, want %d, %v", seed, len(got), len(want), err)
+				t.Fatalf("%d chunks, want %d, %v", len(got), len(want), err)
 			}
 			got, err = Find(t.Context(), l, id, Want{Tail: codec.All})
 			if err != nil || !slices.Equal(got, want) {
-				t.Fatalf("seed %d: %d chunks, want %d, %v", seed, len(got), len(want), err)
+				t.Fatalf("%d chunks, want %d, %v", len(got), len(want), err)
 			}
 			if got, err = Find(t.Context(), l, id, Want{Tail: int64(len(want)) + 1}); err != nil || !slices.Equal(got, want) {
-				t.Fatalf("seed %d: a tail of all: %d chunks, want %d, %v", seed, len(got), len(want), err)
+				t.Fatalf("a tail of all: %d chunks, want %d, %v", len(got), len(want), err)
 			}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // store is a listing to which markers can be added; after some it ends.
@@ -108,8 +109,7 @@ func sorted(m map[string]bool) (keys []string) {
 // stopped, they come again, and no other.
 func TestReindex(t *testing.T) {
 	defer func(h, m int) { maxHashes, maxMade = h, m }(maxHashes, maxMade)
-	seed := rand.Uint64()
-	r := rand.New(rand.NewPCG(seed, 1))
+	r := randtest.New(t)
 	for round := range 60 {
 		maxHashes, maxMade = 8_000_000, 500_000
 		if round%2 == 1 {
@@ -135,7 +135,7 @@ func TestReindex(t *testing.T) {
 		before := sorted(s.keys)
 		dry, err := Run(t.Context(), s, Config{DryRun: true, Describe: describe})
 		if err != nil || dry.Complete || !slices.Equal(sorted(s.keys), before) {
-			t.Fatalf("seed %d: a dry run made something: %+v, %v", seed, dry, err)
+			t.Fatalf("a dry run made something: %+v, %v", dry, err)
 		}
 		for err = errEnd; errors.Is(err, errEnd); {
 			s.left = 1 + r.IntN(100)
@@ -146,12 +146,12 @@ func TestReindex(t *testing.T) {
 			want[k] = true
 		}
 		if err != nil || !slices.Equal(sorted(s.keys), sorted(want)) {
-			t.Fatalf("seed %d, round %d: %v; %d keys, want %d", seed, round, err, len(s.keys), len(want))
+			t.Fatalf("round %d: %v; %d keys, want %d", round, err, len(s.keys), len(want))
 		}
 		s.left = -1
 		sum, err := Run(t.Context(), s, Config{Describe: describe})
 		if err != nil || sum.Days+sum.Names+sum.Seen+sum.Unnamed != 0 || !sum.Complete {
-			t.Errorf("seed %d: again: %+v, %v", seed, sum, err)
+			t.Errorf("again: %+v, %v", sum, err)
 		}
 	}
 }

@@ -10,14 +10,13 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // TestHeaderIsReadBack: whatever header is written is read back as it was, or is
 // not written.
 func TestHeaderIsReadBack(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := randtest.New(t)
 	written := 0
 	for range 3000 {
 		h := randomHeader(r)

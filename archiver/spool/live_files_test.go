@@ -7,16 +7,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // TestDirectoryRemovedWhileRunning: what is in files that are open, and what
@@ -134,8 +133,6 @@ func TestDamageUnderReaders(t *testing.T) {
 	g, _ := newLive(t)
 	g.cfg.Logger = slog.New(slog.DiscardHandler)
 	g.log.cfg.Logger = g.cfg.Logger
-	seed := time.Now().UnixNano()
-	t.Logf("seed %d", seed)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	read := func() (lines []string, err error) {
@@ -178,7 +175,7 @@ func TestDamageUnderReaders(t *testing.T) {
 			}
 		})
 	}
-	r := rand.New(rand.NewPCG(uint64(seed), 0))
+	r := randtest.New(t)
 	wg.Go(func() {
 		for {
 			select {

@@ -2,12 +2,13 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // sqlToken is a part of a statement: a text in quotes, a name in quotes, a
@@ -105,9 +106,7 @@ func sqlEscape(s string) (text string, n int) {
 
 // TestDDLLiterals: a literal is read as what it was made of, whatever that is.
 func TestDDLLiterals(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := randtest.New(t)
 	parts := []string{`'`, `\`, `''`, `\'`, `\\`, `"`, "`", `--`, `/*`, `;`, `\n`, `\u0027`, `\047`, `\x27`, `\%`, `\_`, `%`, ` OR 1=1`, `a`, "\n", "\x00", "é", "\u202e"}
 	for range 20_000 {
 		var b strings.Builder

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // keysOf are those of a container's objects, one at each time, and its markers.
@@ -85,8 +85,7 @@ func TestLsOfForgedYears(t *testing.T) {
 
 // TestLsCountsEach: however the days are listed, each object counts once.
 func TestLsCountsEach(t *testing.T) {
-	seed := rand.Uint64()
-	r := rand.New(rand.NewPCG(seed, 1))
+	r := randtest.New(t)
 	start := time.Now().AddDate(0, 0, -200)
 	for range 3 {
 		var keys []string
@@ -118,11 +117,11 @@ func TestLsCountsEach(t *testing.T) {
 			}
 			for _, row := range rows {
 				if row.objects != want[row.Name.Name] {
-					t.Errorf("seed %d, %v: %d objects of %s, want %d", seed, w, row.objects, row.Name.Name, want[row.Name.Name])
+					t.Errorf("%v: %d objects of %s, want %d", w, row.objects, row.Name.Name, want[row.Name.Name])
 				}
 			}
 			if len(w.names) == 0 && len(rows) != 3 {
-				t.Errorf("seed %d: %+v", seed, rows)
+				t.Errorf("%+v", rows)
 			}
 		}
 	}

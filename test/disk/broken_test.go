@@ -13,6 +13,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 var faults = flag.Int("faults", 15, "how often TestAnyCallFails has a call fail, for each kind of call")
@@ -39,7 +40,7 @@ func anyCallFails(t *testing.T, op Op) {
 	for i := range 2 {
 		writers = append(writers, startWriter(g, i))
 	}
-	r := random(t)
+	r := randtest.New(t)
 	for range *faults {
 		failOnce(t, store, op, 1+r.IntN(10))
 	}
@@ -83,7 +84,7 @@ func TestFailedSyncDropsPages(t *testing.T) {
 	g := newRig(t, filepath.Join(dir, "state"))
 	g.start()
 	w := startWriter(g, 0)
-	r := random(t)
+	r := randtest.New(t)
 	for range *faults {
 		failOnce(t, store, Sync, 1+r.IntN(10))
 	}

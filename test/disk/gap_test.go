@@ -15,6 +15,7 @@ import (
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // leaving is a bucket that is away now and then.
@@ -63,7 +64,7 @@ func TestPowerLossWhileDropping(t *testing.T) {
 		close(w.stop)
 		<-w.done
 	}()
-	r := random(t)
+	r := randtest.New(t)
 	gaps := 0
 	for range *losses / 2 {
 		w.waitFloor()

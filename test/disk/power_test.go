@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,17 +18,8 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
+	"github.com/coldtail/coldtail/codec/randtest"
 )
-
-var seed = flag.Uint64("seed", 0, "of the tests that let random calls fail at random moments; 0 is the clock's")
-
-// random is seeded by the clock, and tells how to go the same way again.
-func random(t *testing.T) *rand.Rand {
-	t.Helper()
-	s := cmp.Or(*seed, uint64(time.Now().UnixNano()))
-	t.Logf("random numbers of -seed %d", s)
-	return rand.New(rand.NewPCG(s, 0))
-}
 
 var losses = flag.Int("losses", 60, "how often TestPowerLoss takes the power away")
 
@@ -51,7 +41,7 @@ func powerLosses(t *testing.T, times int) {
 	g.bucket = pause
 	g.start()
 	defer g.stop()
-	r := random(t)
+	r := randtest.New(t)
 	var writers []*writer
 	for i := range 2 {
 		writers = append(writers, startWriter(g, i))
