@@ -5,118 +5,28 @@
 package query
 
 import (
-	"bytes"
-	"fmt"
 	"log/slog"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/test/samples"
 )
 
-// start is two hours before a midnight.
-var start = time.Date(2026, 3, 31, 22, 0, 0, 0, time.UTC)
-
-const (
-	spoolID   = "00112233445566aa"
-	everyNano = 7_654_321_987 // between two entries: about 470 an hour
-	perStream = 2000          // a little more than four hours
-	partBytes = 16 << 10
-	longBytes = 2_000_000
-)
-
-// The lines that are not ordinary, by their place in a stream.
-var special = map[int][]byte{
-	10:  []byte("caf\xe9 \xff\xfe invalid"),
-	11:  {},
-	12:  []byte("nul \x00 and \t tab"),
-	13:  []byte(`{"level":"error","msg":"quoted \"json\""}`),
-	14:  []byte("日本語 🎉"),
-	500: bytes.Repeat([]byte("0123456789"), longBytes/10),
-}
-
-// container is a stream of entries with its constant columns.
-type container struct {
-	meta  codec.Meta
-	first int64 // sequence number
-}
-
-func containers() []container {
-	return []container{
-		{first: 1_700_000_000_000_001, meta: codec.Meta{
-			ContainerID: chunk.ContainerID("one"), ContainerName: "shop-api-1", ServiceName: "api",
-			ImageName: "shop/api:1", ImageID: "sha256:1", HostName: "h1", Tag: "blue",
-			Labels: map[string]string{"team": "shop", "tier": "front, \"end\""}, Attributes: map[string]string{"REGION": "eu"},
-		}},
-		{first: 1_700_000_000_500_000, meta: codec.Meta{
-			ContainerID: chunk.ContainerID("two"), ContainerName: "db", ServiceName: "db",
-			ImageName: "postgres:17", ImageID: "sha256:2", HostName: "h1",
-		}},
-	}
-}
-
-// line is the i-th line of a stream.
-func line(i int) []byte {
-	if l, ok := special[i]; ok {
-		return l
-	}
-	return fmt.Appendf(nil, "line %06d", i)
-}
-
-func lineTime(i int) time.Time { return start.Add(time.Duration(i) * everyNano) }
-
-// entries of a container, long lines in the daemon's parts.
-func (c *container) entries() []codec.Entry {
-	var all []codec.Entry
-	seq := c.first
-	for i := range perStream {
-		e := codec.Entry{Seq: seq, TimeNano: lineTime(i).UnixNano(), Source: codec.Stdout, Line: line(i)}
-		if i%5 == 0 {
-			e.Source = codec.Stderr
-		}
-		parts := partsOf(e)
-		seq += int64(len(parts))
-		all = append(all, parts...)
-	}
-	return all
-}
-
-// partsOf cuts a long line as the daemon does.
-func partsOf(e codec.Entry) []codec.Entry {
-	if len(e.Line) <= partBytes {
-		return []codec.Entry{e}
-	}
-	var all []codec.Entry
-	rest := e.Line
-	for ordinal := int32(1); len(rest) > 0; ordinal++ {
-		part := e
-		part.Seq += int64(ordinal) - 1
-		part.Partial, part.Ordinal, part.PartID = true, ordinal, []byte("id")
-		part.Line = rest[:min(partBytes, len(rest))]
-		rest = rest[len(part.Line):]
-		part.Last = len(rest) == 0
-		all = append(all, part)
-	}
-	return all
-}
-
-// archive writes the containers' chunks as the archiver does, one for each
-// hour, and returns the folder and the keys.
+// archive makes the archive of unusual lines in a folder, and returns it and
+// the keys.
 func archive(t *testing.T, f codec.Format) (dir string, keys []string) {
 	t.Helper()
 	dir = t.TempDir()
-	b := openFolder(t, dir)
-	for _, c := range containers() {
-		keys = append(keys, storeHours(t, b, f, c.meta, c.entries())...)
-	}
-	if err := b.Put(t.Context(), "index/name/marker", strings.NewReader(""), 0, bucket.PutOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	return dir, keys
+	return dir, samples.Archive(t, openFolder(t, dir), f)
+}
+
+// archiveShop returns the folder of the shop's archive, and all lines.
+func archiveShop(t *testing.T, f codec.Format) (dir string, all []samples.Logged) {
+	t.Helper()
+	dir = t.TempDir()
+	return dir, samples.ArchiveShop(t, openFolder(t, dir), f)
 }
 
 func openFolder(t *testing.T, dir string) bucket.Bucket {
@@ -126,45 +36,4 @@ func openFolder(t *testing.T, dir string) bucket.Bucket {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// storeHours puts a container's entries, which are in the order of their times.
-func storeHours(t *testing.T, b bucket.Bucket, f codec.Format, meta codec.Meta, entries []codec.Entry) (keys []string) {
-	t.Helper()
-	for len(entries) > 0 {
-		hour := chunk.Hour(entries[0].TimeNano, entries[0].TimeNano)
-		n := 0
-		for n < len(entries) && chunk.Hour(entries[n].TimeNano, entries[n].TimeNano).Equal(hour) {
-			n++
-		}
-		keys = append(keys, store(t, b, f, meta, hour, entries[:n]))
-		entries = entries[n:]
-	}
-	return keys
-}
-
-func store(t *testing.T, b bucket.Bucket, f codec.Format, meta codec.Meta, hour time.Time, entries []codec.Entry) string {
-	t.Helper()
-	var buf bytes.Buffer
-	enc, err := codec.NewEncoder(f, &buf, meta, codec.ChunkInfo{SpoolID: spoolID, SegmentSeq: 1, Origin: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range entries {
-		if err := enc.Encode(&entries[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stats, err := enc.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := chunk.Meta{
-		Format: f, ContainerID: meta.ContainerID, SpoolID: spoolID, SegmentSeq: 1, FirstSeq: stats.FirstSeq, LastSeq: stats.LastSeq,
-		Entries: stats.Entries, MinNano: stats.MinNano, MaxNano: stats.MaxNano, Hour: hour,
-	}.Key()
-	if err := b.Put(t.Context(), key, bytes.NewReader(buf.Bytes()), int64(buf.Len()), bucket.PutOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	return key
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/test/samples"
 )
 
 // columns of docs/format.md, as Arrow sees them.
@@ -50,8 +51,8 @@ func TestArrow(t *testing.T) {
 		rows += r
 		lines += l
 	}
-	if lines != 2*perStream {
-		t.Errorf("%d lines in %d rows, want %d", lines, rows, 2*perStream)
+	if lines != 2*samples.PerStream {
+		t.Errorf("%d lines in %d rows, want %d", lines, rows, 2*samples.PerStream)
 	}
 }
 
@@ -133,9 +134,9 @@ func checkRows(t *testing.T, key string, table arrow.Table) (lines int64) {
 			if !partials.Value(i) {
 				lines++
 			}
-			number := int((nano - start.UnixNano()) / everyNano)
-			want := line(number)
-			if len(want) > partBytes {
+			number := int((nano - samples.Start.UnixNano()) / samples.EveryNano)
+			want := samples.Line(number)
+			if len(want) > samples.PartBytes {
 				continue
 			}
 			got := []byte(bodies.Value(i))

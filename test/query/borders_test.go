@@ -24,6 +24,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/test/samples"
 )
 
 // Rounds of entries that arrive at one time, and entries in each.
@@ -97,7 +98,7 @@ type archiving struct {
 func startArchiver(t *testing.T, b bucket.Bucket) *archiving {
 	t.Helper()
 	g := &archiving{t: t}
-	g.now.Store(start.UnixNano())
+	g.now.Store(samples.Start.UnixNano())
 	a, err := archiver.New(archiver.Config{
 		StateDir: filepath.Join(t.TempDir(), "state"), Logger: slog.New(slog.DiscardHandler), CommitInterval: 20 * time.Millisecond,
 		Now: func() time.Time { return time.Unix(0, g.now.Load()) },
@@ -175,9 +176,9 @@ func archiveBorders(t *testing.T, r *rand.Rand, f codec.Format, dir string) (row
 			rows = append(rows, row)
 			e := codec.Entry{TimeNano: row.nano, Source: codec.Stdout, Line: []byte(row.id)}
 			if r.IntN(20) == 0 {
-				e.Line = append(e.Line, strings.Repeat("x", 2*partBytes)...)
+				e.Line = append(e.Line, strings.Repeat("x", 2*samples.PartBytes)...)
 			}
-			parts := partsOf(e)
+			parts := samples.PartsOf(e)
 			for i := range parts {
 				parts[i].PartID = []byte(row.id)
 			}
@@ -285,7 +286,7 @@ func checkTimes(t *testing.T, db *sql.DB, rows []filedRow) {
 	}
 	var want []string
 	for _, r := range rows {
-		want = append(want, row(r.id, r.nano, time.Unix(0, r.nano).UnixMicro()))
+		want = append(want, samples.Row(r.id, r.nano, time.Unix(0, r.nano).UnixMicro()))
 	}
 	if d := cmp.Diff(want, texts(t, found)); d != "" {
 		t.Error(d)

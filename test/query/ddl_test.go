@@ -17,6 +17,7 @@ import (
 
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/test/parts"
+	"github.com/coldtail/coldtail/test/samples"
 )
 
 // builtIn is the folder of the command, once a test has asked for it.
@@ -106,8 +107,8 @@ func TestViewColumns(t *testing.T) {
 // TestViewOfOddFolder: quotes and blanks in a folder's name.
 func TestViewOfOddFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), `it's "logs" é`)
-	c := containers()[1]
-	storeHours(t, openFolder(t, dir), codec.Parquet, c.meta, c.entries()[:100])
+	c := samples.Containers()[1]
+	samples.StoreHours(t, openFolder(t, dir), codec.Parquet, c.Meta, c.Entries()[:100])
 	want(t, openView(t, codec.Parquet, dir), int64(100), "SELECT count(*) FROM logs")
 }
 
@@ -129,7 +130,7 @@ func texts(t *testing.T, rows *sql.Rows) (lines []string) {
 		}
 		cells := make([]string, len(columns))
 		for i, v := range values {
-			cells[i] = text(v)
+			cells[i] = samples.Text(v)
 		}
 		lines = append(lines, strings.Join(cells, " | "))
 	}

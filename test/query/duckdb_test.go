@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/test/samples"
 )
 
 // openLogs archives in a format and opens the view logs.
@@ -56,11 +57,11 @@ func TestDuckDB(t *testing.T) {
 // testCounts counts the rows that end a line.
 func testCounts(t *testing.T, db *sql.DB) {
 	const lines = "SELECT count(*) FROM logs WHERE NOT partial"
-	want(t, db, int64(2*perStream), lines)
-	want(t, db, int64(perStream), lines+" AND service_name = 'api'")
-	want(t, db, int64(perStream), lines+" AND container_name = 'db' AND image_name = 'postgres:17' AND host_name = 'h1'")
+	want(t, db, int64(2*samples.PerStream), lines)
+	want(t, db, int64(samples.PerStream), lines+" AND service_name = 'api'")
+	want(t, db, int64(samples.PerStream), lines+" AND container_name = 'db' AND image_name = 'postgres:17' AND host_name = 'h1'")
 	// The long line is on stderr, being a multiple of five.
-	want(t, db, int64(2*perStream/5), lines+" AND stream = 'stderr'")
+	want(t, db, int64(2*samples.PerStream/5), lines+" AND stream = 'stderr'")
 	want(t, db, int64(0), "SELECT count(*) FROM logs WHERE stream NOT IN ('stdout', 'stderr')")
 	want(t, db, int64(2), "SELECT count(DISTINCT container_id) FROM logs")
 	want(t, db, int64(0), "SELECT count(*) - count(DISTINCT (container_id, seq)) FROM logs")
@@ -70,8 +71,8 @@ func testCounts(t *testing.T, db *sql.DB) {
 // whose time lies there, over midnight too.
 func testHours(t *testing.T, db *sql.DB) {
 	perHour := map[time.Time]int64{}
-	for i := range perStream {
-		perHour[lineTime(i).Truncate(time.Hour)] += 2
+	for i := range samples.PerStream {
+		perHour[samples.LineTime(i).Truncate(time.Hour)] += 2
 	}
 	if len(perHour) != 5 {
 		t.Fatalf("%d hours", len(perHour))
@@ -79,15 +80,15 @@ func testHours(t *testing.T, db *sql.DB) {
 	for hour, n := range perHour {
 		want(t, db, n, "SELECT count(*) FROM logs WHERE NOT partial AND dt = ?::DATE AND hour = ?", hour.Format(time.DateOnly), hour.Hour())
 	}
-	want(t, db, perHour[start]+perHour[start.Add(time.Hour)], "SELECT count(*) FROM logs WHERE NOT partial AND dt = DATE '2026-03-31'")
+	want(t, db, perHour[samples.Start]+perHour[samples.Start.Add(time.Hour)], "SELECT count(*) FROM logs WHERE NOT partial AND dt = DATE '2026-03-31'")
 	want(t, db, int64(0), `SELECT count(*) FROM logs
 		WHERE time_unix_nano // 3600000000000 <> epoch_us(dt::TIMESTAMP) // 3600000000 + hour`)
 	want(t, db, int64(0), "SELECT count(*) FROM logs WHERE dt = DATE '2026-04-02'")
 }
 
 func testTimes(t *testing.T, db *sql.DB) {
-	for _, i := range []int{0, 1, 777, perStream - 1} {
-		nano := lineTime(i).UnixNano()
+	for _, i := range []int{0, 1, 777, samples.PerStream - 1} {
+		nano := samples.LineTime(i).UnixNano()
 		want(t, db, int64(2), "SELECT count(*) FROM logs WHERE time_unix_nano = ?", nano)
 		want(t, db, nano/1000, "SELECT epoch_us(min(time)) FROM logs WHERE time_unix_nano = ?", nano)
 	}
@@ -95,11 +96,11 @@ func testTimes(t *testing.T, db *sql.DB) {
 }
 
 func testBodies(t *testing.T, db *sql.DB) {
-	for i, body := range special {
-		if len(body) > partBytes {
+	for i, body := range samples.Special {
+		if len(body) > samples.PartBytes {
 			continue
 		}
-		nano := lineTime(i).UnixNano()
+		nano := samples.LineTime(i).UnixNano()
 		got := one[string](t, db, "SELECT min(body) FROM logs WHERE service_name = 'api' AND time_unix_nano = ?", nano)
 		if utf8.Valid(body) {
 			if got != string(body) {
@@ -116,29 +117,29 @@ func testBodies(t *testing.T, db *sql.DB) {
 		}
 	}
 	want(t, db, int64(2), "SELECT count(body_raw) FROM logs")
-	want(t, db, "line 001234", "SELECT min(body) FROM logs WHERE time_unix_nano = ?", lineTime(1234).UnixNano())
+	want(t, db, "line 001234", "SELECT min(body) FROM logs WHERE time_unix_nano = ?", samples.LineTime(1234).UnixNano())
 	want(t, db, int64(2), `SELECT count(*) FROM logs WHERE body LIKE '{%' AND json_extract_string(body, '$.level') = 'error'`)
 }
 
 // testLongLine: 2 MB are more than one row may have, and each says of which
 // parts it is.
 func testLongLine(t *testing.T, db *sql.DB) {
-	where := fmt.Sprintf(" FROM logs WHERE service_name = 'api' AND time_unix_nano = %d", lineTime(500).UnixNano())
-	if got := one[string](t, db, "SELECT string_agg(body, '' ORDER BY seq)"+where); got != string(special[500]) {
-		t.Errorf("%d bytes, want %d", len(got), len(special[500]))
+	where := fmt.Sprintf(" FROM logs WHERE service_name = 'api' AND time_unix_nano = %d", samples.LineTime(500).UnixNano())
+	if got := one[string](t, db, "SELECT string_agg(body, '' ORDER BY seq)"+where); got != string(samples.Special[500]) {
+		t.Errorf("%d bytes, want %d", len(got), len(samples.Special[500]))
 	}
-	const rows = (longBytes + codec.JoinMaxBytes - 1) / codec.JoinMaxBytes
+	const rows = (samples.LongBytes + codec.JoinMaxBytes - 1) / codec.JoinMaxBytes
 	want(t, db, int64(rows), "SELECT count(*)"+where)
 	want(t, db, int64(rows-1), "SELECT count(*)"+where+" AND partial")
-	want(t, db, int64((longBytes+partBytes-1)/partBytes), "SELECT sum(len(parts))::BIGINT"+where)
-	want(t, db, int64(longBytes), "SELECT sum(list_sum(list_transform(parts, p -> p.bytes)))::BIGINT"+where)
+	want(t, db, int64((samples.LongBytes+samples.PartBytes-1)/samples.PartBytes), "SELECT sum(len(parts))::BIGINT"+where)
+	want(t, db, int64(samples.LongBytes), "SELECT sum(list_sum(list_transform(parts, p -> p.bytes)))::BIGINT"+where)
 	want(t, db, int64(2*rows), "SELECT count(parts) FROM logs")
 }
 
 func testLabels(t *testing.T, db *sql.DB) {
-	want(t, db, int64(perStream), `SELECT count(*) FROM logs WHERE NOT partial AND labels['team'] = 'shop' AND attributes['REGION'] = 'eu' AND tag = 'blue'`)
+	want(t, db, int64(samples.PerStream), `SELECT count(*) FROM logs WHERE NOT partial AND labels['team'] = 'shop' AND attributes['REGION'] = 'eu' AND tag = 'blue'`)
 	want(t, db, "front, \"end\"", "SELECT min(labels['tier']) FROM logs")
-	want(t, db, int64(perStream), "SELECT count(*) FROM logs WHERE NOT partial AND labels IS NULL AND attributes IS NULL AND tag IS NULL AND service_name = 'db'")
+	want(t, db, int64(samples.PerStream), "SELECT count(*) FROM logs WHERE NOT partial AND labels IS NULL AND attributes IS NULL AND tag IS NULL AND service_name = 'db'")
 }
 
 // testNulls counts the nulls of every column: only what can be absent has any,
@@ -168,8 +169,8 @@ func TestWorstLine(t *testing.T) {
 	for _, f := range codec.Formats() {
 		t.Run(string(f), func(t *testing.T) {
 			dir := t.TempDir()
-			e := codec.Entry{Seq: 1, TimeNano: start.UnixNano(), Source: codec.Stdout, Line: worst}
-			storeHours(t, openFolder(t, dir), f, containers()[1].meta, partsOf(e))
+			e := codec.Entry{Seq: 1, TimeNano: samples.Start.UnixNano(), Source: codec.Stdout, Line: worst}
+			samples.StoreHours(t, openFolder(t, dir), f, samples.Containers()[1].Meta, samples.PartsOf(e))
 			db := openView(t, f, dir)
 			want(t, db, int64(1), "SELECT count(*) FROM logs")
 			if got := one[[]byte](t, db, "SELECT body_raw FROM logs"); !bytes.Equal(got, worst) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/test/samples"
 )
 
 // What docs/format.md promises of a file, as arrow-go sees it: path, repetition,
@@ -317,9 +318,9 @@ func TestPruning(t *testing.T) {
 	db := openView(t, codec.Parquet, dir)
 	var bytes, lines int64
 	for _, l := range all {
-		if l.dt() == secondDay && l.hour() == 9 && l.meta.ContainerName == "shop-web-1" {
+		if l.DT() == samples.SecondDay && l.Hour() == 9 && l.Meta.ContainerName == "shop-web-1" {
 			lines++
-			bytes += int64(len(l.body))
+			bytes += int64(len(l.Body))
 		}
 	}
 	const sums = "SELECT count(*) || ' ' || sum(strlen(body)) FROM logs WHERE "

@@ -22,6 +22,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/test/samples"
 )
 
 // patience bounds every wait for something that has to happen.
@@ -152,10 +153,10 @@ func TestRows(t *testing.T) {
 
 			const image, imageID = "registry.example/shop/app:1.2", "sha256:abababababababababababababababababababababababababababababababab"
 			want := []string{
-				row("one", "api", compose, "shop-api-1", image, imageID, host, image+"/shop-api-1/cccccccccccc",
+				samples.Row("one", "api", compose, "shop-api-1", image, imageID, host, image+"/shop-api-1/cccccccccccc",
 					"com.docker.compose.project=shop, org.opencontainers.image.version=1.2, team=blue", "REGION=eu, ZONE=a"),
-				row("three", "it's \"odd\"", plain, "it's \"odd\"", image, imageID, host, nil, nil, nil),
-				row("two", "shop_web", swarm, "shop_web.1.xyz", image, imageID, host, nil, "tier=front", nil),
+				samples.Row("three", "it's \"odd\"", plain, "it's \"odd\"", image, imageID, host, nil, nil, nil),
+				samples.Row("two", "shop_web", swarm, "shop_web.1.xyz", image, imageID, host, nil, "tier=front", nil),
 			}
 			db := openView(t, f, dir)
 			rows, err := db.Query(`SELECT body, service_name, container_id, container_name, image_name, image_id, host_name, tag,

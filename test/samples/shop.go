@@ -1,6 +1,4 @@
-//go:build cgo
-
-package query
+package samples
 
 import (
 	"fmt"
@@ -10,25 +8,27 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
 )
 
-// logged is a line of the shop, whose logs the queries of docs/queries.md are
+// Logged is a line of the shop, whose logs the queries of docs/queries.md are
 // asked about. What they must answer is computed from these.
-type logged struct {
-	meta   *codec.Meta
-	seq    int64
-	time   time.Time // UTC
-	stream string
-	body   string
+type Logged struct {
+	Meta   *codec.Meta
+	Seq    int64
+	Time   time.Time // UTC
+	Stream string
+	Body   string
 }
 
-func (l *logged) dt() string { return l.time.Format(time.DateOnly) }
-func (l *logged) hour() int  { return l.time.Hour() }
+// DT and Hour are the partition that the line is filed under.
+func (l *Logged) DT() string { return l.Time.Format(time.DateOnly) }
+func (l *Logged) Hour() int  { return l.Time.Hour() }
 
-// text is how a value of a row, or of what is expected, is compared.
-func text(v any) string {
+// Text is how a value of a row, or of what is expected, is compared.
+func Text(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "null"
@@ -62,22 +62,22 @@ func shopContainers() []codec.Meta {
 }
 
 // shop logs from 22:00 of the first to 12:00 of the second day.
-func shop() (all [][]logged) {
+func shop() (all [][]Logged) {
 	r := rand.New(rand.NewPCG(5, 7))
 	begin := time.Date(2026, 11, 19, 22, 0, 0, 0, time.UTC)
 	metas := shopContainers()
 	for i := range metas {
 		m := &metas[i]
-		var lines []logged
+		var lines []Logged
 		seq := int64(1_795_000_000_000_000 + 1000*i)
 		now := begin
 		for n := 0; now.Before(begin.Add(14 * time.Hour)); n++ {
-			l := logged{meta: m, seq: seq, time: now, stream: codec.Stdout}
-			l.stream, l.body = shopLine(r, m.ServiceName, n)
-			seq += int64(len(partsOf(codec.Entry{Line: []byte(l.body)})))
-			if l.stream == codec.GapSource {
+			l := Logged{Meta: m, Seq: seq, Time: now, Stream: codec.Stdout}
+			l.Stream, l.Body = shopLine(r, m.ServiceName, n)
+			seq += int64(len(PartsOf(codec.Entry{Line: []byte(l.Body)})))
+			if l.Stream == codec.GapSource {
 				g := codec.Gap{Entries: 17, FirstNano: now.UnixNano(), LastNano: now.UnixNano(), Reason: "spool quota"}
-				l.body = string(g.Line())
+				l.Body = string(g.Line())
 				seq += g.Entries - 1
 			}
 			lines = append(lines, l)
@@ -124,18 +124,16 @@ func shopLine(r *rand.Rand, service string, n int) (stream, body string) {
 	return codec.Stdout, strings.Repeat("é", r.IntN(200))
 }
 
-// archiveShop returns the folder and all lines.
-func archiveShop(t *testing.T, f codec.Format) (dir string, all []logged) {
+// ArchiveShop puts the shop's chunks into a bucket and returns all lines.
+func ArchiveShop(t testing.TB, b bucket.Bucket, f codec.Format) (all []Logged) {
 	t.Helper()
-	dir = t.TempDir()
-	b := openFolder(t, dir)
 	for _, lines := range shop() {
 		var entries []codec.Entry
 		for _, l := range lines {
-			entries = append(entries, partsOf(codec.Entry{Seq: l.seq, TimeNano: l.time.UnixNano(), Source: l.stream, Line: []byte(l.body)})...)
+			entries = append(entries, PartsOf(codec.Entry{Seq: l.Seq, TimeNano: l.Time.UnixNano(), Source: l.Stream, Line: []byte(l.Body)})...)
 		}
-		storeHours(t, b, f, *lines[0].meta, entries)
+		StoreHours(t, b, f, *lines[0].Meta, entries)
 		all = append(all, lines...)
 	}
-	return dir, all
+	return all
 }
