@@ -84,5 +84,5 @@ func begin(ctx context.Context, b bucket.Bucket) bool {
 			return err == nil || bucket.Permanent(err) // there is something, or it may not be listed
 		}
 	}
-	return b.Put(ctx, chunk.CompleteKey(), bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}) == nil
+	return b.Put(ctx, chunk.Complete, bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}) == nil
 }

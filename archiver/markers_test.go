@@ -108,7 +108,7 @@ func TestEmptyArchiveIsComplete(t *testing.T) {
 			}
 		}
 		b.err = nil
-		if got, err := chunk.Complete(t.Context(), b); err != nil || got != tc.want {
+		if got, err := chunk.IsComplete(t.Context(), b); err != nil || got != tc.want {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}

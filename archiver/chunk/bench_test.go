@@ -37,7 +37,7 @@ func BenchmarkPlan(b *testing.B) {
 	for i := range int64(chunks) {
 		at := start.Add(time.Duration(i) * 10 * time.Minute)
 		m := Meta{
-			Format: codec.Parquet, ContainerID: cid, SpoolID: strings.Repeat("a", 16), SegmentSeq: i + 1, FirstSeq: 1 + 10*i, LastSeq: 10 + 10*i,
+			Format: codec.Parquet, ContainerID: logID, SpoolID: strings.Repeat("a", 16), SegmentSeq: i + 1, FirstSeq: 1 + 10*i, LastSeq: 10 + 10*i,
 			Entries: 10, MinNano: at.UnixNano(), MaxNano: at.UnixNano(), Hour: at.Truncate(time.Hour),
 		}
 		k.objects = append(k.objects, bucket.Object{Key: m.Key(), SizeBytes: 1})
@@ -45,7 +45,7 @@ func BenchmarkPlan(b *testing.B) {
 	rand.Shuffle(chunks, func(i, j int) { k.objects[i], k.objects[j] = k.objects[j], k.objects[i] })
 	b.ReportAllocs()
 	for b.Loop() {
-		f := &finder{b: k, id: cid, w: Want{Tail: chunks * 10}, listed: map[partition]bool{}}
+		f := &finder{b: k, id: logID, w: Want{Tail: chunks * 10}, listed: map[Partition]bool{}}
 		found, err := list(b.Context(), k, "")
 		if err != nil {
 			b.Fatal(err)

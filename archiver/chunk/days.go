@@ -18,10 +18,6 @@ const (
 	windows    = 5
 )
 
-// maxClockAhead is how far a day may be ahead of now to be one of a clock that
-// is right: a time zone, and the day that an entry may be ahead of its arrival.
-const maxClockAhead = 48 * time.Hour
-
 // markedDay is a day and when its marker was put; zero where the store does not say.
 type markedDay struct {
 	Day
@@ -38,28 +34,13 @@ type daySet struct {
 	moreEarly, moreLate bool
 }
 
-// earliestDay is the first one that a clock which was set can have given.
-var earliestDay = day(time.Unix(0, earliestNano))
-
-// PlausibleDays returns the first and the last day under which a clock that is
-// right can have filed anything, as of now.
-func PlausibleDays() (first, last time.Time) { return earliestDay, latestDay() }
-
-// latestDay is the last one.
-func latestDay() time.Time { return day(time.Now().Add(maxClockAhead)) }
-
-// StartOfTime is the first day that a key can have, and EndOfTime is after the last.
-var (
-	StartOfTime = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
-	EndOfTime   = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
-)
-
-func dayText(t time.Time) string { return t.UTC().Format(dayLayout) }
+// plausibleDays are the days that a right clock can have given, as of now.
+func plausibleDays() (earliest, latest time.Time) { return PlausibleDays(time.Now()) }
 
 // add keeps a marked day, and reports whether those that follow it are of use.
-func (s *daySet) add(d markedDay, latest time.Time) bool {
+func (s *daySet) add(d markedDay, earliest, latest time.Time) bool {
 	switch {
-	case d.Day.Day.Before(earliestDay):
+	case d.Day.Day.Before(earliest):
 		if s.moreEarly = len(s.early) >= pageKeys; !s.moreEarly {
 			s.early = append(s.early, d)
 		}
@@ -93,7 +74,7 @@ func daysSince(ctx context.Context, b bucket.Bucket, containerID string, since t
 	if since.IsZero() {
 		return &s, s.load(ctx, b, containerID, "", "")
 	}
-	return &s, s.load(ctx, b, containerID, dayText(since), "")
+	return &s, s.load(ctx, b, containerID, DayText(since), "")
 }
 
 // load lists the markers of days from from on, before to, where these are not
@@ -101,19 +82,19 @@ func daysSince(ctx context.Context, b bucket.Bucket, containerID string, since t
 func (s *daySet) load(ctx context.Context, b bucket.Bucket, containerID, from, to string) error {
 	more, err := s.loadPart(ctx, b, containerID, from, to)
 	if err == nil && more && s.moreEarly && !s.moreLate {
-		_, err = s.loadPart(ctx, b, containerID, dayText(earliestDay), to)
+		_, err = s.loadPart(ctx, b, containerID, DayText(FirstDay()), to)
 	}
 	return err
 }
 
 // loadPart ends where more days are of no use, and reports whether it did.
 func (s *daySet) loadPart(ctx context.Context, b bucket.Bucket, containerID, from, to string) (more bool, err error) {
-	prefix := dayPrefix + containerID + "/"
+	prefix := DaysPrefix(containerID) + "/"
 	var opts bucket.ListOptions
 	if from != "" {
 		opts.StartAfter = prefix + from
 	}
-	latest := latestDay()
+	earliest, latest := plausibleDays()
 	for o, err := range b.List(ctx, prefix, opts) {
 		if err != nil {
 			return false, err
@@ -121,7 +102,7 @@ func (s *daySet) loadPart(ctx context.Context, b bucket.Bucket, containerID, fro
 		if to != "" && o.Key >= prefix+to {
 			break
 		}
-		if d, err := ParseDayKey(o.Key); err == nil && !s.add(markedDay{d, o.ModTime}, latest) {
+		if d, err := ParseDayKey(o.Key); err == nil && !s.add(markedDay{d, o.ModTime}, earliest, latest) {
 			return true, nil
 		}
 	}
@@ -142,7 +123,7 @@ func newestDays(ctx context.Context, b bucket.Bucket, containerID string) (s *da
 	to := edge
 	for i := range results {
 		from := to.AddDate(0, 0, -windowDays)
-		first, last := dayText(from), dayText(to)
+		first, last := DayText(from), DayText(to)
 		to = from
 		if i == windows-1 {
 			first = "" // whatever is older

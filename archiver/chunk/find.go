@@ -37,7 +37,6 @@ const (
 	secondHours = 16
 
 	hourSeconds = 3600
-	daySeconds  = 24 * hourSeconds
 )
 
 // Find returns chunks that hold at least what is wanted, in the order of List,
@@ -52,7 +51,7 @@ const (
 // and that has not caught up since; or of a range, entries of a clock that left
 // it and came back before the first or after the last that was found.
 func Find(ctx context.Context, b bucket.Bucket, containerID string, w Want) ([]Chunk, error) {
-	f := &finder{b: b, id: containerID, w: w, lister: newLister(b, containerID), listed: map[partition]bool{}}
+	f := &finder{b: b, id: containerID, w: w, lister: newLister(b, containerID), listed: map[Partition]bool{}}
 	f.add(w.Known)
 	var err error
 	if w.Tail == codec.All {
@@ -69,23 +68,10 @@ type finder struct {
 	w      Want
 	lister *lister
 	days   *daySet // known ones
-	listed map[partition]bool
+	listed map[Partition]bool
 	found  []Chunk // sorted, each once
 	gaps   map[string]int64
 }
-
-// A partition is what one listing asks for.
-type partition struct {
-	format codec.Format
-	hour   int64 // its start, Unix seconds
-}
-
-// startOfDay is the first partition of p's day.
-func (p partition) startOfDay() partition {
-	return partition{p.format, p.hour - mod(p.hour, daySeconds)}
-}
-
-func mod(a, b int64) int64 { return (a%b + b) % b }
 
 // span finds the chunks of a time range.
 func (f *finder) span(ctx context.Context) error {
@@ -96,8 +82,8 @@ func (f *finder) span(ctx context.Context) error {
 	if f.days, err = daysSince(ctx, f.b, f.id, f.w.Since); err != nil {
 		return err
 	}
-	in := slices.DeleteFunc(partitions(f.days.all()), func(p partition) bool {
-		return !f.w.Until.IsZero() && p.hour > f.w.Until.Unix() || !f.endsAfterSince(p)
+	in := slices.DeleteFunc(partitions(f.days.all()), func(p Partition) bool {
+		return !f.w.Until.IsZero() && p.Hour > f.w.Until.Unix() || !f.endsAfterSince(p)
 	})
 	if err := f.list(ctx, in); err != nil {
 		return err
@@ -144,8 +130,8 @@ func (f *finder) tail(ctx context.Context) error {
 }
 
 // wholeDay is n, or as many more of ps as it takes not to part a day.
-func wholeDay(ps []partition, n int) int {
-	for 0 < n && n < len(ps) && ps[n].startOfDay().hour == ps[n-1].startOfDay().hour {
+func wholeDay(ps []Partition, n int) int {
+	for 0 < n && n < len(ps) && ps[n].StartOfDay().Hour == ps[n-1].StartOfDay().Hour {
 		n++
 	}
 	return n
@@ -153,25 +139,25 @@ func wholeDay(ps []partition, n int) int {
 
 // wholeHours is n, or as many more of ps as it takes not to part the formats of
 // an hour: the newest entries may be of any.
-func wholeHours(ps []partition, n int) int {
+func wholeHours(ps []Partition, n int) int {
 	n = min(n, len(ps))
-	for 0 < n && n < len(ps) && ps[n].hour == ps[n-1].hour {
+	for 0 < n && n < len(ps) && ps[n].Hour == ps[n-1].Hour {
 		n++
 	}
 	return n
 }
 
-func (f *finder) endsAfterSince(p partition) bool {
-	return f.w.Since.IsZero() || p.hour+hourSeconds > f.w.Since.Unix()
+func (f *finder) endsAfterSince(p Partition) bool {
+	return f.w.Since.IsZero() || p.Hour+hourSeconds > f.w.Since.Unix()
 }
 
 // newestFirst orders the partitions of the known days, and says how many to list
 // in the first round.
-func (f *finder) newestFirst() (first int, ps []partition) {
+func (f *finder) newestFirst() (first int, ps []Partition) {
 	all := partitions(f.days.all())
-	slices.SortStableFunc(all, func(a, b partition) int { return cmp.Compare(b.hour, a.hour) })
+	slices.SortStableFunc(all, func(a, b Partition) int { return cmp.Compare(b.Hour, a.Hour) })
 	from := func(limit time.Time) int {
-		i := slices.IndexFunc(all, func(p partition) bool { return p.hour <= limit.Unix() })
+		i := slices.IndexFunc(all, func(p Partition) bool { return p.Hour <= limit.Unix() })
 		if i < 0 {
 			return len(all)
 		}
@@ -202,8 +188,8 @@ func (f *finder) everything(ctx context.Context) error {
 }
 
 // list lists partitions, many at a time.
-func (f *finder) list(ctx context.Context, ps []partition) error {
-	ps = slices.DeleteFunc(slices.Clone(ps), func(p partition) bool { return f.listed[p] })
+func (f *finder) list(ctx context.Context, ps []Partition) error {
+	ps = slices.DeleteFunc(slices.Clone(ps), func(p Partition) bool { return f.listed[p] })
 	results, err := f.lister.list(ctx, ps)
 	if err != nil {
 		return err
@@ -231,11 +217,11 @@ func (f *finder) add(chunks []Chunk) {
 }
 
 // partitions are the hours of days.
-func partitions(days []markedDay) []partition {
-	var ps []partition
+func partitions(days []markedDay) []Partition {
+	var ps []Partition
 	for _, d := range days {
 		for hour := range 24 {
-			ps = append(ps, partition{d.Format, d.Day.Day.Add(time.Duration(hour) * time.Hour).Unix()})
+			ps = append(ps, Partition{d.Format, d.Day.Day.Add(time.Duration(hour) * time.Hour).Unix()})
 		}
 	}
 	return ps

@@ -75,11 +75,6 @@ func appendPartition(b []byte, f codec.Format, hour time.Time) []byte {
 // FormatPrefix is what the keys of all chunks of a format start with.
 func FormatPrefix(f codec.Format) string { return string(f) + "/dt=" }
 
-// MonthPrefix is what the keys of all chunks of a month start with.
-func MonthPrefix(f codec.Format, month time.Time) string {
-	return FormatPrefix(f) + month.UTC().Format("2006-01-")
-}
-
 // DayPrefix is what the keys of all chunks of a day start with.
 func DayPrefix(f codec.Format, day time.Time) string {
 	return FormatPrefix(f) + day.UTC().Format(dayLayout) + "/"
@@ -93,6 +88,16 @@ func PartitionPrefix(f codec.Format, hour time.Time) string {
 // HourPrefix is what the keys of a container's chunks of an hour start with.
 func HourPrefix(f codec.Format, containerID string, hour time.Time) string {
 	return PartitionPrefix(f, hour) + containerID + "-"
+}
+
+// KeyDay returns the day under which any key of the format's tree is.
+func KeyDay(f codec.Format, key string) (day time.Time, ok bool) {
+	text, ok := strings.CutPrefix(key, FormatPrefix(f))
+	if !ok || len(text) < len(dayLayout) {
+		return day, false
+	}
+	day, err := time.Parse(dayLayout, text[:len(dayLayout)])
+	return day, err == nil
 }
 
 var errKey = errors.New("not a chunk's key")
@@ -110,8 +115,8 @@ func ParseKey(key string) (Meta, error) {
 
 // keyError is why a key is none of this version.
 func keyError(key string, err error) error {
-	if _, ok := newer(key); ok {
-		return newerError(key)
+	if _, ok := OfLaterVersion(key); ok {
+		return LaterVersionError(key)
 	}
 	return fmt.Errorf("parse key %q: %w", key, err)
 }
@@ -216,23 +221,3 @@ func isHex(s string, digits int) bool {
 	}
 	return true
 }
-
-// earliestNano is 2013-01-01, before Docker was: an earlier time is a clock
-// that was not set.
-const earliestNano = 1356998400 * int64(time.Second)
-
-// FirstDay is the first day under which a host whose clock is set files entries.
-func FirstDay() time.Time { return time.Unix(0, earliestNano).UTC() }
-
-// Hour is the start of the hour, UTC, under which an entry is filed: of its
-// own time, or of its arrival where that time is absurd, before 2013 or more
-// than 24 h after the arrival. Both are Unix nanoseconds.
-func Hour(timeNano, arrivalNano int64) time.Time {
-	if timeNano < earliestNano || timeNano-int64(24*time.Hour) > arrivalNano {
-		timeNano = arrivalNano
-	}
-	return time.Unix(0, timeNano).UTC().Truncate(time.Hour)
-}
-
-// day is the start of t's day, UTC.
-func day(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -113,35 +112,16 @@ func Sort(chunks []Chunk) {
 // the filter matches all. They come in the order of service, name, host. It stops
 // after the first error.
 func Names(ctx context.Context, b bucket.Bucket, filter Name) iter.Seq2[Name, error] {
-	// What is known from the left narrows the listing.
-	prefix := namePrefix
-	for _, part := range []string{filter.Service, filter.Name, filter.Host} {
-		if part == "" {
-			break
-		}
-		prefix += escape(part) + "/"
-	}
 	return func(yield func(Name, error) bool) {
-		for o, err := range b.List(ctx, prefix, bucket.ListOptions{}) {
+		for o, err := range b.List(ctx, filter.Prefix(), bucket.ListOptions{}) {
 			if err != nil {
 				yield(Name{}, err)
 				return
 			}
 			n, err := ParseNameKey(o.Key)
-			if err == nil && filter.matches(o.Key) && !yield(n, nil) {
+			if err == nil && filter.Matches(o.Key) && !yield(n, nil) {
 				return
 			}
 		}
 	}
-}
-
-// matches compares escaped parts, so that names too long for a key are found.
-func (n Name) matches(key string) bool {
-	parts := strings.Split(strings.TrimPrefix(key, namePrefix), "/")
-	for i, want := range []string{n.Service, n.Name, n.Host} {
-		if want != "" && parts[i] != escape(want) {
-			return false
-		}
-	}
-	return n.ContainerID == "" || parts[3] == n.ContainerID
 }

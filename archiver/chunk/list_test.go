@@ -18,6 +18,16 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
+const (
+	logID    = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	logSpool = "fedcba9876543210"
+)
+
+var logMeta = Meta{
+	Format: codec.Parquet, ContainerID: logID, SpoolID: logSpool, SegmentSeq: 7, FirstSeq: 1700000000000001, LastSeq: 1700000000000042,
+	Entries: 42, MinNano: 1767323045123456789, MaxNano: 1767323046000000000, Hour: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC),
+}
+
 func openFolder(t *testing.T) bucket.Bucket {
 	t.Helper()
 	b, err := filebucket.Open(filebucket.Config{Dir: t.TempDir()}, slog.New(slog.DiscardHandler))
@@ -51,7 +61,7 @@ func TestListOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		return Meta{
-			Format: f, ContainerID: cid, SpoolID: strings.Repeat(spool, 16), SegmentSeq: seg, FirstSeq: first, LastSeq: last, Entries: 1,
+			Format: f, ContainerID: logID, SpoolID: strings.Repeat(spool, 16), SegmentSeq: seg, FirstSeq: first, LastSeq: last, Entries: 1,
 			MinNano: h.UnixNano(), MaxNano: h.UnixNano() + 1, Hour: h,
 		}
 	}
@@ -71,10 +81,10 @@ func TestListOrder(t *testing.T) {
 	foreign := want[0]
 	foreign.ContainerID = other
 	store(t, b, foreign)
-	put(t, b, PartitionPrefix(codec.Parquet, want[0].Hour)+cid+"-notes.txt", "foreign")
-	put(t, b, "index/day/"+cid+"/yesterday/parquet", "")
+	put(t, b, PartitionPrefix(codec.Parquet, want[0].Hour)+logID+"-notes.txt", "foreign")
+	put(t, b, "index/day/"+logID+"/yesterday/parquet", "")
 
-	got, err := List(t.Context(), b, cid)
+	got, err := List(t.Context(), b, logID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,18 +94,18 @@ func TestListOrder(t *testing.T) {
 			t.Errorf("%s: size %d, ETag %q", c.Key(), c.SizeBytes, c.ETag)
 		}
 	}
-	got, err = ListDay(t.Context(), b, Day{ContainerID: cid, Day: day(want[0].Hour), Format: codec.Parquet})
+	got, err = ListDay(t.Context(), b, Day{ContainerID: logID, Day: want[0].Hour.Truncate(24 * time.Hour), Format: codec.Parquet})
 	if err != nil {
 		t.Fatal(err)
 	}
 	checkMetas(t, got, []Meta{want[0], want[2]})
-	got, err = ListHour(t.Context(), b, codec.NDJSON, cid, want[3].Hour)
+	got, err = ListHour(t.Context(), b, codec.NDJSON, logID, want[3].Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	checkMetas(t, got, want[3:4])
 
-	days, err := Days(t.Context(), b, cid)
+	days, err := Days(t.Context(), b, logID)
 	if err != nil || len(days) != 5 {
 		t.Fatalf("days: %+v, %v", days, err)
 	}
@@ -161,22 +171,22 @@ func TestListIsParallelAndBounded(t *testing.T) {
 func testListIsParallelAndBounded(t *testing.T) {
 	w := &watched{Bucket: openFolder(t)}
 	for d := range 2 {
-		m := sample
+		m := logMeta
 		m.Hour = m.Hour.AddDate(0, 0, d)
 		store(t, w, m)
 	}
-	if got, err := List(t.Context(), w, cid); err != nil || len(got) != 2 {
+	if got, err := List(t.Context(), w, logID); err != nil || len(got) != 2 {
 		t.Fatalf("%v, %v", got, err)
 	}
 	if w.total != 1+2*24 || w.most != parallelLists {
 		t.Errorf("%d listings, %d at a time", w.total, w.most)
 	}
 	w.fail = "dt=2026-01-03/hour=17"
-	if _, err := List(t.Context(), w, cid); !errors.Is(err, errAway) {
+	if _, err := List(t.Context(), w, logID); !errors.Is(err, errAway) {
 		t.Errorf("got %v", err)
 	}
 	w.fail = "index/"
-	if _, err := List(t.Context(), w, cid); !errors.Is(err, errAway) {
+	if _, err := List(t.Context(), w, logID); !errors.Is(err, errAway) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -208,7 +218,7 @@ func TestNames(t *testing.T) {
 		{Name{Service: "api", Host: "h1"}, []Name{all[0], all[3]}},
 		{Name{ContainerID: id("4")}, all[3:4]},
 		{Name{Service: "ap"}, nil},
-		{Name{Service: long}, []Name{{Service: strings.Repeat("l", 182) + ellipsis, Name: "x", Host: "h1", ContainerID: id("6")}}},
+		{Name{Service: long}, []Name{{Service: strings.Repeat("l", 182) + "…", Name: "x", Host: "h1", ContainerID: id("6")}}},
 		{Name{Service: long + "x"}, nil},
 	} {
 		got, err := collect(Names(t.Context(), b, c.filter))

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	dayPrefix  = "index/day/"
+	daysPrefix = "index/day/"
 	namePrefix = "index/name/"
 )
 
@@ -25,19 +25,27 @@ type Day struct {
 
 // Key is the day marker's key.
 func (d Day) Key() string {
-	return dayPrefix + d.ContainerID + "/" + d.Day.UTC().Format(dayLayout) + "/" + string(d.Format)
+	return daysPrefix + d.ContainerID + "/" + d.Day.UTC().Format(dayLayout) + "/" + string(d.Format)
 }
+
+// DaysPrefix is what the keys of day markers of containers start with whose ids start
+// with containerID.
+func DaysPrefix(containerID string) string { return daysPrefix + containerID }
+
+// AfterDays is after the keys of a container's day markers, and before those of the
+// next container.
+func AfterDays(containerID string) string { return daysPrefix + containerID + "0" } // the byte after the slash
 
 // DayKey is the key of the marker that finds m's chunk.
 func (m Meta) DayKey() string {
-	return Day{ContainerID: m.ContainerID, Day: day(m.Hour), Format: m.Format}.Key()
+	return Day{ContainerID: m.ContainerID, Day: startOfDay(m.Hour), Format: m.Format}.Key()
 }
 
 var errMarker = errors.New("not a marker's key")
 
 // ParseDayKey is the inverse of Day.Key, as strict as ParseKey.
 func ParseDayKey(key string) (Day, error) {
-	rest, ok := strings.CutPrefix(key, dayPrefix)
+	rest, ok := strings.CutPrefix(key, daysPrefix)
 	parts := strings.Split(rest, "/")
 	if !ok || len(parts) != 3 || !isHex(parts[0], containerLen) {
 		return Day{}, keyError(key, errMarker)
@@ -82,6 +90,31 @@ func ParseNameKey(key string) (Name, error) {
 		}
 	}
 	return n, nil
+}
+
+// Prefix is what the keys of the markers that have n's parts start with, as far as
+// parts are given from the left; an empty part is any.
+func (n Name) Prefix() string {
+	prefix := namePrefix
+	for _, part := range []string{n.Service, n.Name, n.Host} {
+		if part == "" {
+			break
+		}
+		prefix += escape(part) + "/"
+	}
+	return prefix
+}
+
+// Matches reports whether key, a name marker's, has n's parts; an empty part matches
+// all. It compares escaped parts, so that names too long for a key are found.
+func (n Name) Matches(key string) bool {
+	parts := strings.Split(strings.TrimPrefix(key, namePrefix), "/")
+	for i, want := range []string{n.Service, n.Name, n.Host} {
+		if want != "" && parts[i] != escape(want) {
+			return false
+		}
+	}
+	return n.ContainerID == "" || parts[3] == n.ContainerID
 }
 
 const (

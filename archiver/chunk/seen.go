@@ -13,122 +13,39 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 )
 
-// IndexPrefix is what the keys of all markers start with.
-const IndexPrefix = "index/"
-
-// ByHostPrefix is what the keys of all markers by host start with.
-const ByHostPrefix = "index/by-host/"
-
-const (
-	byNamePrefix = "index/by-name/"
-	// completeKey is a marker of the archive, not of a container: see Complete.
-	completeKey = "index/complete/by-name"
-)
-
-// Seen tells that a container had chunks on a day, and who it was. It is what is
-// found by a container's name or its host, where Name is found by its service.
-type Seen struct {
-	Name
-	Day time.Time // its start, UTC
-}
-
-// NameKey is the key of the marker by name.
-func (s Seen) NameKey() string { return s.key(byNamePrefix, s.Name.Name, s.Service, s.Host) }
-
-// HostKey is the key of the marker by host.
-func (s Seen) HostKey() string { return s.key(ByHostPrefix, s.Host, s.Service, s.Name.Name) }
-
-func (s Seen) key(tree, by, second, third string) string {
-	return tree + escape(by) + "/" + dayText(s.Day) + "/" + escape(second) + "/" + escape(third) + "/" + s.ContainerID
-}
-
-// ParseSeenKey is the inverse of NameKey and HostKey, as strict as ParseNameKey.
-func ParseSeenKey(key string) (Seen, error) {
-	tree, host := byNamePrefix, false
-	if strings.HasPrefix(key, ByHostPrefix) {
-		tree, host = ByHostPrefix, true
-	}
-	rest, ok := strings.CutPrefix(key, tree)
-	parts := strings.Split(rest, "/")
-	if !ok || len(parts) != 5 || !isHex(parts[4], containerLen) {
-		return Seen{}, keyError(key, errMarker)
-	}
-	s := Seen{Name: Name{ContainerID: parts[4]}}
-	var err error
-	if s.Day, err = time.Parse(dayLayout, parts[1]); err != nil {
-		return Seen{}, keyError(key, fmt.Errorf("%w: no such day", errMarker))
-	}
-	by := [3]*string{&s.Name.Name, &s.Service, &s.Host}
-	if host {
-		by = [3]*string{&s.Host, &s.Service, &s.Name.Name}
-	}
-	for i, part := range []string{parts[0], parts[2], parts[3]} {
-		if *by[i], err = unescape(part); err != nil {
-			return Seen{}, keyError(key, err)
-		}
-	}
-	return s, nil
-}
-
-// Markers are the keys of all markers that announce a chunk of who n is, to be put
-// before it.
-func (m Meta) Markers(n Name) []string {
-	n.ContainerID = m.ContainerID
-	s := Seen{n, day(m.Hour)}
-	return []string{n.Key(), s.HostKey(), s.NameKey(), m.DayKey()}
-}
-
 // NamedSince yields the days from the day of since on, which may be zero, on which
 // containers of a name have chunks.
 func NamedSince(ctx context.Context, b bucket.Bucket, name string, since time.Time) iter.Seq2[Seen, error] {
-	return seenSince(ctx, b, byNamePrefix+escape(name), since)
+	prefix, whole := ByName(name)
+	return seenSince(ctx, b, prefix, whole, since)
 }
 
 // HostSince yields the days from the day of since on, which may be zero, on which
 // a host's containers have chunks.
 func HostSince(ctx context.Context, b bucket.Bucket, host string, since time.Time) iter.Seq2[Seen, error] {
-	return seenSince(ctx, b, ByHostPrefix+escape(host), since)
-}
-
-// NameMarker is a name marker's key as it is, which has all of a long name's hash.
-type NameMarker struct {
-	service, name, host string // escaped
-	ContainerID         string
+	prefix, whole := ByHost(host)
+	return seenSince(ctx, b, prefix, whole, since)
 }
 
 // NameMarkers yields all name markers in the order of service, name, host.
 func NameMarkers(ctx context.Context, b bucket.Bucket) iter.Seq2[NameMarker, error] {
 	return func(yield func(NameMarker, error) bool) {
-		for o, err := range b.List(ctx, namePrefix, bucket.ListOptions{}) {
+		for o, err := range b.List(ctx, Name{}.Prefix(), bucket.ListOptions{}) {
 			if err != nil {
 				yield(NameMarker{}, err)
 				return
 			}
-			if _, err := ParseNameKey(o.Key); err != nil {
-				continue
-			}
-			p := strings.Split(o.Key[len(namePrefix):], "/")
-			if !yield(NameMarker{p[0], p[1], p[2], p[3]}, nil) {
+			if m, err := ParseNameMarker(o.Key); err == nil && !yield(m, nil) {
 				return
 			}
 		}
 	}
 }
 
-// SameName reports whether both are of one name.
-func (m NameMarker) SameName(o NameMarker) bool { return m.name == o.name }
-
-// Seen are the keys of the markers by host and by name of a day.
-func (m NameMarker) Seen(day time.Time) (byHost, byName string) {
-	date := dayText(day)
-	return ByHostPrefix + m.host + "/" + date + "/" + m.service + "/" + m.name + "/" + m.ContainerID,
-		byNamePrefix + m.name + "/" + date + "/" + m.service + "/" + m.host + "/" + m.ContainerID
-}
-
-// ByName yields the keys of all markers by m's name, which others may have given.
-func (m NameMarker) ByName(ctx context.Context, b bucket.Bucket) iter.Seq2[string, error] {
+// KeysByName yields the keys of all markers by m's name, which others may have given.
+func KeysByName(ctx context.Context, b bucket.Bucket, m NameMarker) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for o, err := range b.List(ctx, byNamePrefix+m.name+"/", bucket.ListOptions{}) {
+		for o, err := range b.List(ctx, m.ByNamePrefix(), bucket.ListOptions{}) {
 			if !yield(o.Key, err) || err != nil {
 				return
 			}
@@ -141,9 +58,9 @@ func AllDays(ctx context.Context, b bucket.Bucket, after string) iter.Seq2[Day, 
 	return func(yield func(Day, error) bool) {
 		opts := bucket.ListOptions{}
 		if after != "" {
-			opts.StartAfter = dayPrefix + after + "0" // the byte behind the slash
+			opts.StartAfter = AfterDays(after)
 		}
-		for o, err := range b.List(ctx, dayPrefix, opts) {
+		for o, err := range b.List(ctx, DaysPrefix(""), opts) {
 			if err != nil {
 				yield(Day{}, err)
 				return
@@ -156,18 +73,14 @@ func AllDays(ctx context.Context, b bucket.Bucket, after string) iter.Seq2[Day, 
 }
 
 // seenSince lists a page; and if that is full, what is left year by year.
-func seenSince(ctx context.Context, b bucket.Bucket, prefix string, since time.Time) iter.Seq2[Seen, error] {
-	// Of names that were cut only what is left is compared, as elsewhere: what gave
-	// the marker may have known less of the name.
-	if kept, _, wasCut := strings.Cut(prefix, cutMark); wasCut {
-		prefix, since = kept+cutMark, time.Time{}
-	} else {
-		prefix += "/"
+func seenSince(ctx context.Context, b bucket.Bucket, prefix string, whole bool, since time.Time) iter.Seq2[Seen, error] {
+	if !whole {
+		since = time.Time{}
 	}
 	return func(yield func(Seen, error) bool) {
 		var after string
 		if !since.IsZero() {
-			after = prefix + dayText(since)
+			after = prefix + DayText(since)
 		}
 		n := 0
 		for o, err := range b.List(ctx, prefix, bucket.ListOptions{StartAfter: after}) {
@@ -208,10 +121,10 @@ var maxSeen int64 = 200_000
 // after those that a right clock can have given. Of a container's days in a stretch
 // it returns the last one.
 func seenYears(ctx context.Context, b bucket.Bucket, prefix, after string) ([][]Seen, error) {
-	first, last := PlausibleDays()
+	first, last := plausibleDays()
 	edges := []string{""}
 	for y := first.Year(); y <= last.Year()+1; y++ {
-		edges = append(edges, prefix+dayText(time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)))
+		edges = append(edges, prefix+DayText(time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)))
 	}
 	edges = append(edges, prefix+"\xff")
 	years := make([][]Seen, len(edges)-1)
@@ -260,7 +173,7 @@ func seenBetween(ctx context.Context, b bucket.Bucket, prefix, from, to string, 
 // IDs returns two containers at most whose ids start with so many hexadecimal
 // digits, by their day markers.
 func IDs(ctx context.Context, b bucket.Bucket, start string) (ids []string, err error) {
-	prefix := dayPrefix + start
+	prefix := DaysPrefix(start)
 	after := ""
 next:
 	for len(ids) < 2 {
@@ -268,13 +181,13 @@ next:
 			if err != nil {
 				return nil, err
 			}
-			id, ok := newer(o.Key) // which is said once its days are listed
+			id, ok := OfLaterVersion(o.Key) // which is said once its days are listed
 			if d, err := ParseDayKey(o.Key); err == nil {
 				id, ok = d.ContainerID, true
 			}
 			if ok {
 				ids = append(ids, id)
-				after = dayPrefix + id + "0" // the byte behind the slash
+				after = AfterDays(id)
 				continue next
 			}
 		}
@@ -283,22 +196,11 @@ next:
 	return ids, nil
 }
 
-// CompleteKey is the key of the marker that says so: see Complete.
-func CompleteKey() string { return completeKey }
-
-// IsMarker reports whether a key is that of a marker of this version.
-func IsMarker(key string) bool {
-	_, day := ParseDayKey(key)
-	_, name := ParseNameKey(key)
-	_, seen := ParseSeenKey(key)
-	return day == nil || name == nil || seen == nil || key == completeKey
-}
-
-// Complete reports whether each container of the archive is found by its name and
+// IsComplete reports whether each container of the archive is found by its name and
 // its host: all who ever wrote to it gave these markers, or Reindex did.
-func Complete(ctx context.Context, b bucket.Bucket) (bool, error) {
-	for o, err := range b.List(ctx, completeKey, bucket.ListOptions{}) {
-		return err == nil && o.Key == completeKey, err
+func IsComplete(ctx context.Context, b bucket.Bucket) (bool, error) {
+	for o, err := range b.List(ctx, Complete, bucket.ListOptions{}) {
+		return err == nil && o.Key == Complete, err
 	}
 	return false, nil
 }

@@ -2,7 +2,6 @@ package chunk
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,53 +9,6 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
 	"github.com/coldtail/coldtail/codec"
 )
-
-// TestSeenKeysAreAsDocumented holds what must not change.
-func TestSeenKeysAreAsDocumented(t *testing.T) {
-	n := Name{Service: "shop/api", Name: "shop-api-1", Host: "", ContainerID: cid}
-	want := []string{
-		"index/name/shop~2fapi/shop-api-1/~/" + cid,
-		"index/by-host/~/2026-01-02/shop~2fapi/shop-api-1/" + cid,
-		"index/by-name/shop-api-1/2026-01-02/shop~2fapi/~/" + cid,
-		"index/day/" + cid + "/2026-01-02/parquet",
-	}
-	if got := sample.Markers(n); !slices.Equal(got, want) {
-		t.Errorf("got %q", got)
-	}
-	for _, key := range want[1:3] {
-		if s, err := ParseSeenKey(key); err != nil || s.Name != n || !s.Day.Equal(day(sample.Hour)) {
-			t.Errorf("%s: %+v, %v", key, s, err)
-		}
-	}
-	for _, key := range append(want, CompleteKey()) {
-		if !IsMarker(key) {
-			t.Errorf("%s is a marker", key)
-		}
-	}
-	for _, key := range []string{
-		"", "index/by-name/x/2026-01-02/s/h/abc", "index/by-name/x/2026-13-02/s/h/" + cid, "index/by-name//2026-01-02/s/h/" + cid,
-		"index/by-name/x/s/h/" + cid, "index/by-zone/x/2026-01-02/s/h/" + cid, "index/by-name/~2F/2026-01-02/s/h/" + cid,
-	} {
-		if s, err := ParseSeenKey(key); err == nil {
-			t.Errorf("%q is %+v", key, s)
-		}
-	}
-}
-
-// TestMarkersFitAKey: however long and hostile the names are, a store takes the keys.
-func TestMarkersFitAKey(t *testing.T) {
-	hostile := []string{strings.Repeat("/", 1000), strings.Repeat("\x00\xff", 4000), "..", ".", "~", "", "a/../../b", strings.Repeat("x", 1<<20), "index", "ü\n%2f"}
-	for _, name := range hostile {
-		for _, service := range hostile {
-			n := Name{Service: service, Name: name, Host: hostile[0], ContainerID: cid}
-			for _, key := range sample.Markers(n) {
-				if len(key) > 800 || strings.ContainsAny(key, "%+ \x00\n") || strings.Contains(key, "//") || strings.Contains(key, "/.") || !IsMarker(key) {
-					t.Errorf("%.40q, %.40q: %q", name, service, key)
-				}
-			}
-		}
-	}
-}
 
 // TestNamedSince finds what containers of a name, and of no other, were seen, in a
 // bucket of many.
@@ -68,8 +20,8 @@ func TestNamedSince(t *testing.T) {
 		n := Name{Service: "s", Name: name, Host: "h", ContainerID: fmt.Sprintf("%064x", id)}
 		s := Seen{n, day}
 		keys = append(keys, s.NameKey(), s.HostKey())
-		if name == "web" && want[n.ContainerID] < dayText(day) {
-			want[n.ContainerID] = dayText(day)
+		if name == "web" && want[n.ContainerID] < DayText(day) {
+			want[n.ContainerID] = DayText(day)
 		}
 	}
 	for i := range 5000 {
@@ -84,7 +36,7 @@ func TestNamedSince(t *testing.T) {
 		if err != nil || s.Name.Name != "web" {
 			t.Fatal(s, err)
 		}
-		got[s.ContainerID] = max(got[s.ContainerID], dayText(s.Day))
+		got[s.ContainerID] = max(got[s.ContainerID], DayText(s.Day))
 	}
 	if len(got) != len(want) {
 		t.Errorf("%d containers, want %d", len(got), len(want))
@@ -141,42 +93,4 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%s: %q with %d listings, %v", start, ids, l.Lists.Load(), err)
 		}
 	}
-}
-
-// FuzzParseSeenKey, as FuzzParseNameKey.
-func FuzzParseSeenKey(f *testing.F) {
-	for _, key := range sample.Markers(Name{Service: "shop/api", Name: strings.Repeat("/", 99), Host: "h"}) {
-		f.Add(key)
-	}
-	f.Add("index/by-name/~/0000-01-01/~/~/" + cid + "/")
-	f.Fuzz(func(t *testing.T, key string) {
-		s, err := ParseSeenKey(key)
-		if err == nil && !strings.Contains(key, cutMark) && s.NameKey() != key && s.HostKey() != key {
-			t.Errorf("%q is read as %+v", key, s)
-		}
-		if _, ok := newer(key); ok && (err == nil || IsMarker(key)) {
-			t.Errorf("%q is of this version and of a later one", key)
-		}
-	})
-}
-
-// FuzzParseDayKey, as FuzzParseKey.
-func FuzzParseDayKey(f *testing.F) {
-	f.Add(sample.DayKey())
-	for _, key := range laterKeys() {
-		f.Add(key)
-	}
-	for _, key := range foreignKeys() {
-		f.Add(key)
-	}
-	f.Fuzz(func(t *testing.T, key string) {
-		d, err := ParseDayKey(key)
-		if err == nil && d.Key() != key {
-			t.Errorf("%q is read as %q", key, d.Key())
-		}
-		_, isKey := ParseKey(key)
-		if id, ok := newer(key); ok && (!isHex(id, containerLen) || err == nil || isKey == nil || IsMarker(key)) {
-			t.Errorf("%q is of this version and of a later one", key)
-		}
-	})
 }

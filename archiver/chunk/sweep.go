@@ -3,7 +3,6 @@ package chunk
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -149,16 +148,6 @@ func (w *sweeper) page(ctx context.Context, at time.Time, next wanted) (p sweepP
 	return p, nil
 }
 
-// KeyDay returns the day under which any key of the format's tree is.
-func KeyDay(f codec.Format, key string) (day time.Time, ok bool) {
-	text, ok := strings.CutPrefix(key, FormatPrefix(f))
-	if !ok || len(text) < len(dayLayout) {
-		return day, false
-	}
-	day, err := time.Parse(dayLayout, text[:len(dayLayout)])
-	return day, err == nil
-}
-
 // hours lists a day hour by hour.
 func (w *sweeper) hours(ctx context.Context, day time.Time) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -203,7 +192,7 @@ func newLister(b bucket.Bucket, containerID string) *lister {
 }
 
 // list lists hours: each by itself, or where they make many days, these together.
-func (l *lister) list(ctx context.Context, ps []partition) ([]Chunk, error) {
+func (l *lister) list(ctx context.Context, ps []Partition) ([]Chunk, error) {
 	single, whole := wholeDays(ps)
 	var tasks []func(context.Context) ([]Chunk, error)
 	for f, days := range whole {
@@ -216,7 +205,7 @@ func (l *lister) list(ctx context.Context, ps []partition) ([]Chunk, error) {
 				return nil, err
 			}
 			defer func() { <-l.slots }()
-			return list(ctx, l.b, HourPrefix(p.format, l.id, time.Unix(p.hour, 0)))
+			return list(ctx, l.b, HourPrefix(p.Format, l.id, time.Unix(p.Hour, 0)))
 		})
 	}
 	return together(ctx, tasks)
@@ -233,13 +222,14 @@ func (l *lister) everyDay(ctx context.Context, from, to time.Time) ([]Chunk, err
 
 // unlisted lists the days that are too many for a list of them.
 func (l *lister) unlisted(ctx context.Context, s *daySet) (chunks []Chunk, err error) {
+	earliest, latest := plausibleDays()
 	if s.moreEarly {
-		if chunks, err = l.everyDay(ctx, StartOfTime, earliestDay); err != nil {
+		if chunks, err = l.everyDay(ctx, StartOfTime, earliest); err != nil {
 			return nil, err
 		}
 	}
 	if s.moreLate {
-		late, err := l.everyDay(ctx, latestDay().AddDate(0, 0, 1), EndOfTime)
+		late, err := l.everyDay(ctx, latest.AddDate(0, 0, 1), EndOfTime)
 		return append(chunks, late...), err
 	}
 	return chunks, nil
@@ -272,16 +262,16 @@ func together(ctx context.Context, tasks []func(context.Context) ([]Chunk, error
 
 // wholeDays takes out of partitions those that make whole days, where these are
 // many, by format.
-func wholeDays(ps []partition) (single []partition, whole map[codec.Format][]time.Time) {
+func wholeDays(ps []Partition) (single []Partition, whole map[codec.Format][]time.Time) {
 	const hours = 24
-	count := map[partition]int{}
+	count := map[Partition]int{}
 	for _, p := range ps {
-		count[p.startOfDay()]++
+		count[p.StartOfDay()]++
 	}
 	whole = map[codec.Format][]time.Time{}
 	for p, n := range count {
 		if n == hours {
-			whole[p.format] = append(whole[p.format], time.Unix(p.hour, 0).UTC())
+			whole[p.Format] = append(whole[p.Format], time.Unix(p.Hour, 0).UTC())
 		}
 	}
 	for f, days := range whole {
@@ -292,7 +282,7 @@ func wholeDays(ps []partition) (single []partition, whole map[codec.Format][]tim
 		slices.SortFunc(days, time.Time.Compare)
 	}
 	for _, p := range ps {
-		if count[p.startOfDay()] < hours || whole[p.format] == nil {
+		if count[p.StartOfDay()] < hours || whole[p.Format] == nil {
 			single = append(single, p)
 		}
 	}

@@ -27,7 +27,7 @@ func newListing(keys ...string) *listing {
 func logged(id string, f codec.Format, times ...time.Time) (keys []string) {
 	for i, at := range times {
 		m := Meta{
-			Format: f, ContainerID: id, SpoolID: sid, SegmentSeq: int64(i + 1), FirstSeq: int64(i + 1), LastSeq: int64(i + 1), Entries: 1,
+			Format: f, ContainerID: id, SpoolID: logSpool, SegmentSeq: int64(i + 1), FirstSeq: int64(i + 1), LastSeq: int64(i + 1), Entries: 1,
 			MinNano: max(0, at.Unix()) * 1e9 % 1e18, Hour: at.UTC().Truncate(time.Hour),
 		}
 		m.MaxNano = m.MinNano
@@ -50,7 +50,7 @@ func (l *listing) own(id string) (chunks []Chunk) {
 // TestSweep: whatever others have on a container's days and between, all of its
 // objects are found, and no other.
 func TestSweep(t *testing.T) {
-	ids := []string{cid, strings.Repeat("0", 64), strings.Repeat("f", 64)}
+	ids := []string{logID, strings.Repeat("0", 64), strings.Repeat("f", 64)}
 	r := randtest.New(t)
 	start := time.Now().AddDate(0, 0, -60)
 	for range 6 {
@@ -73,10 +73,10 @@ func TestSweep(t *testing.T) {
 			keys = append(keys, logged(id, codec.Formats()[r.IntN(2)], times...)...)
 		}
 		for range r.IntN(3000) { // days that somebody made up
-			keys = append(keys, fmt.Sprintf("index/day/%s/%04d-%02d-%02d/parquet", cid, r.IntN(9999), 1+r.IntN(12), 1+r.IntN(28)))
+			keys = append(keys, fmt.Sprintf("index/day/%s/%04d-%02d-%02d/parquet", logID, r.IntN(9999), 1+r.IntN(12), 1+r.IntN(28)))
 		}
 		for range r.IntN(100) {
-			keys = append(keys, fmt.Sprintf("parquet/dt=%s/%d", dayText(start.AddDate(0, 0, r.IntN(60))), r.IntN(99)), fmt.Sprintf("parquet/dt=x%d", r.IntN(99)))
+			keys = append(keys, fmt.Sprintf("parquet/dt=%s/%d", DayText(start.AddDate(0, 0, r.IntN(60))), r.IntN(99)), fmt.Sprintf("parquet/dt=x%d", r.IntN(99)))
 		}
 		l := newListing(keys...)
 		for _, id := range ids {
@@ -103,11 +103,11 @@ func TestForgedDays(t *testing.T) {
 	var made []string // by somebody who may put objects
 	mark := func(n int, day func(int) time.Time) (keys []string) {
 		for i := range n {
-			keys = append(keys, Day{ContainerID: cid, Day: day(i), Format: codec.Formats()[i%2]}.Key())
+			keys = append(keys, Day{ContainerID: logID, Day: day(i), Format: codec.Formats()[i%2]}.Key())
 		}
 		return keys
 	}
-	own := logged(cid, codec.Parquet, now.Add(-30*time.Hour), now.Add(-time.Hour))
+	own := logged(logID, codec.Parquet, now.Add(-30*time.Hour), now.Add(-time.Hour))
 	for name, forged := range map[string][]string{
 		"of the last years": mark(2000, func(i int) time.Time { return now.AddDate(0, 0, -i) }),
 		"before coldtail":   mark(20_000, func(i int) time.Time { return time.Date(0, 1, 1+i, 0, 0, 0, 0, time.UTC) }),
@@ -116,8 +116,8 @@ func TestForgedDays(t *testing.T) {
 		made = append(made, forged...)
 		for _, w := range []Want{{Tail: codec.All}, {Tail: 100}, {Tail: 1}, {Tail: codec.All, Since: now.Add(-2 * time.Hour)}, {Tail: codec.All, Until: now}} {
 			l := newListing(append(own, forged...)...)
-			got, err := Find(t.Context(), l, cid, w)
-			if err != nil || !slices.ContainsFunc(got, func(c Chunk) bool { return c.Hour.Equal(l.own(cid)[1].Hour) }) {
+			got, err := Find(t.Context(), l, logID, w)
+			if err != nil || !slices.ContainsFunc(got, func(c Chunk) bool { return c.Hour.Equal(l.own(logID)[1].Hour) }) {
 				t.Errorf("%s, %+v: %d chunks, %v", name, w, len(got), err)
 			}
 			const most = 200
@@ -129,7 +129,7 @@ func TestForgedDays(t *testing.T) {
 		}
 	}
 	l := newListing(append(own, made...)...)
-	days, err := Days(t.Context(), l, cid)
+	days, err := Days(t.Context(), l, logID)
 	if err != nil || len(days) > 2000+2+2*pageKeys+1 || l.Lists.Load() > 10 {
 		t.Errorf("%d days with %d listings, %v", len(days), l.Lists.Load(), err)
 	}
@@ -144,9 +144,9 @@ func TestTailOfYears(t *testing.T) {
 	for i := range 1100 {
 		times = append(times, time.Now().AddDate(0, 0, i-1099))
 	}
-	l := newListing(logged(cid, codec.Parquet, times...)...)
+	l := newListing(logged(logID, codec.Parquet, times...)...)
 	for _, w := range []Want{{Tail: 1000}, {Tail: 2000}, {Tail: 2000, Since: times[200]}} {
-		got, err := Find(t.Context(), l, cid, w)
+		got, err := Find(t.Context(), l, logID, w)
 		if want := min(int(w.Tail), len(times)); err != nil || len(got) < want && (w.Since.IsZero() || len(got) < 900) {
 			t.Errorf("%+v: %d chunks, %v", w, len(got), err)
 		}

@@ -64,7 +64,7 @@ func Run(ctx context.Context, b bucket.Bucket, cfg Config) (Summary, error) {
 		}
 	}
 	if !cfg.DryRun {
-		if err := r.put(ctx, chunk.CompleteKey(), nil); err != nil {
+		if err := r.put(ctx, chunk.Complete, nil); err != nil {
 			return r.sum, err
 		}
 		r.sum.Complete = true

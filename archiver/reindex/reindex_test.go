@@ -141,7 +141,7 @@ func TestReindex(t *testing.T) {
 			s.left = 1 + r.IntN(100)
 			_, err = Run(t.Context(), s, Config{Describe: describe})
 		}
-		want := map[string]bool{chunk.CompleteKey(): true}
+		want := map[string]bool{chunk.Complete: true}
 		for _, k := range whole {
 			want[k] = true
 		}

@@ -119,7 +119,7 @@ func (p *seenPass) byName(ctx context.Context, n chunk.NameMarker) (map[string]b
 	if p.from != "" {
 		return there, nil
 	}
-	for s, err := range n.ByName(ctx, p.r.b) {
+	for s, err := range chunk.KeysByName(ctx, p.r.b, n) {
 		if err != nil {
 			return nil, fmt.Errorf("list the markers of a name: %w", err)
 		}

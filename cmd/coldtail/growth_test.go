@@ -66,7 +66,7 @@ func manyContainers(n int, complete bool, own map[string][]byte) *buckettest.Lis
 		l.Sections = append(l.Sections,
 			buckettest.Section{N: n, Key: func(i int) string { return seen(i).NameKey() }},
 			buckettest.Section{N: n, Key: func(i int) string { return seen(i).HostKey() }},
-			buckettest.Keys(chunk.CompleteKey()))
+			buckettest.Keys(chunk.Complete))
 	}
 	return l
 }

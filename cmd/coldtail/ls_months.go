@@ -62,7 +62,7 @@ func startOfMonth(t time.Time) time.Time {
 // spansOf puts days together by months, and those that no right clock gives, of
 // which anybody can make up many, each side for itself.
 func (s *scan) spansOf(days []scanDay) (spans []*scanSpan) {
-	first, last := chunk.PlausibleDays()
+	first, last := chunk.PlausibleDays(time.Now())
 	at := map[partition]*scanSpan{}
 	for _, d := range days {
 		if !s.inTime(d.day) {
@@ -154,7 +154,7 @@ func (s *scan) clip(from, to time.Time) (time.Time, time.Time) {
 // months returns spans of all months of a format that may have objects. It jumps
 // from one that has some to the next, until these follow each other.
 func (s *scan) months(ctx context.Context, f codec.Format) (spans []*scanSpan, err error) {
-	first, last := chunk.PlausibleDays()
+	first, last := chunk.PlausibleDays(time.Now())
 	add := func(from, to time.Time, odd bool) {
 		if from.Before(to) {
 			spans = append(spans, &scanSpan{format: f, from: from, to: to, odd: odd})

@@ -65,7 +65,7 @@ func (s *search) run(ctx context.Context) error {
 			return s.failed(err)
 		}
 		if n++; n == glanceNames && len(s.w.names)+len(s.w.hosts) > 0 {
-			complete, err := chunk.Complete(ctx, s.b)
+			complete, err := chunk.IsComplete(ctx, s.b)
 			if err != nil {
 				return s.failed(err)
 			}

@@ -35,7 +35,7 @@ func TestSearch(t *testing.T) {
 				n.Name = pick()
 			}
 		}
-		l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keys, chunk.CompleteKey())...)}}
+		l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keys, chunk.Complete)...)}}
 		one := all[r.IntN(len(all))]
 		for _, w := range []*who{
 			{names: []string{one.Name}}, {names: []string{one.ContainerID}}, {names: []string{one.ContainerID[:1+r.IntN(6)]}}, {names: []string{strings.ToUpper(one.ContainerID[:12])}},
@@ -91,14 +91,14 @@ func TestOldHostsAreFound(t *testing.T) {
 	defer func(n int) { glanceNames = n }(glanceNames)
 	glanceNames = 1
 	old := container("web", "shop-web-1", "north")
-	l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(old, codec.Parquet, time.Now()), chunk.CompleteKey())...)}}
+	l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(old, codec.Parquet, time.Now()), chunk.Complete)...)}}
 	w := &who{names: []string{"shop-web-1"}}
 	if got, err := w.find(t.Context(), l, true); err != nil || len(got) != 1 || got[0].Name != old {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	// Of another service it is not, and the error says what helps.
 	odd := container("proxy", "edge", "north")
-	l = &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(odd, codec.Parquet, time.Now()), append(keysOf(old, codec.Parquet, time.Now()), chunk.CompleteKey())...)...)}}
+	l = &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(odd, codec.Parquet, time.Now()), append(keysOf(old, codec.Parquet, time.Now()), chunk.Complete)...)...)}}
 	for _, w := range []*who{{names: []string{"edge"}}, {hosts: []string{"north"}}} {
 		if _, err := w.find(t.Context(), l, true); !errors.Is(err, errNoLog) || !strings.Contains(err.Error(), "coldtail reindex") {
 			t.Errorf("%v: %v", w, err)
@@ -122,7 +122,7 @@ func TestSinceOfAHost(t *testing.T) {
 	for _, key := range (chunk.Meta{Format: codec.Parquet, ContainerID: n.ContainerID, Hour: noon}).Markers(n) {
 		s.touch(key)
 	}
-	s.touch(chunk.CompleteKey())
+	s.touch(chunk.Complete)
 	later := noon.AddDate(0, 0, 2).Format(time.RFC3339)
 	for _, glanceNames = range []int{1, 1000} {
 		for _, args := range [][]string{{"--host", "north"}, {"--host", "north", "--service", "web"}, {"--host", "north", n.ContainerID[:12]}} {
