@@ -3,14 +3,14 @@ package archiver
 import (
 	"math"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // Admit lifts an attached container's quota, so that what its FIFOs still hold
 // is read although the spool is full. It is for a process that is about to end
 // and whose writer writes no more: the entries would end with the FIFO.
 func (a *Archiver) Admit(containerID string) {
-	id := chunk.ContainerID(containerID)
+	id := key.ContainerID(containerID)
 	for _, s := range a.all() {
 		if s.id == id {
 			s.lift()

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/encode"
 	"github.com/coldtail/coldtail/archiver/fifo"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/archiver/statedir"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // Archiver archives the logs of many containers. Make one with New, then let
@@ -105,7 +105,7 @@ func (a *Archiver) Created() time.Time { return a.state.Created() }
 
 // stream returns the container's stream with its log open.
 func (a *Archiver) stream(containerID string) (*stream, error) {
-	s := a.known(chunk.ContainerID(containerID))
+	s := a.known(key.ContainerID(containerID))
 	if err := s.open(); err != nil {
 		a.forgetFailed(s)
 		return nil, err
@@ -133,7 +133,7 @@ func (a *Archiver) noteOpen(s *stream) {
 }
 
 // known returns the stream of a container id of the form that
-// chunk.ContainerID gives, and makes it where there is none.
+// key.ContainerID gives, and makes it where there is none.
 func (a *Archiver) known(id string) *stream {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -18,10 +18,11 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // rig is an Archiver that runs over a folder bucket.
@@ -98,7 +99,7 @@ var (
 // holds what its key says.
 func (g *rig) archived(id string) (lines []string) {
 	g.t.Helper()
-	chunks, err := chunk.List(g.t.Context(), g.bucket, id)
+	chunks, err := catalog.List(g.t.Context(), g.bucket, id)
 	check(g.t, err)
 	last := int64(0)
 	for _, c := range chunks {
@@ -107,7 +108,7 @@ func (g *rig) archived(id string) (lines []string) {
 			if e.Seq <= last {
 				g.t.Fatalf("entry %d after %d", e.Seq, last)
 			}
-			if got := chunk.Hour(e.TimeNano, time.Now().UnixNano()); !got.Equal(c.Hour) {
+			if got := key.Hour(e.TimeNano, time.Now().UnixNano()); !got.Equal(c.Hour) {
 				g.t.Fatalf("entry of %s in the partition of %s", got, c.Hour)
 			}
 			last = e.Seq
@@ -122,7 +123,7 @@ func (g *rig) archived(id string) (lines []string) {
 }
 
 // decode calls f with a chunk's entries.
-func (g *rig) decode(c chunk.Chunk, f func(*codec.Entry)) {
+func (g *rig) decode(c catalog.Chunk, f func(*codec.Entry)) {
 	g.t.Helper()
 	body, err := g.bucket.Get(g.t.Context(), c.Key(), bucket.GetOptions{})
 	check(g.t, err)
@@ -180,8 +181,8 @@ func TestMainPath(t *testing.T) {
 			check(t, g.a.Detach(t.Context(), d.path))
 			g.flush()
 			g.want(idA, lines)
-			var names []chunk.Name
-			for n, err := range chunk.Names(t.Context(), g.bucket, chunk.Name{Service: "svc"}) {
+			var names []key.Name
+			for n, err := range catalog.Names(t.Context(), g.bucket, key.Name{Service: "svc"}) {
 				check(t, err)
 				names = append(names, n)
 			}
@@ -227,7 +228,7 @@ func TestStopDoesNotSeal(t *testing.T) {
 	}
 	g.flush()
 	g.want(idA, lines)
-	chunks, err := chunk.List(t.Context(), g.bucket, idA)
+	chunks, err := catalog.List(t.Context(), g.bucket, idA)
 	check(t, err)
 	if len(chunks) > 2 { // two, should the hour have passed
 		t.Fatalf("%d objects for five runs", len(chunks))
@@ -292,7 +293,7 @@ func TestHours(t *testing.T) {
 	}
 	check(t, g.a.Detach(t.Context(), d.path))
 	g.flush()
-	chunks, err := chunk.List(t.Context(), g.bucket, idA)
+	chunks, err := catalog.List(t.Context(), g.bucket, idA)
 	check(t, err)
 	got := map[time.Time][]string{}
 	for _, c := range chunks {
@@ -378,7 +379,7 @@ func TestRollBySize(t *testing.T) {
 	check(t, g.a.Detach(t.Context(), d.path))
 	g.flush()
 	g.want(idA, lines)
-	chunks, err := chunk.List(t.Context(), g.bucket, idA)
+	chunks, err := catalog.List(t.Context(), g.bucket, idA)
 	check(t, err)
 	if len(chunks) < 3 {
 		t.Fatalf("%d objects", len(chunks))
@@ -534,7 +535,7 @@ func TestClockSteps(t *testing.T) {
 		check(t, g.a.Detach(t.Context(), d.path))
 	}
 	g.flush()
-	chunks, err := chunk.List(t.Context(), g.bucket, idA)
+	chunks, err := catalog.List(t.Context(), g.bucket, idA)
 	check(t, err)
 	bySeq := map[int64]string{}
 	var seqs []int64

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/fifo"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // attachment is a FIFO's entry in paths. Its identity tells it from a later one
@@ -40,7 +40,7 @@ func (a *Archiver) Attach(ctx context.Context, srcs ...Source) error {
 			errs = append(errs, fmt.Errorf("attach %s: %w", src.Path, err))
 			continue
 		}
-		src.Meta.ContainerID = chunk.ContainerID(src.Meta.ContainerID)
+		src.Meta.ContainerID = key.ContainerID(src.Meta.ContainerID)
 		id := src.Meta.ContainerID
 		var cut codec.Cut
 		if src.Meta, cut = src.Meta.Bound(src.Options.Format); cut != (codec.Cut{}) {

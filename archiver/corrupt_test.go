@@ -15,9 +15,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // TestPoison: a segment whose encoding panics is put aside with its bytes, once,
@@ -36,7 +36,7 @@ func TestPoison(t *testing.T) {
 			if step != "encoded" {
 				return
 			}
-			if m, err := chunk.ParseKey(name); err == nil && m.ContainerID == idA && m.SegmentSeq == seg && m.Entries > 1 {
+			if m, err := key.Parse(name); err == nil && m.ContainerID == idA && m.SegmentSeq == seg && m.Entries > 1 {
 				panic("poison")
 			}
 		}

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/statedir"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -145,7 +145,7 @@ func TestForgottenContainer(t *testing.T) {
 	g.cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	g.start()
 	const id = "a1"
-	key := chunk.ContainerID(id)
+	key := key.ContainerID(id)
 	created := time.Now()
 	dir := statedir.Path(g.cfg.StateDir).Log(key)
 	var want []string

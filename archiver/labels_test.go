@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 const envLabels = "COLDTAIL_TEST_LABELS" // not empty: be the child of TestManyLabels
@@ -60,7 +60,7 @@ func archiveManyLabels(t *testing.T, f codec.Format) {
 	g.flush()
 	g.want(idA, lines)
 	g.want(idB, []string{"innocent"})
-	chunks, err := chunk.List(t.Context(), g.bucket, idA)
+	chunks, err := catalog.List(t.Context(), g.bucket, idA)
 	check(t, err)
 	total := int64(0)
 	for _, c := range chunks {

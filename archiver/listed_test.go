@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/statedir"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // TestListedAsFinished: a container that is listed as finished and has something that
@@ -22,7 +22,7 @@ func TestListedAsFinished(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newRig(t)
 			const id = "a1"
-			key := chunk.ContainerID(id)
+			key := key.ContainerID(id)
 			run := func(line string) {
 				t.Helper()
 				d := newDaemon(t)

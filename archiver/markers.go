@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // markers remembers which index markers exist.
@@ -75,14 +75,14 @@ func (m *markers) forget() {
 // (docs/format.md, "By name and by host"). One that may not list does not know, and
 // leaves it to `coldtail reindex`. It reports whether that was settled.
 func begin(ctx context.Context, b bucket.Bucket) bool {
-	trees := []string{chunk.IndexPrefix}
+	trees := []string{key.IndexPrefix}
 	for _, f := range codec.Formats() {
-		trees = append(trees, chunk.FormatPrefix(f))
+		trees = append(trees, key.FormatPrefix(f))
 	}
 	for _, tree := range trees {
 		for _, err := range b.List(ctx, tree, bucket.ListOptions{}) {
 			return err == nil || bucket.Permanent(err) // there is something, or it may not be listed
 		}
 	}
-	return b.Put(ctx, chunk.Complete, bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}) == nil
+	return b.Put(ctx, key.Complete, bytes.NewReader(nil), 0, bucket.PutOptions{IfAbsent: true}) == nil
 }

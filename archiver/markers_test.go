@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // TestMarkersAreForgotten: where somebody deletes a container's logs, or all of
 // the bucket, while it writes, what comes later is found again.
 func TestMarkersAreForgotten(t *testing.T) {
 	g := newRig(t)
-	who := chunk.Name{Service: "svc", Name: "web", Host: "h", ContainerID: idA}
+	who := key.Name{Service: "svc", Name: "web", Host: "h", ContainerID: idA}
 	now := time.Date(2026, 3, 1, 0, 30, 0, 0, time.UTC)
-	keys := chunk.Meta{ContainerID: idA, Format: "parquet", Hour: now.Truncate(time.Hour)}.Markers(who)
+	keys := key.Meta{ContainerID: idA, Format: "parquet", Hour: now.Truncate(time.Hour)}.Markers(who)
 	var m markers
 	for i, tc := range []struct {
 		after time.Duration
@@ -55,7 +56,7 @@ func TestFlushPutsMarkersAgain(t *testing.T) {
 		_, err := g.a.Flush(t.Context(), false)
 		check(t, err)
 		markers := 0
-		for o, err := range g.bucket.List(t.Context(), chunk.IndexPrefix, bucket.ListOptions{}) {
+		for o, err := range g.bucket.List(t.Context(), key.IndexPrefix, bucket.ListOptions{}) {
 			check(t, err)
 			markers++
 			check(t, g.bucket.Delete(t.Context(), o.Key))
@@ -108,7 +109,7 @@ func TestEmptyArchiveIsComplete(t *testing.T) {
 			}
 		}
 		b.err = nil
-		if got, err := chunk.IsComplete(t.Context(), b); err != nil || got != tc.want {
+		if got, err := catalog.IsComplete(t.Context(), b); err != nil || got != tc.want {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}

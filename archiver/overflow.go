@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/encode"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // Overflow says what happens to a container's entries when its spool is full.
@@ -278,7 +278,7 @@ func (a *Archiver) stored(ctx context.Context, b bucket.Bucket, v *spool.View) (
 	}
 	if len(objs) > 0 && len(gap.Replaced) > 0 {
 		encode.SumUp(&gap)
-		m, err := chunk.ParseKey(gap.Replaced[0].Key)
+		m, err := key.Parse(gap.Replaced[0].Key)
 		if err != nil {
 			return nil, err
 		}

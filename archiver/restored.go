@@ -9,16 +9,16 @@ import (
 	"strings"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/encode"
 	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // archivedBefore looks for an object that has all of a chunk's entries. A state
 // that was put back has segments which the process that went on may have archived,
 // with what it had added to them. Where the bucket may not be listed there is none.
-func archivedBefore(ctx context.Context, b bucket.Bucket, m chunk.Meta) (o spool.Object, found bool, err error) {
-	prefix := fmt.Sprintf("%s%s-%010d-", chunk.HourPrefix(m.Format, m.ContainerID, m.Hour), m.SpoolID, m.SegmentSeq)
+func archivedBefore(ctx context.Context, b bucket.Bucket, m key.Meta) (o spool.Object, found bool, err error) {
+	prefix := fmt.Sprintf("%s%s-%010d-", key.HourPrefix(m.Format, m.ContainerID, m.Hour), m.SpoolID, m.SegmentSeq)
 	for obj, err := range b.List(ctx, prefix, bucket.ListOptions{}) {
 		if bucket.Permanent(err) {
 			return o, false, nil
@@ -26,7 +26,7 @@ func archivedBefore(ctx context.Context, b bucket.Bucket, m chunk.Meta) (o spool
 		if err != nil {
 			return o, false, fmt.Errorf("look for what the state had archived before it was put back: %w", err)
 		}
-		was, err := chunk.ParseKey(obj.Key)
+		was, err := key.Parse(obj.Key)
 		if err == nil && was.FirstSeq <= m.FirstSeq && was.LastSeq >= m.LastSeq && strings.HasPrefix(obj.Key, prefix) {
 			return spool.Object{Segment: m.SegmentSeq, SizeBytes: obj.SizeBytes, Key: obj.Key}, true, nil
 		}

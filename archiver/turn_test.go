@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/fifotest"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // picky is a bucket in which the objects of one container cannot be put now.
@@ -155,7 +155,7 @@ func TestClockSetBack(t *testing.T) {
 			away.set(nil)
 			ahead.Store(0)
 			waitFor(t, "an upload", func() bool {
-				chunks, err := chunk.List(t.Context(), g.bucket, idA)
+				chunks, err := catalog.List(t.Context(), g.bucket, idA)
 				return err == nil && len(chunks) == 1
 			})
 			check(t, g.a.DetachAll(t.Context()))

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/encode"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // parkTime is how long a container's uploads rest after an error that does not
@@ -244,7 +244,7 @@ func (a *Archiver) cancelGap(s *stream, v *spool.View, objs []spool.Object) erro
 // put stores a chunk, after the markers that announce it.
 func (a *Archiver) put(ctx context.Context, t *turn, c *encode.Chunk, meta codec.Meta, res *bucket.PutResult) error {
 	m := c.Meta
-	name := chunk.Name{Service: meta.ServiceName, Name: meta.ContainerName, Host: meta.HostName, ContainerID: m.ContainerID}
+	name := key.Name{Service: meta.ServiceName, Name: meta.ContainerName, Host: meta.HostName, ContainerID: m.ContainerID}
 	if err := a.markers.put(ctx, t.bucket, a.cfg.Now(), m.Markers(name)...); err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // TestLargeMetadata: a container whose image and environment bring more than
@@ -79,7 +79,7 @@ func archivedMeta(t *testing.T, state, id string) codec.Meta {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chunks, err := chunk.List(t.Context(), b, id)
+	chunks, err := catalog.List(t.Context(), b, id)
 	if err != nil || len(chunks) == 0 {
 		t.Fatalf("%d objects, %v", len(chunks), err)
 	}

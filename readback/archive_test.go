@@ -18,8 +18,8 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // archive is a folder bucket that a test fills with one container's segments,
@@ -70,7 +70,7 @@ func (a *archive) segment(times ...time.Time) {
 			line += " " + noise(a.next, a.filler)
 		}
 		e := codec.Entry{Seq: a.next, TimeNano: at.UnixNano(), Source: codec.Stdout, Line: []byte(line)}
-		hour := chunk.Hour(e.TimeNano, e.TimeNano)
+		hour := key.Hour(e.TimeNano, e.TimeNano)
 		byHour[hour] = append(byHour[hour], e)
 		a.lines = append(a.lines, line)
 		a.next++
@@ -82,7 +82,7 @@ func (a *archive) segment(times ...time.Time) {
 func (a *archive) gap(at time.Time, n int64) {
 	a.t.Helper()
 	line := codec.Gap{Entries: n, FirstNano: at.UnixNano(), LastNano: at.UnixNano(), Reason: "test"}.Line()
-	a.put(map[time.Time][]codec.Entry{chunk.Hour(at.UnixNano(), at.UnixNano()): {{Seq: a.next, TimeNano: at.UnixNano(), Source: codec.GapSource, Line: line}}})
+	a.put(map[time.Time][]codec.Entry{key.Hour(at.UnixNano(), at.UnixNano()): {{Seq: a.next, TimeNano: at.UnixNano(), Source: codec.GapSource, Line: line}}})
 	a.lines = append(a.lines, string(line))
 	a.next += n
 }
@@ -113,7 +113,7 @@ func (a *archive) put(byHour map[time.Time][]codec.Entry) {
 // object puts one object with its marker.
 func (a *archive) object(hour time.Time, st codec.Stats, content []byte) {
 	a.t.Helper()
-	m := chunk.Meta{
+	m := key.Meta{
 		Format: a.format, ContainerID: id, SpoolID: a.spool, SegmentSeq: a.seg, FirstSeq: st.FirstSeq, LastSeq: st.LastSeq,
 		Entries: st.Entries, MinNano: st.MinNano, MaxNano: st.MaxNano, Hour: hour,
 	}

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/codec/randtest"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -150,7 +150,7 @@ func TestClockOnceAhead(t *testing.T) {
 	start := time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
 	put := func(at time.Time, clock time.Time) {
 		a.burst(clock, 3)
-		marker := chunk.Day{ContainerID: id, Day: clock.Truncate(24 * time.Hour), Format: codec.Parquet}.Key()
+		marker := key.Day{ContainerID: id, Day: clock.Truncate(24 * time.Hour), Format: codec.Parquet}.Key()
 		check(t, os.Chtimes(filepath.Join(a.dir, filepath.FromSlash(marker)), at, at))
 	}
 	put(start, start)

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -76,7 +76,7 @@ func oldContainer(tb testing.TB, n int) (*readback.Reader, time.Time) {
 	var list []byte
 	for i := range n {
 		at := start.Add(time.Duration(i) * 10 * time.Minute)
-		m := chunk.Meta{
+		m := key.Meta{
 			Format: codec.Parquet, Hour: at.Truncate(time.Hour), ContainerID: id, SpoolID: "0123456789abcdef", SegmentSeq: int64(i + 1),
 			FirstSeq: seq, LastSeq: seq + 99, Entries: 100, MinNano: at.UnixNano(), MaxNano: at.UnixNano() + 99,
 		}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -46,8 +46,8 @@ func (g *rig) partly(q readback.Query) (lines []string, missing *readback.Missin
 }
 
 // segmentOf is the number of the segment of an object; 0 of anything else.
-func segmentOf(key string) int64 {
-	m, err := chunk.ParseKey(key)
+func segmentOf(name string) int64 {
+	m, err := key.Parse(name)
 	if err != nil {
 		return 0
 	}

@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // getCounter counts what is read.
@@ -31,12 +31,12 @@ func TestObjects(t *testing.T) {
 		g.print(2)
 		g.flush(true)
 	}
-	listed, err := chunk.List(t.Context(), g.bucket, id)
+	listed, err := catalog.List(t.Context(), g.bucket, id)
 	check(t, err)
 	if len(listed) < 3 {
 		t.Fatalf("%d objects", len(listed))
 	}
-	fresh := slices.DeleteFunc(listed, func(c chunk.Chunk) bool { return c.SegmentSeq == 1 })
+	fresh := slices.DeleteFunc(listed, func(c catalog.Chunk) bool { return c.SegmentSeq == 1 })
 	slices.Reverse(fresh)
 	for _, lazy := range []bool{false, true} {
 		b := &getCounter{Bucket: g.bucket}

@@ -13,14 +13,15 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // forge is a well-formed object of the same key and entries with other lines of the
 // same length.
-func forge(t *testing.T, b bucket.Bucket, c chunk.Chunk) []byte {
+func forge(t *testing.T, b bucket.Bucket, c catalog.Chunk) []byte {
 	t.Helper()
 	body, err := b.Get(t.Context(), c.Key(), bucket.GetOptions{})
 	check(t, err)
@@ -30,7 +31,7 @@ func forge(t *testing.T, b bucket.Bucket, c chunk.Chunk) []byte {
 }
 
 // reencode makes another object of the same entries, with a word instead of "line".
-func reencode(t *testing.T, c chunk.Meta, raw []byte, m codec.Meta, word string) []byte {
+func reencode(t *testing.T, c key.Meta, raw []byte, m codec.Meta, word string) []byte {
 	t.Helper()
 	d, err := codec.NewDecoder(c.Format, codec.Bytes(raw), int64(len(raw)), codec.Range{Tail: codec.All})
 	check(t, err)
@@ -64,7 +65,7 @@ func TestOverwrittenObject(t *testing.T) {
 			g.flush(true)
 			g.print(3)
 			g.flush(true)
-			chunks, err := chunk.List(t.Context(), g.bucket, id)
+			chunks, err := catalog.List(t.Context(), g.bucket, id)
 			check(t, err)
 			created := time.Now()
 			read := func(tail int64, older bool) (lines []string, damage error) {
@@ -131,15 +132,15 @@ type earlier struct {
 	t *testing.T
 }
 
-func (b *earlier) Put(ctx context.Context, key string, r io.ReaderAt, size int64, opts bucket.PutOptions) error {
-	if m, err := chunk.ParseKey(key); err == nil {
+func (b *earlier) Put(ctx context.Context, name string, r io.ReaderAt, size int64, opts bucket.PutOptions) error {
+	if m, err := key.Parse(name); err == nil {
 		raw := make([]byte, size)
 		_, err := r.ReadAt(raw, 0)
 		check(b.t, err)
 		other := reencode(b.t, m, raw, codec.Meta{ContainerID: id, ContainerName: strings.Repeat("n", 999)}, "line")
-		check(b.t, b.Bucket.Put(ctx, key, bytes.NewReader(other), int64(len(other)), bucket.PutOptions{}))
+		check(b.t, b.Bucket.Put(ctx, name, bytes.NewReader(other), int64(len(other)), bucket.PutOptions{}))
 	}
-	return b.Bucket.Put(ctx, key, r, size, opts)
+	return b.Bucket.Put(ctx, name, r, size, opts)
 }
 
 // TestObjectOfAnEarlierAttempt: an attempt that was killed behind its PUT may have been

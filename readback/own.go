@@ -5,14 +5,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // listed is what the spool itself knows of the bucket.
 type listed struct {
-	objects []chunk.Chunk
+	objects []catalog.Chunk
 	spoolID string // see spool.Snapshot
 	all     bool   // these are all of this spool
 	enough  bool   // these are all that is wanted
@@ -25,7 +26,7 @@ type segment struct {
 	seq     int64
 }
 
-func (l *listed) isLocal(m chunk.Meta) bool { return l.local[segment{m.SpoolID, m.SegmentSeq}] }
+func (l *listed) isLocal(m key.Meta) bool { return l.local[segment{m.SpoolID, m.SegmentSeq}] }
 
 // ownObjects returns what the spool knows of the bucket or, where that is proven to
 // be enough for the last tail entries, or for those from number from on, the newest
@@ -45,16 +46,16 @@ func ownObjects(sn *spool.Snapshot, tail, from int64) (l listed, err error) {
 	}
 	l.objects = nil
 	parsed := true
-	var last chunk.Meta
+	var last key.Meta
 	all, err := sn.EachObject(func(o spool.Object) {
-		m, err := chunk.ParseKey(o.Key)
+		m, err := key.Parse(o.Key)
 		if err != nil {
 			parsed = false // not written by this version: a listing may know it
 			return
 		}
 		m = shared(m, last)
 		last = m
-		l.objects = append(l.objects, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag, SHA256: o.SHA256})
+		l.objects = append(l.objects, catalog.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag, SHA256: o.SHA256})
 	})
 	l.all = all && parsed
 	return l, err
@@ -62,7 +63,7 @@ func ownObjects(sn *spool.Snapshot, tail, from int64) (l listed, err error) {
 
 // shared lets the strings of m be those of its neighbour, where they are equal: there
 // may be hundreds of thousands, and each would keep its key in memory.
-func shared(m, last chunk.Meta) chunk.Meta {
+func shared(m, last key.Meta) key.Meta {
 	m.ContainerID, m.SpoolID = oneOf(m.ContainerID, last.ContainerID), oneOf(m.SpoolID, last.SpoolID)
 	m.Format = codec.Format(oneOf(string(m.Format), string(last.Format)))
 	return m
@@ -78,7 +79,7 @@ func oneOf(s, last string) string {
 // newestObjects reads the spool's list from its end, down to where it has the last
 // tail entries that are not local, and all from number from on. It is enough if no
 // segment is missing on the way.
-func newestObjects(sn *spool.Snapshot, tail, from int64) (objs []chunk.Chunk, enough bool, err error) {
+func newestObjects(sn *spool.Snapshot, tail, from int64) (objs []catalog.Chunk, enough bool, err error) {
 	next := sn.LastSegment() // the newest that is not local
 	if len(sn.Segments) > 0 {
 		next = sn.Segments[0].Header.SegmentSeq - 1
@@ -86,7 +87,7 @@ func newestObjects(sn *spool.Snapshot, tail, from int64) (objs []chunk.Chunk, en
 	at := next + 1 // the segment that is being read
 	have, lowest := int64(0), int64(math.MaxInt64)
 	enough, err = sn.NewestObjects(func(o spool.Object) bool {
-		m, perr := chunk.ParseKey(o.Key)
+		m, perr := key.Parse(o.Key)
 		switch {
 		case perr != nil || m.SegmentSeq != o.Segment || m.SpoolID != sn.SpoolID:
 			objs = nil
@@ -101,8 +102,8 @@ func newestObjects(sn *spool.Snapshot, tail, from int64) (objs []chunk.Chunk, en
 			objs = nil
 			return false
 		}
-		if !slices.ContainsFunc(objs, func(c chunk.Chunk) bool { return c.Meta == m }) {
-			objs = append(objs, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag, SHA256: o.SHA256})
+		if !slices.ContainsFunc(objs, func(c catalog.Chunk) bool { return c.Meta == m }) {
+			objs = append(objs, catalog.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag, SHA256: o.SHA256})
 			have += m.Entries
 			lowest = min(lowest, m.FirstSeq)
 		}
@@ -112,8 +113,8 @@ func newestObjects(sn *spool.Snapshot, tail, from int64) (objs []chunk.Chunk, en
 }
 
 // mark says of the spool's own objects what they must be.
-func (l *listed) mark(found []chunk.Chunk) []chunk.Chunk {
-	own := make(map[chunk.Meta]int, len(l.objects))
+func (l *listed) mark(found []catalog.Chunk) []catalog.Chunk {
+	own := make(map[key.Meta]int, len(l.objects))
 	for i, o := range l.objects {
 		if o.SHA256 != "" {
 			own[o.Meta] = i

@@ -5,9 +5,10 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // plan says what to read: groups first, then the local segments.
@@ -31,7 +32,7 @@ type group struct {
 
 // object is an object and how many of its last entries may be wanted.
 type object struct {
-	chunk.Chunk
+	catalog.Chunk
 	tail int64
 }
 
@@ -140,9 +141,9 @@ func (p plan) prune(since, until int64) plan {
 
 // arrange sorts objects into groups, in the order in which their entries
 // arrived, and leaves out what local segments hold. It reorders objs.
-func arrange(objs []chunk.Chunk, local func(chunk.Meta) bool) (groups []group) {
+func arrange(objs []catalog.Chunk, local func(key.Meta) bool) (groups []group) {
 	// Local ones count for the order of the spools.
-	chunk.Sort(objs)
+	catalog.Sort(objs)
 	all := make([]object, 0, len(objs)) // of all groups
 	for i, o := range objs {
 		if i > 0 && o.Meta == objs[i-1].Meta || local(o.Meta) {

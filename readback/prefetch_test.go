@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // tenMinutes archives n chunks of entries, ten minutes apart.
@@ -118,7 +118,7 @@ func TestPrefetchOpensFew(t *testing.T) {
 	a := newArchive(t, codec.Parquet)
 	tenMinutes(a, 40, 5)
 	c := &counter{Bucket: a.open(), delay: tripTime}
-	objects, err := chunk.List(t.Context(), a.open(), id)
+	objects, err := catalog.List(t.Context(), a.open(), id)
 	check(t, err)
 	synctest.Test(t, func(t *testing.T) {
 		r := readback.New(readback.Config{Bucket: c})
@@ -210,7 +210,7 @@ func BenchmarkRead(b *testing.B) {
 	a := newArchive(b, codec.Parquet)
 	tenMinutes(a, chunks, entries)
 	c := &counter{Bucket: a.open(), delay: tripTime}
-	objects, err := chunk.List(b.Context(), c, id)
+	objects, err := catalog.List(b.Context(), c, id)
 	check(b, err)
 	var oneByOne, ahead time.Duration
 	for b.Loop() {
@@ -234,7 +234,7 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportMetric(float64(b.N*chunks*entries)/ahead.Seconds(), "entries/s")
 }
 
-func decodeAll(b *testing.B, from bucket.Bucket, o chunk.Chunk) {
+func decodeAll(b *testing.B, from bucket.Bucket, o catalog.Chunk) {
 	b.Helper()
 	body, err := from.Get(b.Context(), o.Key(), bucket.GetOptions{})
 	check(b, err)

@@ -11,9 +11,10 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // Config says what a Reader reads from.
@@ -70,7 +71,7 @@ type Query struct {
 	Described func(codec.Meta)
 	// From, unless nil, is told before an archived entry which object it is from,
 	// where that is another one than the last entry's.
-	From func(chunk.Meta)
+	From func(key.Meta)
 }
 
 // Entries reads in order. An entry's bytes are valid until the next one.
@@ -83,7 +84,7 @@ type Query struct {
 // After any other error nothing follows.
 func (r *Reader) Entries(ctx context.Context, q Query) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
-		q.ContainerID = chunk.ContainerID(q.ContainerID)
+		q.ContainerID = key.ContainerID(q.ContainerID)
 		rd := &reading{r: r, q: q, yield: yield, since: nanoOr(q.Since, math.MinInt64), until: nanoOr(q.Until, math.MaxInt64)}
 		rd.end(rd.run(ctx))
 	}
@@ -121,7 +122,7 @@ type reading struct {
 	from         *input        // of the entry before: see Query.From
 	missing      *MissingError // what was not to be had so far
 	away         bool          // so that the bucket is not asked again
-	newer        chunk.Newer   // what a later version archived, and this one cannot read
+	newer        catalog.Newer // what a later version archived, and this one cannot read
 	newerTold    bool
 }
 

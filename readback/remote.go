@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // groups finds the objects of the last tail entries that are not in local
@@ -40,8 +40,8 @@ func (rd *reading) groups(ctx context.Context, sn *spool.Snapshot, tail, from in
 	return arrange(objs, own.isLocal), nil
 }
 
-func (rd *reading) find(ctx context.Context, own listed, tail int64) ([]chunk.Chunk, error) {
-	w := chunk.Want{Tail: tail, Since: rd.q.Since, Until: rd.q.Until, Elsewhere: own.isLocal}
+func (rd *reading) find(ctx context.Context, own listed, tail int64) ([]catalog.Chunk, error) {
+	w := catalog.Want{Tail: tail, Since: rd.q.Since, Until: rd.q.Until, Elsewhere: own.isLocal}
 	for _, o := range own.objects {
 		// Those of an earlier spool id are not all of it, and prove nothing.
 		// Nor do those of a list that is not whole: the newest may be missing.
@@ -55,7 +55,7 @@ func (rd *reading) find(ctx context.Context, own listed, tail int64) ([]chunk.Ch
 	}
 	ctx, dog := watch(ctx, rd.r.cfg.Timeout)
 	defer dog.stop()
-	found, err := chunk.Find(ctx, rd.newer.Watch(watched{rd.r.bucket, dog}, nil), rd.q.ContainerID, w)
+	found, err := catalog.Find(ctx, rd.newer.Watch(watched{rd.r.bucket, dog}, nil), rd.q.ContainerID, w)
 	if err != nil {
 		return nil, fmt.Errorf("find what is archived: %w", dog.explain(err))
 	}

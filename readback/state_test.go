@@ -9,16 +9,16 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // ids are the spools that the container's objects are of, in order.
 func (g *rig) ids() (ids []string) {
 	g.t.Helper()
-	chunks, err := chunk.List(g.t.Context(), g.bucket, id)
+	chunks, err := catalog.List(g.t.Context(), g.bucket, id)
 	check(g.t, err)
 	for _, c := range chunks {
 		if !slices.Contains(ids, c.SpoolID) {

@@ -9,8 +9,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // writeChecked writes the chunk of an hour to f, and decodes it again.
@@ -23,7 +23,7 @@ func (e *Encoder) writeChecked(c *content, f *os.File, hour time.Time, retry boo
 	c.refused = nil
 	var refused error
 	corrupt, err := c.each(func(e *codec.Entry) error {
-		if !chunk.Hour(e.TimeNano, e.ArrivalNano).Equal(hour) {
+		if !key.Hour(e.TimeNano, e.ArrivalNano).Equal(hour) {
 			return nil
 		}
 		err := enc.Encode(e)

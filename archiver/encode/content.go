@@ -5,9 +5,9 @@ import (
 	"errors"
 	"io"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // seqRange is the sequence numbers from first to last, both included.
@@ -111,7 +111,7 @@ func (w *walk) miss(to, nano int64, reason string) error {
 		return nil
 	}
 	g := &w.missing
-	if g.Entries > 0 && (g.Reason != reason || !chunk.Hour(g.LastNano, w.arrived).Equal(chunk.Hour(nano, w.arrival))) {
+	if g.Entries > 0 && (g.Reason != reason || !key.Hour(g.LastNano, w.arrived).Equal(key.Hour(nano, w.arrival))) {
 		if err := w.gap(); err != nil {
 			return err
 		}

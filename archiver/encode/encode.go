@@ -12,10 +12,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/durable"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,7 +54,7 @@ func (e *Encoder) Done(h *spool.Header) error { return e.attempts.done(h) }
 
 // Chunk is a chunk in a temporary file, checked, ready to be put.
 type Chunk struct {
-	Meta      chunk.Meta
+	Meta      key.Meta
 	File      *os.File // has no name; closed after put
 	SizeBytes int64
 	Gaps      int64 // rows that stand for dropped entries

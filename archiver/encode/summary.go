@@ -5,9 +5,9 @@ import (
 	"hash/crc64"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // summary is what a chunk's decoded entries must agree with.
@@ -57,7 +57,7 @@ func (c *content) hours() (byHour map[time.Time]*summary, corrupt []error, err e
 	var sum *summary
 	corrupt, err = c.each(func(e *codec.Entry) error {
 		// Neighbours are nearly always of one hour.
-		if h := chunk.Hour(e.TimeNano, e.ArrivalNano); sum == nil || !h.Equal(last) {
+		if h := key.Hour(e.TimeNano, e.ArrivalNano); sum == nil || !h.Equal(last) {
 			last = h
 			if sum = byHour[h]; sum == nil {
 				sum = &summary{}
@@ -77,8 +77,8 @@ func (c *content) hours() (byHour map[time.Time]*summary, corrupt []error, err e
 }
 
 // chunkMeta names the chunk of one hour of a segment.
-func chunkMeta(h spool.Header, hour time.Time, sum *summary) chunk.Meta {
-	return chunk.Meta{
+func chunkMeta(h spool.Header, hour time.Time, sum *summary) key.Meta {
+	return key.Meta{
 		Format: h.Format, Hour: hour,
 		ContainerID: h.ContainerID, SpoolID: h.SpoolID, SegmentSeq: h.SegmentSeq,
 		FirstSeq: sum.FirstSeq, LastSeq: sum.LastSeq, Entries: sum.Entries,

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // maxHashes bounds how many markers of days are known at a time, and maxMade how
@@ -52,7 +53,7 @@ func (p *pass) in(id string) bool { return id > p.from && (p.to == "" || id <= p
 func (r *run) lost(ctx context.Context, from string) (next string, more bool, err error) {
 	seed := maphash.MakeSeed()
 	p := &pass{r: r, from: from, days: hashes{seed: seed}, names: hashes{seed: seed}, made: map[string]bool{}}
-	for d, err := range chunk.AllDays(ctx, r.b, from) {
+	for d, err := range catalog.AllDays(ctx, r.b, from) {
 		if err != nil {
 			return "", false, fmt.Errorf("list the days: %w", err)
 		}
@@ -65,7 +66,7 @@ func (r *run) lost(ctx context.Context, from string) (next string, more bool, er
 		p.days.add(d.Key())
 	}
 	p.days.seal()
-	for n, err := range chunk.Names(ctx, r.b, chunk.Name{}) {
+	for n, err := range catalog.Names(ctx, r.b, key.Name{}) {
 		if err != nil {
 			return "", false, fmt.Errorf("list the names: %w", err)
 		}
@@ -83,19 +84,19 @@ func (p *pass) objects(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for _, f := range codec.Formats() {
-		for o, err := range p.r.b.List(gctx, chunk.FormatPrefix(f), bucket.ListOptions{}) {
+		for o, err := range p.r.b.List(gctx, key.FormatPrefix(f), bucket.ListOptions{}) {
 			if err != nil {
 				return cmp.Or(g.Wait(), fmt.Errorf("list the archive: %w", err))
 			}
 			p.r.looked()
-			m, err := chunk.ParseKey(o.Key)
+			m, err := key.Parse(o.Key)
 			if err != nil || !p.in(m.ContainerID) {
 				continue
 			}
 			if p.from == "" {
 				p.r.sum.Objects++
 			}
-			if err := p.object(gctx, g, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag}); err != nil {
+			if err := p.object(gctx, g, catalog.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag}); err != nil {
 				return cmp.Or(g.Wait(), err)
 			}
 		}
@@ -115,7 +116,7 @@ func (p *pass) make(there *hashes, what string) bool {
 	return true
 }
 
-func (p *pass) object(ctx context.Context, g *errgroup.Group, c chunk.Chunk) error {
+func (p *pass) object(ctx context.Context, g *errgroup.Group, c catalog.Chunk) error {
 	if key := c.DayKey(); p.make(&p.days, key) {
 		g.Go(func() error { return p.r.put(ctx, key, &p.r.sum.Days) })
 	}

@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // parallel is how many requests are made at a time.
@@ -19,7 +20,7 @@ type Config struct {
 	// DryRun makes nothing, and counts what it would.
 	DryRun bool
 	// Describe reads from an object who its container was.
-	Describe func(ctx context.Context, c chunk.Chunk) (chunk.Name, error)
+	Describe func(ctx context.Context, c catalog.Chunk) (key.Name, error)
 	// Progress is called with how many keys were looked at.
 	Progress func(keys int64)
 }
@@ -64,7 +65,7 @@ func Run(ctx context.Context, b bucket.Bucket, cfg Config) (Summary, error) {
 		}
 	}
 	if !cfg.DryRun {
-		if err := r.put(ctx, chunk.Complete, nil); err != nil {
+		if err := r.put(ctx, key.Complete, nil); err != nil {
 			return r.sum, err
 		}
 		r.sum.Complete = true

@@ -15,9 +15,10 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/codec/randtest"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // store is a listing to which markers can be added; after some it ends.
@@ -76,16 +77,16 @@ func (s *store) Put(_ context.Context, key string, _ io.ReaderAt, _ int64, opts 
 }
 
 // archive is a random one: all of its keys, and who its containers were.
-func archive(r *rand.Rand) (keys []string, who map[string]chunk.Name) {
-	who = map[string]chunk.Name{}
+func archive(r *rand.Rand) (keys []string, who map[string]key.Name) {
+	who = map[string]key.Name{}
 	names := []string{"web", "a/b", "", strings.Repeat("x", 300), "..", "job"}
 	pick := func() string { return names[r.IntN(len(names))] }
 	for i := range 1 + r.IntN(40) {
-		n := chunk.Name{Service: pick(), Name: pick(), Host: pick(), ContainerID: fmt.Sprintf("%02x%062x", r.IntN(256), i)}
+		n := key.Name{Service: pick(), Name: pick(), Host: pick(), ContainerID: fmt.Sprintf("%02x%062x", r.IntN(256), i)}
 		who[n.ContainerID] = n
 		for seq := range int64(1 + r.IntN(6)) {
 			at := time.Now().Add(-time.Duration(r.IntN(1000)) * time.Hour)
-			m := chunk.Meta{
+			m := key.Meta{
 				Format: codec.Formats()[r.IntN(2)], ContainerID: n.ContainerID, SpoolID: strings.Repeat("5", 16), SegmentSeq: seq + 1, FirstSeq: seq + 1, LastSeq: seq + 1,
 				Entries: 1, MinNano: at.UnixNano(), MaxNano: at.UnixNano(), Hour: at.UTC().Truncate(time.Hour),
 			}
@@ -116,11 +117,11 @@ func TestReindex(t *testing.T) {
 			maxHashes, maxMade = 1+r.IntN(20), 1+r.IntN(5) // in many passes
 		}
 		whole, who := archive(r)
-		describe := func(_ context.Context, c chunk.Chunk) (chunk.Name, error) { return who[c.ContainerID], nil }
+		describe := func(_ context.Context, c catalog.Chunk) (key.Name, error) { return who[c.ContainerID], nil }
 		lossy := r.IntN(3)
 		var kept []string
 		for _, k := range whole {
-			isMarker := chunk.IsMarker(k)
+			isMarker := key.IsMarker(k)
 			old := strings.HasPrefix(k, "index/by-")
 			switch {
 			case !isMarker, lossy == 0 && !old: // an older version's archive
@@ -141,7 +142,7 @@ func TestReindex(t *testing.T) {
 			s.left = 1 + r.IntN(100)
 			_, err = Run(t.Context(), s, Config{Describe: describe})
 		}
-		want := map[string]bool{chunk.Complete: true}
+		want := map[string]bool{key.Complete: true}
 		for _, k := range whole {
 			want[k] = true
 		}
@@ -162,14 +163,14 @@ func TestUnreadable(t *testing.T) {
 	whole, who := archive(rand.New(rand.NewPCG(1, 2)))
 	var objects []string
 	for _, k := range whole {
-		if !chunk.IsMarker(k) {
+		if !key.IsMarker(k) {
 			objects = append(objects, k)
 		}
 	}
 	s := newStore(objects...)
-	sum, err := Run(t.Context(), s, Config{Describe: func(_ context.Context, c chunk.Chunk) (chunk.Name, error) {
+	sum, err := Run(t.Context(), s, Config{Describe: func(_ context.Context, c catalog.Chunk) (key.Name, error) {
 		if c.SegmentSeq%2 == 1 {
-			return chunk.Name{}, errors.New("damaged")
+			return key.Name{}, errors.New("damaged")
 		}
 		return who[c.ContainerID], nil
 	}})
@@ -177,7 +178,7 @@ func TestUnreadable(t *testing.T) {
 		t.Errorf("%+v, %v", sum, err)
 	}
 	away := &bucket.Error{Op: bucket.OpGet, Err: errors.New("connection refused")}
-	sum, err = Run(t.Context(), newStore(objects...), Config{Describe: func(context.Context, chunk.Chunk) (chunk.Name, error) { return chunk.Name{}, away }})
+	sum, err = Run(t.Context(), newStore(objects...), Config{Describe: func(context.Context, catalog.Chunk) (key.Name, error) { return key.Name{}, away }})
 	if !errors.Is(err, away) || sum.Complete {
 		t.Errorf("a bucket that is away: %+v, %v", sum, err)
 	}

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // seenPass looks for lost markers by host with keys after from, up to to; and the
@@ -27,7 +28,7 @@ func (p *seenPass) lacks(byHost string) bool {
 // host of as many as it can know. It returns where to go on.
 func (r *run) seen(ctx context.Context, from string) (next string, more bool, err error) {
 	p := &seenPass{r: r, from: from, hosts: hashes{seed: maphash.MakeSeed()}}
-	for o, err := range r.b.List(ctx, chunk.ByHostPrefix, bucket.ListOptions{StartAfter: from}) {
+	for o, err := range r.b.List(ctx, key.ByHostPrefix, bucket.ListOptions{StartAfter: from}) {
 		if err != nil {
 			return "", false, fmt.Errorf("list the markers by host: %w", err)
 		}
@@ -48,14 +49,14 @@ func (r *run) seen(ctx context.Context, from string) (next string, more bool, er
 func (p *seenPass) names(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	var group []chunk.NameMarker
+	var group []key.NameMarker
 	flush := func() {
 		if names := group; len(names) > 0 {
 			g.Go(func() error { return p.group(ctx, names) })
 		}
 		group = nil
 	}
-	for n, err := range chunk.NameMarkers(ctx, p.r.b) {
+	for n, err := range catalog.NameMarkers(ctx, p.r.b) {
 		if err != nil {
 			return fmt.Errorf("list the names: %w", err)
 		}
@@ -80,13 +81,13 @@ const (
 )
 
 // group makes the markers of containers of one name.
-func (p *seenPass) group(ctx context.Context, names []chunk.NameMarker) error {
+func (p *seenPass) group(ctx context.Context, names []key.NameMarker) error {
 	there, err := p.byName(ctx, names[0])
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		days, err := chunk.Days(ctx, p.r.b, n.ContainerID)
+		days, err := catalog.Days(ctx, p.r.b, n.ContainerID)
 		if err != nil {
 			return fmt.Errorf("find the days of container %.12s: %w", n.ContainerID, err)
 		}
@@ -114,12 +115,12 @@ func (p *seenPass) group(ctx context.Context, names []chunk.NameMarker) error {
 
 // byName returns which markers by a container's name there are; only the first pass
 // asks.
-func (p *seenPass) byName(ctx context.Context, n chunk.NameMarker) (map[string]bool, error) {
+func (p *seenPass) byName(ctx context.Context, n key.NameMarker) (map[string]bool, error) {
 	there := map[string]bool{}
 	if p.from != "" {
 		return there, nil
 	}
-	for s, err := range chunk.KeysByName(ctx, p.r.b, n) {
+	for s, err := range catalog.KeysByName(ctx, p.r.b, n) {
 		if err != nil {
 			return nil, fmt.Errorf("list the markers of a name: %w", err)
 		}

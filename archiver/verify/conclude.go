@@ -8,7 +8,7 @@ import (
 	"path"
 	"slices"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // suspect is a history with something wrong about it.
@@ -83,7 +83,7 @@ func (v *run) lookAgain(ctx context.Context, suspects []*suspect) error {
 
 // lookInto names c beside the holes next to it, and fills with its entries those
 // that it spans. The holes are in order.
-func (v *run) lookInto(ctx context.Context, holes []hole, c *chunk.Chunk) error {
+func (v *run) lookInto(ctx context.Context, holes []hole, c *catalog.Chunk) error {
 	i, _ := slices.BinarySearchFunc(holes, c.LastSeq, func(o hole, seq int64) int { return cmp.Compare(o.last, seq) })
 	if i < len(holes) && !holes[i].beginning && c.LastSeq > holes[i].afterSeq {
 		holes[i].afterSeq, holes[i].after = c.LastSeq, c.Key()
@@ -112,7 +112,7 @@ func (v *run) lookInto(ctx context.Context, holes []hole, c *chunk.Chunk) error 
 
 // compare notes c as the object that has a's entries, too, if it is a better
 // guess than those before: of the same name, of the same numbers, or about them.
-func (a *again) compare(c *chunk.Chunk) {
+func (a *again) compare(c *catalog.Chunk) {
 	if c.Meta == a.chunk.Meta || c.LastSeq < a.first || c.FirstSeq > a.last {
 		return
 	}

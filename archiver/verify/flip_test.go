@@ -7,9 +7,9 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // TestAnyByteOfAnObject flips bytes of an object one at a time: where nothing is
@@ -19,7 +19,7 @@ func TestAnyByteOfAnObject(t *testing.T) {
 	for _, format := range codec.Formats() {
 		a := openArchive(t)
 		a.fill(format)
-		objs, err := chunk.List(t.Context(), a.bucket, idB)
+		objs, err := catalog.List(t.Context(), a.bucket, idB)
 		check(t, err)
 		key := objs[0].Key()
 		whole := a.bytes(key)

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // TestMemoryOfMany verifies an archive of many containers, of one object each,
@@ -19,7 +19,7 @@ func TestMemoryOfMany(t *testing.T) {
 	const n = 5_000
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	key := func(i int) string {
-		return chunk.Meta{
+		return key.Meta{
 			Format: codec.NDJSON, ContainerID: fmt.Sprintf("%064x", i), SpoolID: strings.Repeat("5", 16), SegmentSeq: 1, FirstSeq: 1, LastSeq: 1, Entries: 1,
 			MinNano: start.UnixNano(), MaxNano: start.UnixNano(), Hour: start,
 		}.Key()

@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // spoolKey is whose numbers are one sequence.
@@ -43,7 +43,7 @@ func (h *history) origin(segment, first int64) {
 
 // again is an object that holds what others hold, too.
 type again struct {
-	chunk chunk.Chunk
+	chunk catalog.Chunk
 	span  // from the first to the last number concerned
 	count int64
 	other string // another object that has them, once known

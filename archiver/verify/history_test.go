@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // setOf makes ranges of a set of small numbers.
@@ -118,7 +119,7 @@ func TestPlace(t *testing.T) {
 func TestHistoryKeepsLittle(t *testing.T) {
 	h := &history{}
 	for i := range int64(1000) {
-		h.add(&read{origin: i == 0, held: ranges{{i * 100, i*100 + 99}}, chunk: chunk.Chunk{Meta: chunk.Meta{SegmentSeq: i + 1, FirstSeq: i * 100}}})
+		h.add(&read{origin: i == 0, held: ranges{{i * 100, i*100 + 99}}, chunk: catalog.Chunk{Meta: key.Meta{SegmentSeq: i + 1, FirstSeq: i * 100}}})
 	}
 	if len(h.held) != 1 || len(h.origins) != 1 || len(h.again) != 0 {
 		t.Errorf("%+v", h)
@@ -130,7 +131,7 @@ func TestHistoryKeepsLittle(t *testing.T) {
 func TestHistoryOfForgedObjects(t *testing.T) {
 	h := &history{}
 	for i := range int64(5 * maxAgain) {
-		h.add(&read{origin: true, held: ranges{{10, 20}}, chunk: chunk.Chunk{Meta: chunk.Meta{SegmentSeq: i + 1, FirstSeq: 10, LastSeq: 20}}})
+		h.add(&read{origin: true, held: ranges{{10, 20}}, chunk: catalog.Chunk{Meta: key.Meta{SegmentSeq: i + 1, FirstSeq: 10, LastSeq: 20}}})
 	}
 	if len(h.again) != maxAgain || h.untold != 4*maxAgain-1 || len(h.origins) != maxOrigins {
 		t.Errorf("%d named, %d counted, %d origins", len(h.again), h.untold, len(h.origins))

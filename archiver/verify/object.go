@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 const (
@@ -36,7 +37,7 @@ var errHoles = errors.New("its numbers have more holes than it has bytes")
 
 // read is what is known of an object that has been read.
 type read struct {
-	chunk    chunk.Chunk
+	chunk    catalog.Chunk
 	gone     bool   // removed since it was listed
 	held     ranges // numbers of its entries, gap rows left out
 	gaps     []gapRow
@@ -71,7 +72,7 @@ func (r *read) find(k Kind, format string, args ...any) *Finding {
 
 // readObject reads and checks one object. Its error is the context's, or that of a
 // bucket which does not answer.
-func readObject(ctx context.Context, b bucket.Bucket, c chunk.Chunk, memory *codec.Memory) (*read, error) {
+func readObject(ctx context.Context, b bucket.Bucket, c catalog.Chunk, memory *codec.Memory) (*read, error) {
 	for attempt := 1; ; attempt++ {
 		// The segment with number 1 is the first since there was no state;
 		// NDJSON has no other sign of it.
@@ -247,7 +248,7 @@ func (r *read) compareKey() {
 // compareClaims compares the footer with the key and, if they could all be
 // read, the rows.
 func (r *read) compareClaims(c *codec.Claims, whole bool) {
-	if id := chunk.ContainerID(c.ContainerID); id != r.chunk.ContainerID {
+	if id := key.ContainerID(c.ContainerID); id != r.chunk.ContainerID {
 		r.find(Mismatch, "container: the key says %.12s, the object %.12s", r.chunk.ContainerID, id)
 	}
 	if !c.Footer {
@@ -278,13 +279,13 @@ type place struct {
 }
 
 func (p *place) add(e *codec.Entry) {
-	if own := chunk.Hour(e.TimeNano, e.TimeNano); own.Equal(p.hour) {
+	if own := key.Hour(e.TimeNano, e.TimeNano); own.Equal(p.hour) {
 		return
 	}
 	// The latest arrival with which it could be filed under another hour.
 	late := codec.UnixNano(p.hour.Add(time.Hour - 1))
 	early := codec.UnixNano(p.hour)
-	if chunk.Hour(e.TimeNano, early).Equal(p.hour) || chunk.Hour(e.TimeNano, late).Equal(p.hour) {
+	if key.Hour(e.TimeNano, early).Equal(p.hour) || key.Hour(e.TimeNano, late).Equal(p.hour) {
 		if p.absurd++; p.absurd == 1 {
 			p.firstAbsurd = e.TimeNano
 		}
@@ -302,8 +303,8 @@ func (p *place) report(r *read) {
 		f := r.find(Misplaced, "%d of %d entries are not of this hour, the first of %s", p.outside, r.stats.Entries, stamp(p.firstStrays))
 		f.FirstSeq, f.LastSeq, f.Entries = p.first, p.last, p.outside
 	}
-	if p.hour.Before(chunk.FirstDay()) {
-		r.find(Absurd, "its host's clock was not set: it is filed under a day before %s, where tables of Athena and Trino do not look", chunk.FirstDay().Format(time.DateOnly))
+	if p.hour.Before(key.FirstDay()) {
+		r.find(Absurd, "its host's clock was not set: it is filed under a day before %s, where tables of Athena and Trino do not look", key.FirstDay().Format(time.DateOnly))
 	}
 	if p.absurd > 0 {
 		f := r.find(Absurd, "%d of %d entries have times that fit no clock, the first %s: filed by their arrival, or moved", p.absurd, r.stats.Entries, stamp(p.firstAbsurd))

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // survey counts what there is to read. Of a whole archive it looks at every
@@ -38,17 +38,17 @@ func (v *run) survey(ctx context.Context) error {
 
 // surveyKey counts an object, or reports that its name is none of this version's.
 func (v *run) surveyKey(o bucket.Object) {
-	_, err := chunk.ParseKey(o.Key)
+	_, err := key.Parse(o.Key)
 	if err == nil {
 		v.total.Objects++
 		v.total.SizeBytes += o.SizeBytes
 		return
 	}
-	if _, derr := chunk.ParseDayKey(o.Key); derr == nil {
+	if _, derr := key.ParseDay(o.Key); derr == nil {
 		v.markers.add(o.Key)
 		return
 	}
-	if chunk.IsMarker(o.Key) {
+	if key.IsMarker(o.Key) {
 		return
 	}
 	if errors.Is(err, codec.ErrNewer) {
@@ -72,7 +72,7 @@ func (v *run) watchNewer(context.Context) error {
 type markerSet struct {
 	seed    maphash.Seed
 	there   map[uint64]struct{}
-	missing []chunk.Meta // one for each marker
+	missing []key.Meta // one for each marker
 }
 
 func newMarkerSet() *markerSet {
@@ -82,7 +82,7 @@ func newMarkerSet() *markerSet {
 // add tells that there is a marker, or that its lack is known.
 func (m *markerSet) add(key string) { m.there[maphash.String(m.seed, key)] = struct{}{} }
 
-func (m *markerSet) want(c chunk.Meta) {
+func (m *markerSet) want(c key.Meta) {
 	if m == nil {
 		return
 	}

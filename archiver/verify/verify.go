@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // defaultWorkers is how many objects are read at a time; decoding takes as long
@@ -47,7 +48,7 @@ type run struct {
 	markers   *markerSet
 	histories map[spoolKey]*history
 	memory    *codec.Memory // what decoders take beyond inflatedBytes each
-	newer     chunk.Newer   // of the containers that were looked for by the index
+	newer     catalog.Newer // of the containers that were looked for by the index
 }
 
 // Run verifies the archive in b, which should repeat what fails (bucket.Retry).
@@ -84,12 +85,12 @@ func (v *run) found(f Finding) {
 }
 
 // chunks lists the chunks to verify. The same key comes once.
-func (v *run) chunks(ctx context.Context) iter.Seq2[chunk.Chunk, error] {
-	return func(yield func(chunk.Chunk, error) bool) {
+func (v *run) chunks(ctx context.Context) iter.Seq2[catalog.Chunk, error] {
+	return func(yield func(catalog.Chunk, error) bool) {
 		for _, id := range v.cfg.Containers {
-			chunks, err := chunk.List(ctx, v.bucket, id)
+			chunks, err := catalog.List(ctx, v.bucket, id)
 			if err != nil {
-				yield(chunk.Chunk{}, fmt.Errorf("list container %.12s: %w", id, err))
+				yield(catalog.Chunk{}, fmt.Errorf("list container %.12s: %w", id, err))
 				return
 			}
 			for _, c := range chunks {
@@ -104,11 +105,11 @@ func (v *run) chunks(ctx context.Context) iter.Seq2[chunk.Chunk, error] {
 		for _, f := range codec.Formats() {
 			for o, err := range v.bucket.List(ctx, string(f)+"/", bucket.ListOptions{}) {
 				if err != nil {
-					yield(chunk.Chunk{}, fmt.Errorf("list the archive: %w", err))
+					yield(catalog.Chunk{}, fmt.Errorf("list the archive: %w", err))
 					return
 				}
-				m, err := chunk.ParseKey(o.Key)
-				if err == nil && !yield(chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag}, nil) {
+				m, err := key.Parse(o.Key)
+				if err == nil && !yield(catalog.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag}, nil) {
 					return
 				}
 			}
@@ -118,7 +119,7 @@ func (v *run) chunks(ctx context.Context) iter.Seq2[chunk.Chunk, error] {
 
 // job is an object on its way through a worker.
 type job struct {
-	chunk chunk.Chunk
+	chunk catalog.Chunk
 	done  chan *read
 }
 

@@ -18,10 +18,10 @@ import (
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 var (
@@ -87,9 +87,9 @@ func (a *archive) fill(format codec.Format) {
 }
 
 // objects returns container A's objects, in their order.
-func (a *archive) objects() []chunk.Chunk {
+func (a *archive) objects() []catalog.Chunk {
 	a.t.Helper()
-	chunks, err := chunk.List(a.t.Context(), a.bucket, idA)
+	chunks, err := catalog.List(a.t.Context(), a.bucket, idA)
 	check(a.t, err)
 	return chunks
 }
@@ -151,21 +151,21 @@ func TestDamage(t *testing.T) {
 		key  string // of the object named
 		n    int64  // entries; 0 is not checked
 	}
-	for name, damage := range map[string]func(a *archive, objs []chunk.Chunk) []want{
-		"deleted": func(a *archive, objs []chunk.Chunk) []want {
+	for name, damage := range map[string]func(a *archive, objs []catalog.Chunk) []want{
+		"deleted": func(a *archive, objs []catalog.Chunk) []want {
 			check(a.t, os.Remove(a.path(objs[1].Key())))
 			return []want{{verify.Gap, objs[2].Key(), 200}}
 		},
-		"deleted, one hour of two": func(a *archive, objs []chunk.Chunk) []want {
-			c := objs[slices.IndexFunc(objs, func(c chunk.Chunk) bool { return c.Entries == 133 })]
+		"deleted, one hour of two": func(a *archive, objs []catalog.Chunk) []want {
+			c := objs[slices.IndexFunc(objs, func(c catalog.Chunk) bool { return c.Entries == 133 })]
 			check(a.t, os.Remove(a.path(c.Key())))
 			return []want{{verify.Gap, "", 133}}
 		},
-		"deleted, the first": func(a *archive, objs []chunk.Chunk) []want {
+		"deleted, the first": func(a *archive, objs []catalog.Chunk) []want {
 			check(a.t, os.Remove(a.path(objs[0].Key())))
 			return []want{{verify.Beginning, objs[1].Key(), 0}}
 		},
-		"a byte flipped": func(a *archive, objs []chunk.Chunk) []want {
+		"a byte flipped": func(a *archive, objs []catalog.Chunk) []want {
 			b := a.bytes(objs[1].Key())
 			at := len(b) / 4
 			// Not one of Parquet's headers, of which there is no checksum: where
@@ -177,31 +177,31 @@ func TestDamage(t *testing.T) {
 			a.put(objs[1].Key(), b)
 			return []want{{verify.Unreadable, objs[1].Key(), 0}}
 		},
-		"truncated": func(a *archive, objs []chunk.Chunk) []want {
+		"truncated": func(a *archive, objs []catalog.Chunk) []want {
 			b := a.bytes(objs[1].Key())
 			a.put(objs[1].Key(), b[:len(b)-5])
 			return []want{{verify.Unreadable, objs[1].Key(), 0}}
 		},
-		"emptied": func(a *archive, objs []chunk.Chunk) []want {
+		"emptied": func(a *archive, objs []catalog.Chunk) []want {
 			a.put(objs[1].Key(), nil)
 			k := verify.Unreadable
 			return []want{{k, objs[1].Key(), 0}}
 		},
-		"copied to another hour": func(a *archive, objs []chunk.Chunk) []want {
+		"copied to another hour": func(a *archive, objs []catalog.Chunk) []want {
 			c := objs[1]
 			c.Hour = c.Hour.Add(2 * time.Hour)
 			a.put(c.Key(), a.bytes(objs[1].Key()))
 			a.put(c.DayKey(), nil)
 			return []want{{verify.Misplaced, c.Key(), 200}, {verify.Duplicate, c.Key(), 200}}
 		},
-		"moved to another hour and day": func(a *archive, objs []chunk.Chunk) []want {
+		"moved to another hour and day": func(a *archive, objs []catalog.Chunk) []want {
 			c := objs[1]
 			c.Hour = c.Hour.Add(24 * time.Hour)
 			a.put(c.Key(), a.bytes(objs[1].Key()))
 			check(a.t, os.Remove(a.path(objs[1].Key())))
 			return []want{{verify.Misplaced, c.Key(), 200}, {verify.Unindexed, c.Key(), 0}}
 		},
-		"again under another key": func(a *archive, objs []chunk.Chunk) []want {
+		"again under another key": func(a *archive, objs []catalog.Chunk) []want {
 			c := objs[1]
 			c.SegmentSeq += 100
 			a.put(c.Key(), a.bytes(objs[1].Key()))
@@ -211,14 +211,14 @@ func TestDamage(t *testing.T) {
 			}
 			return w
 		},
-		"under another container": func(a *archive, objs []chunk.Chunk) []want {
+		"under another container": func(a *archive, objs []catalog.Chunk) []want {
 			c := objs[0]
 			c.ContainerID = strings.Repeat("c", 64)
 			a.put(c.Key(), a.bytes(objs[0].Key()))
 			a.put(c.DayKey(), nil)
 			return []want{{verify.Mismatch, c.Key(), 0}}
 		},
-		"a key that says otherwise": func(a *archive, objs []chunk.Chunk) []want {
+		"a key that says otherwise": func(a *archive, objs []catalog.Chunk) []want {
 			c := objs[1]
 			c.MaxNano++
 			c.Entries--
@@ -226,12 +226,12 @@ func TestDamage(t *testing.T) {
 			w := []want{{verify.Mismatch, c.Key(), 0}, {verify.Mismatch, c.Key(), 0}}
 			return w
 		},
-		"foreign": func(a *archive, objs []chunk.Chunk) []want {
+		"foreign": func(a *archive, objs []catalog.Chunk) []want {
 			a.put("parquet/dt=2026-01-01/notes.txt", []byte("hello"))
 			a.put("other/thing", []byte("hello"))
 			return []want{{verify.Foreign, "parquet/dt=2026-01-01/notes.txt", 0}, {verify.Foreign, "other/thing", 0}}
 		},
-		"markers lost": func(a *archive, objs []chunk.Chunk) []want {
+		"markers lost": func(a *archive, objs []catalog.Chunk) []want {
 			check(a.t, os.RemoveAll(filepath.Join(a.dir, "index", "day", idA)))
 			return []want{{verify.Unindexed, "", 0}}
 		},

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/plugin"
 )
 
@@ -52,7 +52,7 @@ only the other engines, and coldtail logs, show these.`,
 	f.StringVar(&c.format, "format", string(codec.Parquet), "the objects to read, parquet or ndjson: what containers were started with")
 	f.StringVar(&c.database, "database", "", "`name` of the database or schema (default \"default\", with DuckDB \"main\")")
 	f.StringVar(&c.table, "table", "logs", "`name` of the table or view")
-	f.StringVar(&c.since, "since", chunk.FirstDay().Format(time.DateOnly), "first `day` for which athena and trino look for objects; a later one makes queries without a filter on dt cheaper")
+	f.StringVar(&c.since, "since", key.FirstDay().Format(time.DateOnly), "first `day` for which athena and trino look for objects; a later one makes queries without a filter on dt cheaper")
 	c.addBucket(cmd)
 	c.addState(cmd, toolStateDefault)
 	return cmd

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 var updateDDL = flag.Bool("update-ddl", false, "write ddl/testdata anew")
@@ -127,7 +127,7 @@ func TestDDLPartitions(t *testing.T) {
 				t.Fatalf("%s: no template: %+v", engine, res)
 			}
 			got := strings.NewReplacer("${dt}", hour.Format(time.DateOnly), "${hour}", hour.Format("15")).Replace(m[1])
-			if want := "s3://my-logs/docker/" + chunk.PartitionPrefix(f, hour); got != want {
+			if want := "s3://my-logs/docker/" + key.PartitionPrefix(f, hour); got != want {
 				t.Errorf("%s: %s, want %s", engine, got, want)
 			}
 		}

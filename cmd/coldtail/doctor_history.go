@@ -11,9 +11,9 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/probe"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/archiver/statedir"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // sampledLogs bounds how many containers' lists are looked into.
@@ -62,7 +62,7 @@ func (d *doctor) earlierBucket(ctx context.Context, b bucket.Bucket, bounded boo
 
 // archivedKeys are the first and the last key of the lists of the containers,
 // and pipes, that archived last.
-func archivedKeys(state string) ([]chunk.Meta, error) {
+func archivedKeys(state string) ([]key.Meta, error) {
 	states := []string{state}
 	pipes, err := os.ReadDir(statedir.Path(state).Pipes())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -80,10 +80,10 @@ func archivedKeys(state string) ([]chunk.Meta, error) {
 		lists = append(lists, found...)
 	}
 	slices.SortStableFunc(lists, func(a, b spool.ListEnds) int { return b.Modified.Compare(a.Modified) })
-	var keys []chunk.Meta
+	var keys []key.Meta
 	for _, l := range lists[:min(len(lists), sampledLogs)] {
 		for _, o := range []spool.Object{l.First, l.Last} {
-			m, err := chunk.ParseKey(o.Key)
+			m, err := key.Parse(o.Key)
 			if err == nil && (len(keys) == 0 || keys[len(keys)-1].Key() != m.Key()) {
 				keys = append(keys, m)
 			}

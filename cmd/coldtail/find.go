@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // findTimeout bounds each wait for the bucket while it is searched.
@@ -28,10 +29,10 @@ const idLen = 64
 
 // target is a container whose log is asked for.
 type target struct {
-	chunk.Name        // as its marker says; the id alone where it has none
-	label      string // of its lines among other containers'
-	days       []chunk.Day
-	meta       *codec.Meta // of the entry that was read last, where it is printed
+	key.Name        // as its marker says; the id alone where it has none
+	label    string // of its lines among other containers'
+	days     []key.Day
+	meta     *codec.Meta // of the entry that was read last, where it is printed
 }
 
 // first is the start of its first day.
@@ -93,7 +94,7 @@ func quoted(list []string) string {
 
 // asMarker is a name as it comes back from a marker, which cuts long ones.
 func asMarker(name string) string {
-	n, err := chunk.ParseNameKey(chunk.Name{Name: name, ContainerID: strings.Repeat("0", idLen)}.Key())
+	n, err := key.ParseName(key.Name{Name: name, ContainerID: strings.Repeat("0", idLen)}.Key())
 	if err != nil {
 		return name
 	}
@@ -104,10 +105,10 @@ func asMarker(name string) string {
 // and host; the days are not known yet. With bare, an id alone is not looked up.
 func (w *who) find(ctx context.Context, b bucket.Bucket, bare bool) ([]*target, error) {
 	if bare && w.oneLog() && isID(w.names[0]) && !w.narrowed() {
-		return []*target{{Name: chunk.Name{ContainerID: strings.ToLower(w.names[0])}}}, nil
+		return []*target{{Name: key.Name{ContainerID: strings.ToLower(w.names[0])}}}, nil
 	}
 	// Who has no marker that this version can read, may have another.
-	var newer chunk.Newer
+	var newer catalog.Newer
 	s := newSearch(w, newer.Watch(b, nil))
 	if err := s.run(ctx); err != nil {
 		return nil, err
@@ -159,7 +160,7 @@ func loadDays(ctx context.Context, b bucket.Bucket, targets []*target) ([]*targe
 	g.SetLimit(parallelFinds)
 	for _, t := range targets {
 		g.Go(func() (err error) {
-			if t.days, err = chunk.Days(gctx, b, t.ContainerID); err != nil {
+			if t.days, err = catalog.Days(gctx, b, t.ContainerID); err != nil {
 				return fmt.Errorf("find the days of container %.12s: %w", t.ContainerID, err)
 			}
 			return nil

@@ -10,9 +10,10 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 const (
@@ -71,7 +72,7 @@ func (f *follower) start(ctx context.Context, targets []*target) error {
 	for _, t := range targets {
 		f.add(t)
 	}
-	_, err := f.look(ctx, true, func(s *followed, c chunk.Chunk) { s.learn(c) })
+	_, err := f.look(ctx, true, func(s *followed, c catalog.Chunk) { s.learn(c) })
 	return cause(ctx, err)
 }
 
@@ -134,8 +135,8 @@ func (f *follower) poll(ctx context.Context) (news bool, err error) {
 			return false, err
 		}
 	}
-	fresh := map[*followed][]chunk.Chunk{}
-	news, err = f.look(ctx, full, func(s *followed, c chunk.Chunk) {
+	fresh := map[*followed][]catalog.Chunk{}
+	news, err = f.look(ctx, full, func(s *followed, c catalog.Chunk) {
 		if s.isNew(c) {
 			fresh[s] = append(fresh[s], c)
 		}
@@ -156,7 +157,7 @@ func (f *follower) poll(ctx context.Context) (news bool, err error) {
 		}
 		q := readback.Query{ContainerID: s.ContainerID, Lazy: true, Described: f.r.described(s.target)}
 		st := &stream{target: s.target, from: from}
-		q.From = func(m chunk.Meta) { st.object = m }
+		q.From = func(m key.Meta) { st.object = m }
 		st.entries = f.r.reader.Objects(ctx, q, ready)
 		streams = append(streams, st)
 		fresh[s] = ready
@@ -239,7 +240,7 @@ func (f *follower) asked() *who {
 // look lists the hours that can have changed or, with full, all of the newest
 // days, and calls see for each object that is there. It tells whether there are
 // new ones.
-func (f *follower) look(ctx context.Context, full bool, see func(*followed, chunk.Chunk)) (news bool, err error) {
+func (f *follower) look(ctx context.Context, full bool, see func(*followed, catalog.Chunk)) (news bool, err error) {
 	byID := map[string]*followed{}
 	wanted := map[partition][]string{}
 	for _, s := range f.states {
@@ -251,7 +252,7 @@ func (f *follower) look(ctx context.Context, full bool, see func(*followed, chun
 			wanted[p] = append(wanted[p], s.ContainerID)
 		}
 	}
-	err = f.lister.list(ctx, wanted, func(c chunk.Chunk) {
+	err = f.lister.list(ctx, wanted, func(c catalog.Chunk) {
 		s := byID[c.ContainerID]
 		news = news || s.isNew(c)
 		see(s, c)

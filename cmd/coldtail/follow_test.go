@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -178,7 +178,7 @@ func TestFollowRequests(t *testing.T) {
 // these come, and their entries in order where they interleave.
 func TestFollowHalves(t *testing.T) {
 	hour := noon.Add(time.Hour)
-	parts := func(s *shelf, n chunk.Name) []object {
+	parts := func(s *shelf, n key.Name) []object {
 		return s.segment(n, said{hour.Add(-3), "a"}, said{hour, "b"}, said{hour.Add(-1), "c"}, said{hour.Add(1), "d"})
 	}
 	n := container("web", "web-1", "north")

@@ -5,9 +5,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // maxHolds is for how many polls objects wait for one that is missing before
@@ -25,7 +26,7 @@ type followed struct {
 	// begun are keys of which something was printed that is read again: by the
 	// first reading, or where they could not be read to their end.
 	begun     map[string]time.Time
-	lastBegun chunk.Meta
+	lastBegun key.Meta
 	spools    map[string]*seen
 	sums      *sums
 	limited   bool  // to what comes from the first entry on that was printed:
@@ -69,13 +70,13 @@ func (s *followed) forgetSpool() {
 	delete(s.spools, oldest)
 }
 
-func (s *followed) isNew(c chunk.Chunk) bool {
+func (s *followed) isNew(c catalog.Chunk) bool {
 	_, ok := s.known[c.Key()]
 	return !ok
 }
 
 // learn says that an object is done with.
-func (s *followed) learn(c chunk.Chunk) {
+func (s *followed) learn(c catalog.Chunk) {
 	s.known[c.Key()] = c.Hour
 	if sp := s.spool(c.SpoolID); c.LastSeq > sp.lastSeq {
 		sp.newest, sp.lastSeq = c.Hour, c.LastSeq
@@ -83,7 +84,7 @@ func (s *followed) learn(c chunk.Chunk) {
 }
 
 // forget says that objects could not be read yet.
-func (s *followed) forget(chunks []chunk.Chunk) {
+func (s *followed) forget(chunks []catalog.Chunk) {
 	for _, c := range chunks {
 		delete(s.known, c.Key())
 		s.begun[c.Key()] = c.Hour
@@ -91,7 +92,7 @@ func (s *followed) forget(chunks []chunk.Chunk) {
 }
 
 // sent takes note of an entry that is printed.
-func (s *followed) sent(from *chunk.Meta, e *codec.Entry) {
+func (s *followed) sent(from *key.Meta, e *codec.Entry) {
 	if s.limited && s.firstSeq == 0 {
 		s.firstSeq, s.firstNano = e.Seq, e.TimeNano
 	}
@@ -102,7 +103,7 @@ func (s *followed) sent(from *chunk.Meta, e *codec.Entry) {
 // wants reports whether an entry of a new object is to be printed, and whether
 // another one was with its number. As in a readback.Query, since ends with the
 // first entry that is as late, and until with the first later one.
-func (s *followed) wants(from *chunk.Meta, e *codec.Entry, q *readback.Query) (wanted, twice bool) {
+func (s *followed) wants(from *key.Meta, e *codec.Entry, q *readback.Query) (wanted, twice bool) {
 	switch {
 	case s.ended || e.Seq < s.firstSeq && e.TimeNano < s.firstNano:
 		return false, false
@@ -227,12 +228,12 @@ func (s *followed) prune(day time.Time) {
 
 // ready returns those of the new objects before which none of their spool is
 // missing, in order. After some polls a spool's wait no longer.
-func (s *followed) ready(fresh []chunk.Chunk) (ready []chunk.Chunk) {
-	chunk.Sort(fresh)
+func (s *followed) ready(fresh []catalog.Chunk) (ready []catalog.Chunk) {
+	catalog.Sort(fresh)
 	waiting := map[string]bool{}
 	for len(fresh) > 0 {
 		id := fresh[0].SpoolID
-		n := slices.IndexFunc(fresh, func(c chunk.Chunk) bool { return c.SpoolID != id })
+		n := slices.IndexFunc(fresh, func(c catalog.Chunk) bool { return c.SpoolID != id })
 		if n < 0 {
 			n = len(fresh)
 		}
@@ -256,7 +257,7 @@ func (s *followed) ready(fresh []chunk.Chunk) (ready []chunk.Chunk) {
 
 // whole returns how many objects of a spool, from the first, make whole segments
 // that follow each other.
-func (sp *seen) whole(fresh []chunk.Chunk) int {
+func (sp *seen) whole(fresh []catalog.Chunk) int {
 	last := sp.lastSeq
 	for i := 0; i < len(fresh); {
 		c := fresh[i]

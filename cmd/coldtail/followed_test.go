@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // setBack lets the container's next segment have the numbers of one before.
-func (s *shelf) setBack(n chunk.Name, segment, seq int64) {
+func (s *shelf) setBack(n key.Name, segment, seq int64) {
 	s.segs[n.ContainerID], s.seqs[n.ContainerID] = segment, seq
 }
 
@@ -63,13 +63,13 @@ func TestFollowRestoredState(t *testing.T) {
 // TestFollowForged: an object that somebody else made, with the numbers that the
 // host will give next, hides nothing of what the host archives then.
 func TestFollowForged(t *testing.T) {
-	for _, forge := range []func(m *chunk.Meta, entries []codec.Entry){
-		func(*chunk.Meta, []codec.Entry) {},
-		func(m *chunk.Meta, _ []codec.Entry) { m.SegmentSeq = 1_000_000 },
-		func(m *chunk.Meta, _ []codec.Entry) { m.LastSeq = 1 << 60; m.Entries = 3 },
-		func(m *chunk.Meta, _ []codec.Entry) { m.SpoolID = strings.Repeat("f", 16) },
-		func(m *chunk.Meta, _ []codec.Entry) { m.Hour = m.Hour.Add(12 * time.Hour) },
-		func(m *chunk.Meta, _ []codec.Entry) { m.Hour = m.Hour.AddDate(70, 0, 0) },
+	for _, forge := range []func(m *key.Meta, entries []codec.Entry){
+		func(*key.Meta, []codec.Entry) {},
+		func(m *key.Meta, _ []codec.Entry) { m.SegmentSeq = 1_000_000 },
+		func(m *key.Meta, _ []codec.Entry) { m.LastSeq = 1 << 60; m.Entries = 3 },
+		func(m *key.Meta, _ []codec.Entry) { m.SpoolID = strings.Repeat("f", 16) },
+		func(m *key.Meta, _ []codec.Entry) { m.Hour = m.Hour.Add(12 * time.Hour) },
+		func(m *key.Meta, _ []codec.Entry) { m.Hour = m.Hour.AddDate(70, 0, 0) },
 	} {
 		s := newShelf(t)
 		n := container("web", "web-1", "north")

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -34,10 +34,10 @@ const (
 var growthEnd = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 
 // born is container i of n: hosts have the same number, which began day by day.
-func born(i, n int) (name chunk.Name, day time.Time) {
+func born(i, n int) (name key.Name, day time.Time) {
 	ofHost := n / growthHosts
 	k := i % ofHost
-	name = chunk.Name{Service: fmt.Sprintf("n%08d", i), Name: fmt.Sprintf("n%08d", i), Host: fmt.Sprintf("h%02d", i/ofHost), ContainerID: fmt.Sprintf("%056x%08x", i, i)}
+	name = key.Name{Service: fmt.Sprintf("n%08d", i), Name: fmt.Sprintf("n%08d", i), Host: fmt.Sprintf("h%02d", i/ofHost), ContainerID: fmt.Sprintf("%056x%08x", i, i)}
 	name.ContainerID = name.ContainerID[48:] + name.ContainerID[:48] // the digits that differ first
 	return name, growthEnd.AddDate(0, 0, k*growthDays/ofHost-growthDays)
 }
@@ -46,15 +46,15 @@ func born(i, n int) (name chunk.Name, day time.Time) {
 // itself complete if it is.
 func manyContainers(n int, complete bool, own map[string][]byte) *buckettest.Listing {
 	ofDay := n / growthHosts / growthDays // of one host
-	seen := func(i int) chunk.Seen {
+	seen := func(i int) key.Seen {
 		name, day := born(i, n)
-		return chunk.Seen{Name: name, Day: day}
+		return key.Seen{Name: name, Day: day}
 	}
 	l := &buckettest.Listing{Content: own, Sections: []buckettest.Section{
 		{N: n, Key: func(i int) string { return seen(i).Name.Key() }},
 		{N: n, Key: func(i int) string {
 			s := seen(i)
-			return chunk.Day{ContainerID: s.ContainerID, Day: s.Day, Format: codec.Parquet}.Key()
+			return key.Day{ContainerID: s.ContainerID, Day: s.Day, Format: codec.Parquet}.Key()
 		}},
 		{N: n, Key: func(j int) string { // by day, and of a day by id
 			day, r := j/(ofDay*growthHosts), j%(ofDay*growthHosts)
@@ -66,7 +66,7 @@ func manyContainers(n int, complete bool, own map[string][]byte) *buckettest.Lis
 		l.Sections = append(l.Sections,
 			buckettest.Section{N: n, Key: func(i int) string { return seen(i).NameKey() }},
 			buckettest.Section{N: n, Key: func(i int) string { return seen(i).HostKey() }},
-			buckettest.Keys(chunk.Complete))
+			buckettest.Keys(key.Complete))
 	}
 	return l
 }
@@ -157,7 +157,7 @@ func growthLs(l *buckettest.Listing, s *scan, w *who) func(context.Context, *byt
 
 // webContent is a container called web of some entries in the last hours before
 // growthEnd, as it is in the archive, behind as many other objects.
-func webContent(t *testing.T, lines int, behind int64) (n chunk.Name, content map[string][]byte) {
+func webContent(t *testing.T, lines int, behind int64) (n key.Name, content map[string][]byte) {
 	s := newShelf(t)
 	n = container("web", "web", "h07")
 	content = map[string][]byte{}
@@ -233,17 +233,17 @@ func TestThreeYears(t *testing.T) {
 	const objects, every = 157_680, 10 * time.Minute
 	web, content := webContent(t, 30, objects)
 	first := growthEnd.Add(-objects*every - time.Hour)
-	key := func(i int) (m chunk.Meta) {
+	object := func(i int) key.Meta {
 		at := first.Add(time.Duration(i) * every)
 		seq := int64(i + 1)
-		return chunk.Meta{
+		return key.Meta{
 			Format: codec.Parquet, ContainerID: web.ContainerID, SpoolID: strings.Repeat("5", 16), SegmentSeq: seq, FirstSeq: seq, LastSeq: seq,
 			Entries: 1, MinNano: at.UnixNano(), MaxNano: at.UnixNano(), Hour: at.Truncate(time.Hour),
 		}
 	}
-	day := func(i int) chunk.Meta { return key(i * 144) }
+	day := func(i int) key.Meta { return object(i * 144) }
 	l := &buckettest.Listing{Content: content, Sections: []buckettest.Section{
-		{N: objects, Key: func(i int) string { return key(i).Key() }},
+		{N: objects, Key: func(i int) string { return object(i).Key() }},
 		{N: objects / 144, Key: func(i int) string { return day(i).Markers(web)[1] }},
 		{N: objects / 144, Key: func(i int) string { return day(i).Markers(web)[2] }},
 		{N: objects / 144, Key: func(i int) string { return day(i).Markers(web)[3] }},

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // mayBeWord reports whether the start of an id may be meant as a name, such as
@@ -15,10 +15,10 @@ func mayBeWord(name string) bool { return len(name) < 8 || !strings.ContainsAny(
 
 // guesses says of each short name that no container bore which container was
 // taken for it.
-func guesses(names []string, found []chunk.Name) (lines []string) {
+func guesses(names []string, found []key.Name) (lines []string) {
 	for _, name := range names {
-		bears := func(n chunk.Name) bool { return n.Name == asMarker(name) }
-		starts := func(n chunk.Name) bool { return strings.HasPrefix(n.ContainerID, strings.ToLower(name)) }
+		bears := func(n key.Name) bool { return n.Name == asMarker(name) }
+		starts := func(n key.Name) bool { return strings.HasPrefix(n.ContainerID, strings.ToLower(name)) }
 		i := slices.IndexFunc(found, starts)
 		if !mayBeWord(name) || i < 0 || slices.ContainsFunc(found, bears) {
 			continue
@@ -36,7 +36,7 @@ func guesses(names []string, found []chunk.Name) (lines []string) {
 }
 
 // tellGuesses prints them.
-func tellGuesses(to io.Writer, wait *spinner, names []string, found []chunk.Name) {
+func tellGuesses(to io.Writer, wait *spinner, names []string, found []key.Name) {
 	lines := guesses(names, found)
 	if len(lines) > 0 {
 		wait.stop()
@@ -46,7 +46,7 @@ func tellGuesses(to io.Writer, wait *spinner, names []string, found []chunk.Name
 	}
 }
 
-func namesOf(targets []*target) (names []chunk.Name) {
+func namesOf(targets []*target) (names []key.Name) {
 	for _, t := range targets {
 		names = append(names, t.Name)
 	}

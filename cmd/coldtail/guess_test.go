@@ -4,15 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // TestHexWords: a word that is the start of an id by chance is not taken for it
 // without a word.
 func TestHexWords(t *testing.T) {
 	s := newShelf(t)
-	n := chunk.Name{Service: "pay", Name: "payments", Host: "north", ContainerID: "cafe" + strings.Repeat("0", 60)}
-	called := chunk.Name{Service: "db", Name: "feed", Host: "south", ContainerID: "feed" + strings.Repeat("1", 60)}
+	n := key.Name{Service: "pay", Name: "payments", Host: "north", ContainerID: "cafe" + strings.Repeat("0", 60)}
+	called := key.Name{Service: "db", Name: "feed", Host: "south", ContainerID: "feed" + strings.Repeat("1", 60)}
 	s.say(n, at(0, "a"))
 	s.say(called, at(1, "b"))
 	const told = "coldtail: no container is called \"cafe\": it is the start of the id cafe00000000, payments of host north\n"

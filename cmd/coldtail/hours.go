@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // partition is an hour's objects of one format, of all containers.
@@ -40,11 +41,11 @@ func (l *hourLister) forget() {
 
 // list calls found for each object that one of wanted's containers has in the
 // partition, for one at a time.
-func (l *hourLister) list(ctx context.Context, wanted map[partition][]string, found func(chunk.Chunk)) error {
+func (l *hourLister) list(ctx context.Context, wanted map[partition][]string, found func(catalog.Chunk)) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelFinds)
 	var mu sync.Mutex
-	add := func(chunks []chunk.Chunk) {
+	add := func(chunks []catalog.Chunk) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, c := range chunks {
@@ -58,7 +59,7 @@ func (l *hourLister) list(ctx context.Context, wanted map[partition][]string, fo
 				return err
 			}
 			for _, id := range ids {
-				chunks, err := chunk.ListHour(ctx, l.bucket, p.format, id, p.hour)
+				chunks, err := catalog.ListHour(ctx, l.bucket, p.format, id, p.hour)
 				if err != nil {
 					return err
 				}
@@ -72,7 +73,7 @@ func (l *hourLister) list(ctx context.Context, wanted map[partition][]string, fo
 
 // whole lists the partition, unless that takes more requests than its
 // containers would.
-func (l *hourLister) whole(ctx context.Context, p partition, ids []string) (chunks []chunk.Chunk, ok bool, err error) {
+func (l *hourLister) whole(ctx context.Context, p partition, ids []string) (chunks []catalog.Chunk, ok bool, err error) {
 	l.mu.Lock()
 	large := l.large[p]
 	l.mu.Unlock()
@@ -80,7 +81,7 @@ func (l *hourLister) whole(ctx context.Context, p partition, ids []string) (chun
 		return nil, false, nil
 	}
 	n := 0
-	for o, err := range l.bucket.List(ctx, chunk.PartitionPrefix(p.format, p.hour), bucket.ListOptions{}) {
+	for o, err := range l.bucket.List(ctx, key.PartitionPrefix(p.format, p.hour), bucket.ListOptions{}) {
 		if err != nil {
 			return nil, false, err
 		}
@@ -88,8 +89,8 @@ func (l *hourLister) whole(ctx context.Context, p partition, ids []string) (chun
 			l.markLarge(p)
 			return nil, false, nil
 		}
-		if m, err := chunk.ParseKey(o.Key); err == nil && slices.Contains(ids, m.ContainerID) {
-			chunks = append(chunks, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag})
+		if m, err := key.Parse(o.Key); err == nil && slices.Contains(ids, m.ContainerID) {
+			chunks = append(chunks, catalog.Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag})
 		}
 	}
 	return chunks, true, nil

@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // TestHourLister lists an hour at once, unless others have so many objects in it
@@ -25,7 +26,7 @@ func TestHourLister(t *testing.T) {
 	list := func() (found map[string]int) {
 		t.Helper()
 		found = map[string]int{}
-		s.check(l.list(t.Context(), wanted, func(c chunk.Chunk) { found[c.ContainerID]++ }))
+		s.check(l.list(t.Context(), wanted, func(c catalog.Chunk) { found[c.ContainerID]++ }))
 		if len(found) != 3 || found[ids[0]] != 1 || found[ids[1]] != 1 || found[ids[2]] != 1 {
 			t.Errorf("found %v of %q", found, ids)
 		}
@@ -37,7 +38,7 @@ func TestHourLister(t *testing.T) {
 	}
 	// 2001 objects are more pages than two containers save.
 	for i := range 2 * pageKeys {
-		m := chunk.Meta{Format: codec.Parquet, Hour: noon, ContainerID: chunk.ContainerID(fmt.Sprint(i)), SpoolID: "0123456789abcdef", SegmentSeq: 1, FirstSeq: 1, LastSeq: 1, Entries: 1}
+		m := key.Meta{Format: codec.Parquet, Hour: noon, ContainerID: key.ContainerID(fmt.Sprint(i)), SpoolID: "0123456789abcdef", SegmentSeq: 1, FirstSeq: 1, LastSeq: 1, Entries: 1}
 		s.touch(m.Key())
 	}
 	list()

@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 var (
@@ -45,9 +46,9 @@ type logsRun struct {
 	failures int
 	untold   int // of these
 
-	newer   chunk.Newer // what the search for objects met of a later version
-	ids     idSet       // whose objects are wanted
-	isNewer bool        // that there is something of a later version was told
+	newer   catalog.Newer // what the search for objects met of a later version
+	ids     idSet         // whose objects are wanted
+	isNewer bool          // that there is something of a later version was told
 }
 
 // idSet is a set of containers, for several goroutines.
@@ -181,7 +182,7 @@ func (r *logsRun) streams(ctx context.Context, targets []*target, q readback.Que
 		q.ContainerID, q.Described = t.ContainerID, r.described(t)
 		s := &stream{target: t, from: math.MinInt64}
 		if r.sent != nil {
-			q.From = func(m chunk.Meta) { s.object = m }
+			q.From = func(m key.Meta) { s.object = m }
 		}
 		s.entries = r.unlessAway(r.reader.Entries(ctx, q))
 		if len(t.days) > 0 {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -19,7 +19,7 @@ type lastEntries struct {
 type keptEntry struct {
 	s      *stream
 	e      codec.Entry
-	object chunk.Meta
+	object key.Meta
 }
 
 func (l *lastEntries) add(s *stream, e *codec.Entry) {

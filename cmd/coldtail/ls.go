@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // lsConfig is what `coldtail ls` is told.
@@ -118,7 +118,7 @@ func (a *app) ls(ctx context.Context, c *lsConfig) error {
 	if len(rows) == 0 && c.chosen() && newer == nil {
 		return noLog(&c.who)
 	}
-	var listed []chunk.Name
+	var listed []key.Name
 	for _, r := range rows {
 		listed = append(listed, r.Name)
 	}

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 const (
@@ -62,7 +62,7 @@ func startOfMonth(t time.Time) time.Time {
 // spansOf puts days together by months, and those that no right clock gives, of
 // which anybody can make up many, each side for itself.
 func (s *scan) spansOf(days []scanDay) (spans []*scanSpan) {
-	first, last := chunk.PlausibleDays(time.Now())
+	first, last := key.PlausibleDays(time.Now())
 	at := map[partition]*scanSpan{}
 	for _, d := range days {
 		if !s.inTime(d.day) {
@@ -71,9 +71,9 @@ func (s *scan) spansOf(days []scanDay) (spans []*scanSpan) {
 		month, odd := startOfMonth(d.day), d.day.Before(first) || d.day.After(last)
 		switch {
 		case odd && d.day.Before(first):
-			month = chunk.StartOfTime
+			month = key.StartOfTime
 		case odd:
-			month = chunk.EndOfTime
+			month = key.EndOfTime
 		}
 		p := at[partition{d.format, month}]
 		if p == nil {
@@ -154,15 +154,15 @@ func (s *scan) clip(from, to time.Time) (time.Time, time.Time) {
 // months returns spans of all months of a format that may have objects. It jumps
 // from one that has some to the next, until these follow each other.
 func (s *scan) months(ctx context.Context, f codec.Format) (spans []*scanSpan, err error) {
-	first, last := chunk.PlausibleDays(time.Now())
+	first, last := key.PlausibleDays(time.Now())
 	add := func(from, to time.Time, odd bool) {
 		if from.Before(to) {
 			spans = append(spans, &scanSpan{format: f, from: from, to: to, odd: odd})
 		}
 	}
-	from, to := s.clip(chunk.StartOfTime, first)
+	from, to := s.clip(key.StartOfTime, first)
 	add(from, to, true)
-	from, to = s.clip(last.AddDate(0, 0, 1), chunk.EndOfTime)
+	from, to = s.clip(last.AddDate(0, 0, 1), key.EndOfTime)
 	add(from, to, true)
 	from, to = s.clip(first, last.AddDate(0, 0, 1))
 	for adjacent := 0; from.Before(to); {
@@ -190,16 +190,16 @@ func (s *scan) months(ctx context.Context, f codec.Format) (spans []*scanSpan, e
 
 // afterDay is what a listing begins after to begin with a day.
 func afterDay(f codec.Format, day time.Time) bucket.ListOptions {
-	return bucket.ListOptions{StartAfter: chunk.FormatPrefix(f) + day.Format(time.DateOnly)}
+	return bucket.ListOptions{StartAfter: key.FormatPrefix(f) + day.Format(time.DateOnly)}
 }
 
 // nextDay returns the first day from from on on which anybody has something.
 func (s *scan) nextDay(ctx context.Context, f codec.Format, from time.Time) (day time.Time, ok bool, err error) {
-	for o, err := range s.bucket.List(ctx, chunk.FormatPrefix(f), afterDay(f, from)) {
+	for o, err := range s.bucket.List(ctx, key.FormatPrefix(f), afterDay(f, from)) {
 		if err != nil {
 			return day, false, fmt.Errorf("find the first object: %w", err)
 		}
-		if day, ok := chunk.KeyDay(f, o.Key); ok {
+		if day, ok := key.KeyDay(f, o.Key); ok {
 			return day, true, nil
 		}
 	}
@@ -270,11 +270,11 @@ type spanReader struct {
 func (r *spanReader) read(ctx context.Context, from time.Time) error {
 	r.day, r.found, r.cut = from, shelves{}, false
 	idle, ofDay := 0, 0
-	for o, err := range r.s.bucket.List(ctx, chunk.FormatPrefix(r.p.format), afterDay(r.p.format, from)) {
+	for o, err := range r.s.bucket.List(ctx, key.FormatPrefix(r.p.format), afterDay(r.p.format, from)) {
 		if err != nil {
 			return err
 		}
-		if day, ok := chunk.KeyDay(r.p.format, o.Key); ok && !day.Equal(r.day) {
+		if day, ok := key.KeyDay(r.p.format, o.Key); ok && !day.Equal(r.day) {
 			if err := r.s.take(r.found); err != nil {
 				return err
 			}

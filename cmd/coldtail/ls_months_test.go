@@ -7,17 +7,17 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/codec/randtest"
 )
 
 // keysOf are those of a container's objects, one at each time, and its markers.
-func keysOf(n chunk.Name, f codec.Format, times ...time.Time) (keys []string) {
+func keysOf(n key.Name, f codec.Format, times ...time.Time) (keys []string) {
 	keys = append(keys, n.Key())
 	for i, at := range times {
 		seq := int64(i + 1)
-		m := chunk.Meta{
+		m := key.Meta{
 			Format: f, ContainerID: n.ContainerID, SpoolID: strings.Repeat("5", 16), SegmentSeq: seq, FirstSeq: seq, LastSeq: seq, Entries: 1,
 			MinNano: max(0, codec.UnixNano(at)), MaxNano: max(0, codec.UnixNano(at)), Hour: at.UTC().Truncate(time.Hour),
 		}
@@ -73,7 +73,7 @@ func TestLsOfForgedYears(t *testing.T) {
 	// A container's marker of such a day, too.
 	var days []string
 	for i := range 2000 {
-		days = append(days, chunk.Day{ContainerID: n.ContainerID, Day: now.AddDate(0, 0, -i), Format: codec.Parquet}.Key())
+		days = append(days, key.Day{ContainerID: n.ContainerID, Day: now.AddDate(0, 0, -i), Format: codec.Parquet}.Key())
 	}
 	l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(days, own...)...)}}
 	if _, err := (&scan{bucket: l, shelves: shelves{}}).run(t.Context(), &who{names: []string{"web-1"}}); err != nil || l.Lists.Load() > 100 {

@@ -12,8 +12,9 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // amount is how much is archived of something.
@@ -34,7 +35,7 @@ func (a *amount) add(o amount) {
 
 // lsRow is a container and how much there is of it.
 type lsRow struct {
-	chunk.Name
+	key.Name
 	amount
 }
 
@@ -43,7 +44,7 @@ type scan struct {
 	bucket       bucket.Bucket
 	since, until time.Time
 
-	newer chunk.Newer
+	newer catalog.Newer
 	ids   idSet // whose objects are listed, unless everybody's are
 	all   bool
 
@@ -56,7 +57,7 @@ var maxShelves = 250_000
 
 // run returns w's containers, or all, sorted by service, name and time.
 func (s *scan) run(ctx context.Context, w *who) ([]lsRow, error) {
-	names := map[string]chunk.Name{}
+	names := map[string]key.Name{}
 	if w.chosen() {
 		targets, err := w.find(ctx, s.bucket, false)
 		if err != nil {
@@ -79,7 +80,7 @@ func (s *scan) run(ctx context.Context, w *who) ([]lsRow, error) {
 		if err := s.everything(ctx); err != nil {
 			return nil, err
 		}
-		for n, err := range chunk.Names(ctx, s.bucket, chunk.Name{}) {
+		for n, err := range catalog.Names(ctx, s.bucket, key.Name{}) {
 			if err != nil {
 				return nil, fmt.Errorf("list the names: %w", err)
 			}
@@ -144,7 +145,7 @@ func (s *scan) listDay(ctx context.Context, d scanDay) (err error) {
 	}
 	found := shelves{}
 	n := 0
-	for o, err := range s.bucket.List(ctx, chunk.DayPrefix(d.format, d.day), bucket.ListOptions{}) {
+	for o, err := range s.bucket.List(ctx, key.DayPrefix(d.format, d.day), bucket.ListOptions{}) {
 		if err != nil {
 			return err
 		}
@@ -160,7 +161,7 @@ func (s *scan) listDay(ctx context.Context, d scanDay) (err error) {
 func (s *scan) listHours(ctx context.Context, d scanDay) error {
 	found := shelves{}
 	for _, id := range d.ids {
-		chunks, err := chunk.ListDay(ctx, s.bucket, chunk.Day{ContainerID: id, Day: d.day, Format: d.format})
+		chunks, err := catalog.ListDay(ctx, s.bucket, key.Day{ContainerID: id, Day: d.day, Format: d.format})
 		if err != nil {
 			return err
 		}
@@ -173,14 +174,14 @@ func (s *scan) listHours(ctx context.Context, d scanDay) error {
 
 // countKey adds an object that is listed, if it is of one of the day's containers.
 func (s *scan) countKey(found shelves, d scanDay, o bucket.Object) {
-	m, err := chunk.ParseKey(o.Key)
+	m, err := key.Parse(o.Key)
 	if err == nil && (d.ids == nil || slices.Contains(d.ids, m.ContainerID)) {
-		s.count(found, chunk.Chunk{Meta: m, SizeBytes: o.SizeBytes})
+		s.count(found, catalog.Chunk{Meta: m, SizeBytes: o.SizeBytes})
 	}
 }
 
 // count adds an object, if it has something of the time that is asked for.
-func (s *scan) count(found shelves, c chunk.Chunk) {
+func (s *scan) count(found shelves, c catalog.Chunk) {
 	if !s.since.IsZero() && c.MaxNano < codec.UnixNano(s.since) || !s.until.IsZero() && c.MinNano > codec.UnixNano(s.until) {
 		return
 	}

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // stream is one container's entries, in the order of their arrival.
@@ -29,7 +29,7 @@ type stream struct {
 	at   int64       // its place in time
 	lost []error     // what could not be read before head
 
-	object chunk.Meta // which head is from, where that is asked for
+	object key.Meta // which head is from, where that is asked for
 }
 
 // farFuture is how far a time may be ahead of now. A later one is a broken

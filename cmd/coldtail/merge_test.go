@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // merging is a merge of made-up streams, whose entries' lines are their times.
@@ -40,7 +40,7 @@ func newMerging() *merging {
 
 func (x *merging) stream(name string, from int64, times ...int64) *stream {
 	return &stream{
-		target: &target{Name: chunk.Name{Name: name, ContainerID: name}},
+		target: &target{Name: key.Name{Name: name, ContainerID: name}},
 		from:   from,
 		entries: func(yield func(codec.Entry, error) bool) {
 			x.count(1)

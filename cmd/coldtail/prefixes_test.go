@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // TestPrefixes prints as docker compose logs does: its widths, its colours in
@@ -40,11 +40,11 @@ func TestPrefixes(t *testing.T) {
 func TestLabels(t *testing.T) {
 	var got []string
 	targets := []*target{
-		{Name: chunk.Name{Name: "web", Host: "h1"}},
-		{Name: chunk.Name{Name: "db", Host: "h1"}},
-		{Name: chunk.Name{Name: "web", Host: "h2"}},
-		{Name: chunk.Name{Name: "x\x1b[2J", Host: "h2"}},
-		{Name: chunk.Name{ContainerID: "0123456789abcdef"}},
+		{Name: key.Name{Name: "web", Host: "h1"}},
+		{Name: key.Name{Name: "db", Host: "h1"}},
+		{Name: key.Name{Name: "web", Host: "h2"}},
+		{Name: key.Name{Name: "x\x1b[2J", Host: "h2"}},
+		{Name: key.Name{ContainerID: "0123456789abcdef"}},
 	}
 	setLabels(targets)
 	for _, x := range targets {

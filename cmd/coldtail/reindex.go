@@ -8,10 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/reindex"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // reindexConfig is what `coldtail reindex` is told.
@@ -58,7 +59,7 @@ func (a *app) reindex(ctx context.Context, c *reindexConfig) error {
 	}
 	wait := a.newSpinner("looking through the archive, keys")
 	defer wait.stop()
-	var newer chunk.Newer
+	var newer catalog.Newer
 	watched := newer.Watch(retrying(b, logger), nil)
 	sum, err := reindex.Run(ctx, watched, reindex.Config{
 		DryRun:   c.dryRun,
@@ -92,13 +93,13 @@ func (a *app) reindexed(c *reindexConfig, sum reindex.Summary) error {
 var errNoEntries = errors.New("the object has no entries")
 
 // describer returns what reads from an object who its container was.
-func describer(r *readback.Reader) func(context.Context, chunk.Chunk) (chunk.Name, error) {
-	return func(ctx context.Context, c chunk.Chunk) (n chunk.Name, err error) {
+func describer(r *readback.Reader) func(context.Context, catalog.Chunk) (key.Name, error) {
+	return func(ctx context.Context, c catalog.Chunk) (n key.Name, err error) {
 		err = errNoEntries
 		q := readback.Query{ContainerID: c.ContainerID, Lazy: true, Described: func(m codec.Meta) {
-			n, err = chunk.Name{Service: m.ServiceName, Name: m.ContainerName, Host: m.HostName}, nil
+			n, err = key.Name{Service: m.ServiceName, Name: m.ContainerName, Host: m.HostName}, nil
 		}}
-		for e, rerr := range r.Objects(ctx, q, []chunk.Chunk{c}) {
+		for e, rerr := range r.Objects(ctx, q, []catalog.Chunk{c}) {
 			if missing := (*readback.MissingError)(nil); errors.As(rerr, &missing) {
 				return n, missing.Err
 			}

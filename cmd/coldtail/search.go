@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
+	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/catalog"
 )
 
 // glanceNames is how many of the archive's names are looked through before they
@@ -65,7 +66,7 @@ func (s *search) run(ctx context.Context) error {
 			return s.failed(err)
 		}
 		if n++; n == glanceNames && len(s.w.names)+len(s.w.hosts) > 0 {
-			complete, err := chunk.IsComplete(ctx, s.b)
+			complete, err := catalog.IsComplete(ctx, s.b)
 			if err != nil {
 				return s.failed(err)
 			}
@@ -89,12 +90,12 @@ func (s *search) failed(err error) error {
 }
 
 // of reports whether a container is one of the services' and hosts'.
-func (s *search) of(n chunk.Name) bool {
+func (s *search) of(n key.Name) bool {
 	return (len(s.services) == 0 || slices.Contains(s.services, n.Service)) && (len(s.hosts) == 0 || slices.Contains(s.hosts, n.Host))
 }
 
 // offer passes a container to those who look for one.
-func (s *search) offer(n chunk.Name) error {
+func (s *search) offer(n key.Name) error {
 	if !s.of(n) {
 		return nil
 	}
@@ -107,17 +108,17 @@ func (s *search) offer(n chunk.Name) error {
 }
 
 // index yields the names of the services, or of the archive.
-func (s *search) index(ctx context.Context) iter.Seq2[chunk.Name, error] {
-	return func(yield func(chunk.Name, error) bool) {
-		filters := []chunk.Name{{}}
+func (s *search) index(ctx context.Context) iter.Seq2[key.Name, error] {
+	return func(yield func(key.Name, error) bool) {
+		filters := []key.Name{{}}
 		if len(s.w.services) > 0 {
 			filters = nil
 			for _, v := range s.w.services {
-				filters = append(filters, chunk.Name{Service: v})
+				filters = append(filters, key.Name{Service: v})
 			}
 		}
 		for _, f := range filters {
-			for n, err := range chunk.Names(ctx, s.b, f) {
+			for n, err := range catalog.Names(ctx, s.b, f) {
 				if !yield(n, err) {
 					return
 				}
@@ -140,8 +141,8 @@ func (s *search) byTrees(ctx context.Context) error {
 }
 
 // names yields who was seen.
-func names(seen iter.Seq2[chunk.Seen, error]) iter.Seq2[chunk.Name, error] {
-	return func(yield func(chunk.Name, error) bool) {
+func names(seen iter.Seq2[key.Seen, error]) iter.Seq2[key.Name, error] {
+	return func(yield func(key.Name, error) bool) {
 		for n, err := range seen {
 			if !yield(n.Name, err) {
 				return
@@ -150,9 +151,9 @@ func names(seen iter.Seq2[chunk.Seen, error]) iter.Seq2[chunk.Name, error] {
 	}
 }
 
-func (s *search) eachOfHosts(ctx context.Context, offer func(chunk.Name) error) error {
+func (s *search) eachOfHosts(ctx context.Context, offer func(key.Name) error) error {
 	for _, h := range s.w.hosts {
-		for n, err := range names(chunk.HostSince(ctx, s.b, h, s.w.recent)) {
+		for n, err := range names(catalog.HostSince(ctx, s.b, h, s.w.recent)) {
 			if err != nil {
 				return err
 			}
@@ -166,14 +167,14 @@ func (s *search) eachOfHosts(ctx context.Context, offer func(chunk.Name) error) 
 
 // byName looks for the containers that one name stands for.
 func (s *search) byName(ctx context.Context, m *matcher, name string) error {
-	add := func(n chunk.Name) error {
+	add := func(n key.Name) error {
 		if !s.of(n) {
 			return nil
 		}
 		return m.add(n)
 	}
 	var mu sync.Mutex
-	each := func(names iter.Seq2[chunk.Name, error]) func() error {
+	each := func(names iter.Seq2[key.Name, error]) func() error {
 		return func() error {
 			for n, err := range names {
 				mu.Lock()
@@ -189,14 +190,14 @@ func (s *search) byName(ctx context.Context, m *matcher, name string) error {
 		}
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(each(names(chunk.NamedSince(gctx, s.b, name, s.w.recentNames))))
+	g.Go(each(names(catalog.NamedSince(gctx, s.b, name, s.w.recentNames))))
 	for _, service := range likelyServices(name) {
-		g.Go(each(chunk.Names(gctx, s.b, chunk.Name{Service: service, Name: name})))
+		g.Go(each(catalog.Names(gctx, s.b, key.Name{Service: service, Name: name})))
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	slices.SortStableFunc(m.found, func(a, b chunk.Name) int { return cmp.Compare(a.Key(), b.Key()) })
+	slices.SortStableFunc(m.found, func(a, b key.Name) int { return cmp.Compare(a.Key(), b.Key()) })
 	if len(m.found) > 0 || !hexadecimal(m.id) {
 		return nil
 	}
@@ -204,7 +205,7 @@ func (s *search) byName(ctx context.Context, m *matcher, name string) error {
 }
 
 // byID looks for the containers whose ids start with m's.
-func (s *search) byID(ctx context.Context, m *matcher, add func(chunk.Name) error) error {
+func (s *search) byID(ctx context.Context, m *matcher, add func(key.Name) error) error {
 	switch {
 	case len(s.w.hosts) > 0:
 		return s.eachOfHosts(ctx, add)
@@ -219,9 +220,9 @@ func (s *search) byID(ctx context.Context, m *matcher, add func(chunk.Name) erro
 		}
 		return nil
 	}
-	ids, err := chunk.IDs(ctx, s.b, m.id)
+	ids, err := catalog.IDs(ctx, s.b, m.id)
 	for _, id := range ids {
-		if err := m.add(chunk.Name{ContainerID: id}); err != nil {
+		if err := m.add(key.Name{ContainerID: id}); err != nil {
 			return err
 		}
 	}
@@ -258,7 +259,7 @@ func likelyServices(name string) []string {
 type matcher struct {
 	name, id, marked string
 	all              bool // every one
-	found, byStart   []chunk.Name
+	found, byStart   []key.Name
 	ids              map[string]int // where each is in found
 }
 
@@ -268,7 +269,7 @@ func newMatcher(name string) *matcher {
 
 // add takes a container that is one of those, and each only once: of several names
 // that it bore, the first by its marker's key, in whatever order they come.
-func (m *matcher) add(n chunk.Name) error {
+func (m *matcher) add(n key.Name) error {
 	if m.ids == nil {
 		m.ids = map[string]int{}
 	}
@@ -296,7 +297,7 @@ func (m *matcher) add(n chunk.Name) error {
 }
 
 // result returns what was found.
-func (m *matcher) result(w *who) ([]chunk.Name, error) {
+func (m *matcher) result(w *who) ([]key.Name, error) {
 	switch {
 	case len(m.found) > 0:
 		return m.found, nil
@@ -307,7 +308,7 @@ func (m *matcher) result(w *who) ([]chunk.Name, error) {
 	case len(m.byStart) == 1:
 		return m.byStart, nil
 	case isID(m.name) && !w.narrowed():
-		return []chunk.Name{{ContainerID: m.id}}, nil // its marker may be lost
+		return []key.Name{{ContainerID: m.id}}, nil // its marker may be lost
 	}
 	return nil, noLog(&who{names: []string{m.name}, services: w.services, hosts: w.hosts})
 }

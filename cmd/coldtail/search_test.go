@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/codec/randtest"
 )
 
@@ -22,20 +22,20 @@ func TestSearch(t *testing.T) {
 	pick := func() string { return names[r.IntN(len(names))] }
 	for range 30 {
 		var keys []string
-		var all []chunk.Name
+		var all []key.Name
 		for i := range 1 + r.IntN(60) {
 			n := container(pick(), pick(), pick())
 			n.ContainerID = fmt.Sprintf("%x%s%061x", r.IntN(16), "b", i)
 			n.ContainerID += strings.Repeat("0", idLen-len(n.ContainerID))
 			for range 1 + r.IntN(2) { // it may be renamed
 				day := time.Now().AddDate(0, 0, -r.IntN(800))
-				m := chunk.Meta{Format: codec.Parquet, ContainerID: n.ContainerID, Hour: day}
+				m := key.Meta{Format: codec.Parquet, ContainerID: n.ContainerID, Hour: day}
 				keys = append(keys, m.Markers(n)...)
 				all = append(all, n)
 				n.Name = pick()
 			}
 		}
-		l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keys, chunk.Complete)...)}}
+		l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keys, key.Complete)...)}}
 		one := all[r.IntN(len(all))]
 		for _, w := range []*who{
 			{names: []string{one.Name}}, {names: []string{one.ContainerID}}, {names: []string{one.ContainerID[:1+r.IntN(6)]}}, {names: []string{strings.ToUpper(one.ContainerID[:12])}},
@@ -57,7 +57,7 @@ func TestSearch(t *testing.T) {
 				}
 				for _, x := range targets {
 					if len(w.names) == 1 && hexadecimal(strings.ToLower(w.names[0])) { // an id alone does not say who it was
-						x.Name = chunk.Name{ContainerID: x.ContainerID}
+						x.Name = key.Name{ContainerID: x.ContainerID}
 					}
 					ids = append(ids, x.Name.Key())
 				}
@@ -91,14 +91,14 @@ func TestOldHostsAreFound(t *testing.T) {
 	defer func(n int) { glanceNames = n }(glanceNames)
 	glanceNames = 1
 	old := container("web", "shop-web-1", "north")
-	l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(old, codec.Parquet, time.Now()), chunk.Complete)...)}}
+	l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(old, codec.Parquet, time.Now()), key.Complete)...)}}
 	w := &who{names: []string{"shop-web-1"}}
 	if got, err := w.find(t.Context(), l, true); err != nil || len(got) != 1 || got[0].Name != old {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	// Of another service it is not, and the error says what helps.
 	odd := container("proxy", "edge", "north")
-	l = &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(odd, codec.Parquet, time.Now()), append(keysOf(old, codec.Parquet, time.Now()), chunk.Complete)...)...)}}
+	l = &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keysOf(odd, codec.Parquet, time.Now()), append(keysOf(old, codec.Parquet, time.Now()), key.Complete)...)...)}}
 	for _, w := range []*who{{names: []string{"edge"}}, {hosts: []string{"north"}}} {
 		if _, err := w.find(t.Context(), l, true); !errors.Is(err, errNoLog) || !strings.Contains(err.Error(), "coldtail reindex") {
 			t.Errorf("%v: %v", w, err)
@@ -119,10 +119,10 @@ func TestSinceOfAHost(t *testing.T) {
 	s := newShelf(t)
 	n := container("web", "shop-web-1", "north")
 	s.say(n, at(0, "a"))
-	for _, key := range (chunk.Meta{Format: codec.Parquet, ContainerID: n.ContainerID, Hour: noon}).Markers(n) {
+	for _, key := range (key.Meta{Format: codec.Parquet, ContainerID: n.ContainerID, Hour: noon}).Markers(n) {
 		s.touch(key)
 	}
-	s.touch(chunk.Complete)
+	s.touch(key.Complete)
 	later := noon.AddDate(0, 0, 2).Format(time.RFC3339)
 	for _, glanceNames = range []int{1, 1000} {
 		for _, args := range [][]string{{"--host", "north"}, {"--host", "north", "--service", "web"}, {"--host", "north", n.ContainerID[:12]}} {

@@ -17,8 +17,8 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // shelf is an archive in a folder, to which a test adds objects as the archiver
@@ -44,9 +44,9 @@ func newShelf(t *testing.T) *shelf {
 func (s *shelf) url() string { return "file://" + s.dir }
 
 // container names one; its id is a function of what it is called.
-func container(service, name, host string) chunk.Name {
+func container(service, name, host string) key.Name {
 	sum := sha256.Sum256([]byte(service + "/" + name + "/" + host))
-	return chunk.Name{Service: service, Name: name, Host: host, ContainerID: hex.EncodeToString(sum[:])}
+	return key.Name{Service: service, Name: name, Host: host, ContainerID: hex.EncodeToString(sum[:])}
 }
 
 // said is an entry: when, and what. A line that starts with "!" went to stderr,
@@ -69,13 +69,13 @@ func (x said) entry(seq int64) codec.Entry {
 
 // object is one that is made, but not in the bucket yet.
 type object struct {
-	chunk.Meta
-	name chunk.Name
+	key.Meta
+	name key.Name
 	body []byte
 }
 
 // segment makes the objects of one segment: one for each hour, in order.
-func (s *shelf) segment(n chunk.Name, says ...said) (out []object) {
+func (s *shelf) segment(n key.Name, says ...said) (out []object) {
 	s.t.Helper()
 	id := n.ContainerID
 	s.segs[id]++
@@ -95,7 +95,7 @@ func (s *shelf) segment(n chunk.Name, says ...said) (out []object) {
 		}
 		st, err := enc.Close()
 		s.check(err)
-		out = append(out, object{name: n, body: body.Bytes(), Meta: chunk.Meta{
+		out = append(out, object{name: n, body: body.Bytes(), Meta: key.Meta{
 			Format: codec.Parquet, ContainerID: id, SpoolID: info.SpoolID, SegmentSeq: info.SegmentSeq,
 			FirstSeq: st.FirstSeq, LastSeq: st.LastSeq, Entries: st.Entries, MinNano: st.MinNano, MaxNano: st.MaxNano, Hour: hour,
 		}})
@@ -115,7 +115,7 @@ func (s *shelf) put(objects ...object) {
 }
 
 // say archives a segment.
-func (s *shelf) say(n chunk.Name, says ...said) {
+func (s *shelf) say(n key.Name, says ...said) {
 	s.t.Helper()
 	s.put(s.segment(n, says...)...)
 }

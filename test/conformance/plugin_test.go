@@ -15,8 +15,8 @@ import (
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/plugin"
 	"github.com/coldtail/coldtail/readback"
 )
@@ -114,7 +114,7 @@ func (p *process) where(t testing.TB, containerID string) (local, remote int64) 
 	objects, err := sn.Objects()
 	check(t, err)
 	for _, o := range objects {
-		m, err := chunk.ParseKey(o.Key)
+		m, err := key.Parse(o.Key)
 		check(t, err)
 		if !here[m.SegmentSeq] {
 			remote += m.Entries

@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/plugin"
 	"github.com/coldtail/coldtail/readback"
 	"github.com/coldtail/coldtail/test/parts"
@@ -100,7 +100,7 @@ func TestTailRequests(t *testing.T) {
 			m.requests.Store(0)
 			m.bytes.Store(0)
 			var got []string
-			for e, err := range r.Entries(t.Context(), readback.Query{ContainerID: chunk.ContainerID("tail"), Tail: 10}) {
+			for e, err := range r.Entries(t.Context(), readback.Query{ContainerID: key.ContainerID("tail"), Tail: 10}) {
 				check(t, err)
 				got = append(got, string(e.Line))
 			}
@@ -137,9 +137,9 @@ func fillArchive(t *testing.T, b bucket.Bucket, last time.Time, chunks, entries 
 		}
 		st, err := enc.Close()
 		check(t, err)
-		meta := chunk.Meta{
-			Format: codec.Parquet, ContainerID: chunk.ContainerID("tail"), SpoolID: strings.Repeat("a", 16), SegmentSeq: int64(i + 1),
-			FirstSeq: st.FirstSeq, LastSeq: st.LastSeq, Entries: st.Entries, MinNano: st.MinNano, MaxNano: st.MaxNano, Hour: chunk.Hour(st.MinNano, st.MinNano),
+		meta := key.Meta{
+			Format: codec.Parquet, ContainerID: key.ContainerID("tail"), SpoolID: strings.Repeat("a", 16), SegmentSeq: int64(i + 1),
+			FirstSeq: st.FirstSeq, LastSeq: st.LastSeq, Entries: st.Entries, MinNano: st.MinNano, MaxNano: st.MaxNano, Hour: key.Hour(st.MinNano, st.MinNano),
 		}
 		g.Go(func() error {
 			if _, known := days.LoadOrStore(meta.DayKey(), true); !known {

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/plugin"
 )
 
@@ -97,14 +97,14 @@ func archived(t *testing.T, b bucket.Bucket) (lines map[string][]string, objects
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	var metas []chunk.Meta
+	var metas []key.Meta
 	for o, err := range b.List(ctx, string(codec.Parquet)+"/", bucket.ListOptions{}) {
 		check(t, err)
-		m, err := chunk.ParseKey(o.Key)
+		m, err := key.Parse(o.Key)
 		check(t, err)
 		metas = append(metas, m)
 	}
-	slices.SortFunc(metas, func(x, y chunk.Meta) int { return cmp.Compare(x.FirstSeq, y.FirstSeq) })
+	slices.SortFunc(metas, func(x, y key.Meta) int { return cmp.Compare(x.FirstSeq, y.FirstSeq) })
 	lines = map[string][]string{}
 	last := map[string]int64{}
 	for _, m := range metas {

@@ -13,8 +13,8 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/test/samples"
 )
 
@@ -105,9 +105,9 @@ func checkSchema(t *testing.T, s *arrow.Schema) {
 
 // checkRows compares rows with the lines they came from and counts the lines
 // that end in them.
-func checkRows(t *testing.T, key string, table arrow.Table) (lines int64) {
+func checkRows(t *testing.T, name string, table arrow.Table) (lines int64) {
 	t.Helper()
-	meta, err := chunk.ParseKey(key)
+	meta, err := key.Parse(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,12 +124,12 @@ func checkRows(t *testing.T, key string, table arrow.Table) (lines int64) {
 		partials := batch.Column(6).(*array.Boolean)
 		for i := range int(batch.NumRows()) {
 			if seqs.Value(i) <= last {
-				t.Fatalf("%s: sequence number %d after %d", key, seqs.Value(i), last)
+				t.Fatalf("%s: sequence number %d after %d", name, seqs.Value(i), last)
 			}
 			last = seqs.Value(i)
 			nano := nanos.Value(i)
-			if int64(times.Value(i)) != nano/1000 || !chunk.Hour(nano, nano).Equal(meta.Hour) {
-				t.Fatalf("%s: time %d, %d", key, times.Value(i), nano)
+			if int64(times.Value(i)) != nano/1000 || !key.Hour(nano, nano).Equal(meta.Hour) {
+				t.Fatalf("%s: time %d, %d", name, times.Value(i), nano)
 			}
 			if !partials.Value(i) {
 				lines++
@@ -144,7 +144,7 @@ func checkRows(t *testing.T, key string, table arrow.Table) (lines int64) {
 				got = raws.Value(i)
 			}
 			if string(got) != string(want) {
-				t.Fatalf("%s: line %d is %q, want %q", key, number, got, want)
+				t.Fatalf("%s: line %d is %q, want %q", name, number, got, want)
 			}
 		}
 	}

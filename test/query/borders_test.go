@@ -21,9 +21,9 @@ import (
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/test/samples"
 )
 
@@ -165,7 +165,7 @@ func TestBorders(t *testing.T) {
 func archiveBorders(t *testing.T, r *rand.Rand, f codec.Format, dir string) (rows []filedRow) {
 	t.Helper()
 	g := startArchiver(t, openFolder(t, dir))
-	metas := []codec.Meta{{ContainerID: chunk.ContainerID("one"), ContainerName: "one"}, {ContainerID: chunk.ContainerID("two"), ContainerName: "two"}}
+	metas := []codec.Meta{{ContainerID: key.ContainerID("one"), ContainerName: "one"}, {ContainerID: key.ContainerID("two"), ContainerName: "two"}}
 	for round := range borderRounds {
 		arrival := arrivals(r)
 		g.now.Store(arrival.UnixNano())

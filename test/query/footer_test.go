@@ -17,8 +17,8 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/test/samples"
 )
 
@@ -82,7 +82,7 @@ func TestFiles(t *testing.T) {
 }
 
 // eachChunk opens every Parquet object of some archives.
-func eachChunk(t *testing.T, dirs []string, f func(t *testing.T, m chunk.Meta, r *file.Reader)) {
+func eachChunk(t *testing.T, dirs []string, f func(t *testing.T, m key.Meta, r *file.Reader)) {
 	t.Helper()
 	n := 0
 	for _, dir := range dirs {
@@ -91,17 +91,17 @@ func eachChunk(t *testing.T, dirs []string, f func(t *testing.T, m chunk.Meta, r
 			t.Fatal(err)
 		}
 		for _, name := range names {
-			key, err := filepath.Rel(dir, name)
+			object, err := filepath.Rel(dir, name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			meta, err := chunk.ParseKey(key)
+			meta, err := key.Parse(object)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r, err := file.OpenParquetFile(name, false)
 			if err != nil {
-				t.Fatalf("%s: %v", key, err)
+				t.Fatalf("%s: %v", object, err)
 			}
 			f(t, meta, r)
 			if err := r.Close(); err != nil {
@@ -117,7 +117,7 @@ func eachChunk(t *testing.T, dirs []string, f func(t *testing.T, m chunk.Meta, r
 
 func testSchema(t *testing.T, dirs []string) {
 	t.Helper()
-	eachChunk(t, dirs, func(t *testing.T, m chunk.Meta, r *file.Reader) {
+	eachChunk(t, dirs, func(t *testing.T, m key.Meta, r *file.Reader) {
 		var got strings.Builder
 		describe(&got, r.MetaData().Schema.Root(), "")
 		if d := cmp.Diff(wantSchema, got.String()); d != "" {
@@ -145,7 +145,7 @@ func describe(to *strings.Builder, g *schema.GroupNode, path string) {
 func testEncodings(t *testing.T, dirs []string) {
 	t.Helper()
 	seen := map[string]bool{}
-	eachChunk(t, dirs, func(t *testing.T, m chunk.Meta, r *file.Reader) {
+	eachChunk(t, dirs, func(t *testing.T, m key.Meta, r *file.Reader) {
 		group := r.RowGroup(0)
 		for i := range group.NumColumns() {
 			c, err := group.MetaData().ColumnChunk(i)
@@ -213,7 +213,7 @@ func checkPages(t *testing.T, what string, pages file.PageReader, encoding strin
 func testFooters(t *testing.T, dirs []string) {
 	t.Helper()
 	gaps := map[string]bool{}
-	eachChunk(t, dirs, func(t *testing.T, m chunk.Meta, r *file.Reader) {
+	eachChunk(t, dirs, func(t *testing.T, m key.Meta, r *file.Reader) {
 		kv := r.MetaData().KeyValueMetadata()
 		for name, want := range map[string]string{
 			"format": "1", "container_id": m.ContainerID, "spool_id": m.SpoolID, "segment_seq": decimal(m.SegmentSeq),
@@ -252,7 +252,7 @@ func testFooters(t *testing.T, dirs []string) {
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
-func checkStatistics(t *testing.T, m chunk.Meta, c *metadata.ColumnChunkMetaData) {
+func checkStatistics(t *testing.T, m key.Meta, c *metadata.ColumnChunkMetaData) {
 	t.Helper()
 	path := c.PathInSchema().String()
 	what := m.Key() + ": " + path
@@ -306,7 +306,7 @@ func TestPruning(t *testing.T) {
 	const at = "2026-11-20 09:"
 	kept := 0
 	for _, name := range names {
-		if strings.Contains(name, "dt=2026-11-20/hour=09/"+chunk.ContainerID("shop-web-1")) {
+		if strings.Contains(name, "dt=2026-11-20/hour=09/"+key.ContainerID("shop-web-1")) {
 			kept++
 			continue
 		}
@@ -328,7 +328,7 @@ func TestPruning(t *testing.T) {
 	for _, filter := range []string{
 		"time >= '" + at + "00:00+00' AND time < '2026-11-20 10:00:00+00' AND container_name = 'shop-web-1'",
 		"time_unix_nano >= 1795165200000000000 AND time_unix_nano < 1795168800000000000 AND service_name = 'web'",
-		"dt = '2026-11-20' AND hour = 9 AND container_id = '" + chunk.ContainerID("shop-web-1") + "'",
+		"dt = '2026-11-20' AND hour = 9 AND container_id = '" + key.ContainerID("shop-web-1") + "'",
 		"time >= '" + at + "00:00+00' AND time < '2026-11-20 10:00:00+00' AND image_name = 'shop/web:1' AND stream = 'stdout'",
 	} {
 		want(t, db, answer, sums+filter)

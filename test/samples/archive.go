@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // Start is two hours before a midnight.
@@ -46,12 +46,12 @@ type Container struct {
 func Containers() []Container {
 	return []Container{
 		{first: 1_700_000_000_000_001, Meta: codec.Meta{
-			ContainerID: chunk.ContainerID("one"), ContainerName: "shop-api-1", ServiceName: "api",
+			ContainerID: key.ContainerID("one"), ContainerName: "shop-api-1", ServiceName: "api",
 			ImageName: "shop/api:1", ImageID: "sha256:1", HostName: "h1", Tag: "blue",
 			Labels: map[string]string{"team": "shop", "tier": "front, \"end\""}, Attributes: map[string]string{"REGION": "eu"},
 		}},
 		{first: 1_700_000_000_500_000, Meta: codec.Meta{
-			ContainerID: chunk.ContainerID("two"), ContainerName: "db", ServiceName: "db",
+			ContainerID: key.ContainerID("two"), ContainerName: "db", ServiceName: "db",
 			ImageName: "postgres:17", ImageID: "sha256:2", HostName: "h1",
 		}},
 	}
@@ -120,9 +120,9 @@ func Archive(t testing.TB, b bucket.Bucket, f codec.Format) (keys []string) {
 func StoreHours(t testing.TB, b bucket.Bucket, f codec.Format, meta codec.Meta, entries []codec.Entry) (keys []string) {
 	t.Helper()
 	for len(entries) > 0 {
-		hour := chunk.Hour(entries[0].TimeNano, entries[0].TimeNano)
+		hour := key.Hour(entries[0].TimeNano, entries[0].TimeNano)
 		n := 0
-		for n < len(entries) && chunk.Hour(entries[n].TimeNano, entries[n].TimeNano).Equal(hour) {
+		for n < len(entries) && key.Hour(entries[n].TimeNano, entries[n].TimeNano).Equal(hour) {
 			n++
 		}
 		keys = append(keys, store(t, b, f, meta, hour, entries[:n]))
@@ -147,7 +147,7 @@ func store(t testing.TB, b bucket.Bucket, f codec.Format, meta codec.Meta, hour 
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := chunk.Meta{
+	key := key.Meta{
 		Format: f, ContainerID: meta.ContainerID, SpoolID: spoolID, SegmentSeq: 1, FirstSeq: stats.FirstSeq, LastSeq: stats.LastSeq,
 		Entries: stats.Entries, MinNano: stats.MinNano, MaxNano: stats.MaxNano, Hour: hour,
 	}.Key()

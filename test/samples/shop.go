@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/chunk"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // Logged is a line of the shop, whose logs the queries of docs/queries.md are
@@ -42,7 +42,7 @@ func Text(v any) string {
 
 func shopContainers() []codec.Meta {
 	meta := func(service, name, host, image string, labels ...string) codec.Meta {
-		m := codec.Meta{ContainerID: chunk.ContainerID(name), ContainerName: name, ServiceName: service, HostName: host, ImageName: image, ImageID: "sha256:" + image}
+		m := codec.Meta{ContainerID: key.ContainerID(name), ContainerName: name, ServiceName: service, HostName: host, ImageName: image, ImageID: "sha256:" + image}
 		for i := 0; i < len(labels); i += 2 {
 			if m.Labels == nil {
 				m.Labels = map[string]string{}

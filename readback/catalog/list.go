@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // parallelLists bounds the listings that one call makes at a time: an hour is
@@ -17,7 +18,7 @@ const parallelLists = 32
 
 // Chunk is an archived object.
 type Chunk struct {
-	Meta
+	key.Meta
 	SizeBytes int64
 	ETag      string
 	// SHA256 is what the content must have, in hexadecimal digits, and ETag then what it
@@ -30,12 +31,12 @@ type Chunk struct {
 
 // Days returns the days on which a container has chunks, oldest first, one for
 // each format.
-func Days(ctx context.Context, b bucket.Bucket, containerID string) ([]Day, error) {
+func Days(ctx context.Context, b bucket.Bucket, containerID string) ([]key.Day, error) {
 	marked, err := daysSince(ctx, b, containerID, time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	var days []Day
+	var days []key.Day
 	for _, d := range marked.all() {
 		days = append(days, d.Day)
 	}
@@ -44,13 +45,13 @@ func Days(ctx context.Context, b bucket.Bucket, containerID string) ([]Day, erro
 
 // ListHour returns a container's chunks of one hour, in the order of List.
 func ListHour(ctx context.Context, b bucket.Bucket, f codec.Format, containerID string, hour time.Time) ([]Chunk, error) {
-	chunks, err := list(ctx, b, HourPrefix(f, containerID, hour))
+	chunks, err := list(ctx, b, key.HourPrefix(f, containerID, hour))
 	Sort(chunks)
 	return chunks, err
 }
 
 // ListDay returns a container's chunks of one day, in the order of List.
-func ListDay(ctx context.Context, b bucket.Bucket, d Day) ([]Chunk, error) {
+func ListDay(ctx context.Context, b bucket.Bucket, d key.Day) ([]Chunk, error) {
 	chunks, err := newLister(b, d.ContainerID).list(ctx, partitions([]markedDay{{Day: d}}))
 	Sort(chunks)
 	return chunks, err
@@ -82,7 +83,7 @@ func list(ctx context.Context, b bucket.Bucket, prefix string) ([]Chunk, error) 
 		if err != nil {
 			return nil, err
 		}
-		if m, err := ParseKey(o.Key); err == nil {
+		if m, err := key.Parse(o.Key); err == nil {
 			chunks = append(chunks, Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag})
 		}
 	}
@@ -111,14 +112,14 @@ func Sort(chunks []Chunk) {
 // Names yields the containers whose marker has the given parts; an empty part of
 // the filter matches all. They come in the order of service, name, host. It stops
 // after the first error.
-func Names(ctx context.Context, b bucket.Bucket, filter Name) iter.Seq2[Name, error] {
-	return func(yield func(Name, error) bool) {
+func Names(ctx context.Context, b bucket.Bucket, filter key.Name) iter.Seq2[key.Name, error] {
+	return func(yield func(key.Name, error) bool) {
 		for o, err := range b.List(ctx, filter.Prefix(), bucket.ListOptions{}) {
 			if err != nil {
-				yield(Name{}, err)
+				yield(key.Name{}, err)
 				return
 			}
-			n, err := ParseNameKey(o.Key)
+			n, err := key.ParseName(o.Key)
 			if err == nil && filter.Matches(o.Key) && !yield(n, nil) {
 				return
 			}

@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 // keysIn reads lines of a description, a tab and a key from codec/key's test data.
 func keysIn(t *testing.T, file string) map[string]string {
 	t.Helper()
-	raw, err := os.ReadFile("testdata/" + file)
+	raw, err := os.ReadFile("../../codec/key/testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package chunk
+package key
 
 import (
 	"crypto/sha256"
@@ -102,10 +102,10 @@ func KeyDay(f codec.Format, key string) (day time.Time, ok bool) {
 
 var errKey = errors.New("not a chunk's key")
 
-// ParseKey is the inverse of Meta.Key. It accepts nothing that Key does not
+// Parse is the inverse of Meta.Key. It accepts nothing that Key does not
 // make: keys are read from buckets that others can write to. The error of a key
 // of a later version is codec.ErrNewer.
-func ParseKey(key string) (Meta, error) {
+func Parse(key string) (Meta, error) {
 	m, err := parseKey(key)
 	if err != nil {
 		return Meta{}, keyError(key, err)

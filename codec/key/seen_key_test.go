@@ -1,4 +1,4 @@
-package chunk
+package key
 
 import (
 	"slices"
@@ -19,7 +19,7 @@ func TestSeenKeysAreAsDocumented(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	for _, key := range want[1:3] {
-		if s, err := ParseSeenKey(key); err != nil || s.Name != n || !s.Day.Equal(startOfDay(sample.Hour)) {
+		if s, err := ParseSeen(key); err != nil || s.Name != n || !s.Day.Equal(startOfDay(sample.Hour)) {
 			t.Errorf("%s: %+v, %v", key, s, err)
 		}
 	}
@@ -32,7 +32,7 @@ func TestSeenKeysAreAsDocumented(t *testing.T) {
 		"", "index/by-name/x/2026-01-02/s/h/abc", "index/by-name/x/2026-13-02/s/h/" + cid, "index/by-name//2026-01-02/s/h/" + cid,
 		"index/by-name/x/s/h/" + cid, "index/by-zone/x/2026-01-02/s/h/" + cid, "index/by-name/~2F/2026-01-02/s/h/" + cid,
 	} {
-		if s, err := ParseSeenKey(key); err == nil {
+		if s, err := ParseSeen(key); err == nil {
 			t.Errorf("%q is %+v", key, s)
 		}
 	}
@@ -53,14 +53,14 @@ func TestMarkersFitAKey(t *testing.T) {
 	}
 }
 
-// FuzzParseSeenKey, as FuzzParseNameKey.
-func FuzzParseSeenKey(f *testing.F) {
+// FuzzParseSeen, as FuzzParseName.
+func FuzzParseSeen(f *testing.F) {
 	for _, key := range sample.Markers(Name{Service: "shop/api", Name: strings.Repeat("/", 99), Host: "h"}) {
 		f.Add(key)
 	}
 	f.Add("index/by-name/~/0000-01-01/~/~/" + cid + "/")
 	f.Fuzz(func(t *testing.T, key string) {
-		s, err := ParseSeenKey(key)
+		s, err := ParseSeen(key)
 		if err == nil && !strings.Contains(key, cutMark) && s.NameKey() != key && s.HostKey() != key {
 			t.Errorf("%q is read as %+v", key, s)
 		}
@@ -70,8 +70,8 @@ func FuzzParseSeenKey(f *testing.F) {
 	})
 }
 
-// FuzzParseDayKey, as FuzzParseKey.
-func FuzzParseDayKey(f *testing.F) {
+// FuzzParseDay, as FuzzParse.
+func FuzzParseDay(f *testing.F) {
 	f.Add(sample.DayKey())
 	for _, key := range laterKeys() {
 		f.Add(key)
@@ -80,11 +80,11 @@ func FuzzParseDayKey(f *testing.F) {
 		f.Add(key)
 	}
 	f.Fuzz(func(t *testing.T, key string) {
-		d, err := ParseDayKey(key)
+		d, err := ParseDay(key)
 		if err == nil && d.Key() != key {
 			t.Errorf("%q is read as %q", key, d.Key())
 		}
-		_, isKey := ParseKey(key)
+		_, isKey := Parse(key)
 		if id, ok := OfLaterVersion(key); ok && (!isHex(id, containerLen) || err == nil || isKey == nil || IsMarker(key)) {
 			t.Errorf("%q is of this version and of a later one", key)
 		}

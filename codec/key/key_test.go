@@ -1,4 +1,4 @@
-package chunk
+package key
 
 import (
 	"math"
@@ -50,7 +50,7 @@ func TestKeyIsAsReleased(t *testing.T) {
 func TestKeyRoundTrip(t *testing.T) {
 	for range 2000 {
 		m := randomMeta()
-		got, err := ParseKey(m.Key())
+		got, err := Parse(m.Key())
 		if err != nil || got != m {
 			t.Fatalf("%s:\ngot  %+v, %v\nwant %+v", m.Key(), got, err, m)
 		}
@@ -89,7 +89,7 @@ func TestKeyOrder(t *testing.T) {
 	}
 }
 
-func TestParseKeyRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	replace := func(old, new string) string {
 		if !strings.Contains(sampleKey, old) {
 			t.Fatalf("no %q in the sample", old)
@@ -124,20 +124,20 @@ func TestParseKeyRefuses(t *testing.T) {
 		"a level more":         replace("hour=03/", "hour=03/x/"),
 		"another field":        replace(".parquet", "-1.parquet"),
 	} {
-		if m, err := ParseKey(key); err == nil {
+		if m, err := Parse(key); err == nil {
 			t.Errorf("%s: %q is %+v", name, key, m)
 		}
 	}
 }
 
-func FuzzParseKey(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add(sampleKey)
 	n := sample
 	n.Format = codec.NDJSON
 	f.Add(n.Key())
 	f.Add("parquet/dt=0000-01-01/hour=00/-------.parquet")
 	f.Fuzz(func(t *testing.T, key string) {
-		m, err := ParseKey(key)
+		m, err := Parse(key)
 		if err == nil && m.Key() != key {
 			t.Errorf("%q is read as %q", key, m.Key())
 		}

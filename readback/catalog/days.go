@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // A listing comes in pages of a thousand keys, one after the other. Windows of
@@ -20,7 +21,7 @@ const (
 
 // markedDay is a day and when its marker was put; zero where the store does not say.
 type markedDay struct {
-	Day
+	key.Day
 	put time.Time
 }
 
@@ -35,7 +36,7 @@ type daySet struct {
 }
 
 // plausibleDays are the days that a right clock can have given, as of now.
-func plausibleDays() (earliest, latest time.Time) { return PlausibleDays(time.Now()) }
+func plausibleDays() (earliest, latest time.Time) { return key.PlausibleDays(time.Now()) }
 
 // add keeps a marked day, and reports whether those that follow it are of use.
 func (s *daySet) add(d markedDay, earliest, latest time.Time) bool {
@@ -61,7 +62,7 @@ func (s *daySet) all() []markedDay {
 	days := slices.Concat(s.early, s.days, s.late)
 	if s.moreLate {
 		d := s.late[0]
-		d.Day.Day = EndOfTime.AddDate(0, 0, -1)
+		d.Day.Day = key.EndOfTime.AddDate(0, 0, -1)
 		days = append(days, d)
 	}
 	return days
@@ -74,7 +75,7 @@ func daysSince(ctx context.Context, b bucket.Bucket, containerID string, since t
 	if since.IsZero() {
 		return &s, s.load(ctx, b, containerID, "", "")
 	}
-	return &s, s.load(ctx, b, containerID, DayText(since), "")
+	return &s, s.load(ctx, b, containerID, key.DayText(since), "")
 }
 
 // load lists the markers of days from from on, before to, where these are not
@@ -82,14 +83,14 @@ func daysSince(ctx context.Context, b bucket.Bucket, containerID string, since t
 func (s *daySet) load(ctx context.Context, b bucket.Bucket, containerID, from, to string) error {
 	more, err := s.loadPart(ctx, b, containerID, from, to)
 	if err == nil && more && s.moreEarly && !s.moreLate {
-		_, err = s.loadPart(ctx, b, containerID, DayText(FirstDay()), to)
+		_, err = s.loadPart(ctx, b, containerID, key.DayText(key.FirstDay()), to)
 	}
 	return err
 }
 
 // loadPart ends where more days are of no use, and reports whether it did.
 func (s *daySet) loadPart(ctx context.Context, b bucket.Bucket, containerID, from, to string) (more bool, err error) {
-	prefix := DaysPrefix(containerID) + "/"
+	prefix := key.DaysPrefix(containerID) + "/"
 	var opts bucket.ListOptions
 	if from != "" {
 		opts.StartAfter = prefix + from
@@ -102,7 +103,7 @@ func (s *daySet) loadPart(ctx context.Context, b bucket.Bucket, containerID, fro
 		if to != "" && o.Key >= prefix+to {
 			break
 		}
-		if d, err := ParseDayKey(o.Key); err == nil && !s.add(markedDay{d, o.ModTime}, earliest, latest) {
+		if d, err := key.ParseDay(o.Key); err == nil && !s.add(markedDay{d, o.ModTime}, earliest, latest) {
 			return true, nil
 		}
 	}
@@ -123,7 +124,7 @@ func newestDays(ctx context.Context, b bucket.Bucket, containerID string) (s *da
 	to := edge
 	for i := range results {
 		from := to.AddDate(0, 0, -windowDays)
-		first, last := DayText(from), DayText(to)
+		first, last := key.DayText(from), key.DayText(to)
 		to = from
 		if i == windows-1 {
 			first = "" // whatever is older

@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/codec/randtest"
 )
 
@@ -26,7 +27,7 @@ func newListing(keys ...string) *listing {
 // their markers.
 func logged(id string, f codec.Format, times ...time.Time) (keys []string) {
 	for i, at := range times {
-		m := Meta{
+		m := key.Meta{
 			Format: f, ContainerID: id, SpoolID: logSpool, SegmentSeq: int64(i + 1), FirstSeq: int64(i + 1), LastSeq: int64(i + 1), Entries: 1,
 			MinNano: max(0, at.Unix()) * 1e9 % 1e18, Hour: at.UTC().Truncate(time.Hour),
 		}
@@ -39,7 +40,7 @@ func logged(id string, f codec.Format, times ...time.Time) (keys []string) {
 // own returns the container's chunks among the keys, in the order of List.
 func (l *listing) own(id string) (chunks []Chunk) {
 	for _, k := range slices.Compact(slices.Sorted(slices.Values(l.keys))) {
-		if m, err := ParseKey(k); err == nil && m.ContainerID == id {
+		if m, err := key.Parse(k); err == nil && m.ContainerID == id {
 			chunks = append(chunks, Chunk{Meta: m})
 		}
 	}
@@ -76,7 +77,7 @@ func TestSweep(t *testing.T) {
 			keys = append(keys, fmt.Sprintf("index/day/%s/%04d-%02d-%02d/parquet", logID, r.IntN(9999), 1+r.IntN(12), 1+r.IntN(28)))
 		}
 		for range r.IntN(100) {
-			keys = append(keys, fmt.Sprintf("parquet/dt=%s/%d", DayText(start.AddDate(0, 0, r.IntN(60))), r.IntN(99)), fmt.Sprintf("parquet/dt=x%d", r.IntN(99)))
+			keys = append(keys, fmt.Sprintf("parquet/dt=%s/%d", key.DayText(start.AddDate(0, 0, r.IntN(60))), r.IntN(99)), fmt.Sprintf("parquet/dt=x%d", r.IntN(99)))
 		}
 		l := newListing(keys...)
 		for _, id := range ids {
@@ -103,7 +104,7 @@ func TestForgedDays(t *testing.T) {
 	var made []string // by somebody who may put objects
 	mark := func(n int, day func(int) time.Time) (keys []string) {
 		for i := range n {
-			keys = append(keys, Day{ContainerID: logID, Day: day(i), Format: codec.Formats()[i%2]}.Key())
+			keys = append(keys, key.Day{ContainerID: logID, Day: day(i), Format: codec.Formats()[i%2]}.Key())
 		}
 		return keys
 	}

@@ -1,4 +1,4 @@
-package chunk
+package key
 
 import (
 	"strings"
@@ -45,33 +45,33 @@ func TestEscape(t *testing.T) {
 
 func TestMarkerKeys(t *testing.T) {
 	d := Day{ContainerID: cid, Day: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Format: codec.NDJSON}
-	if got, err := ParseDayKey(d.Key()); err != nil || got != d || d.Key() != "index/day/"+cid+"/2026-01-02/ndjson" {
+	if got, err := ParseDay(d.Key()); err != nil || got != d || d.Key() != "index/day/"+cid+"/2026-01-02/ndjson" {
 		t.Errorf("%s: %+v, %v", d.Key(), got, err)
 	}
 	n := Name{Service: "shop/api", Name: "shop-api-1", Host: "", ContainerID: cid}
-	if got, err := ParseNameKey(n.Key()); err != nil || got != n || n.Key() != "index/name/shop~2fapi/shop-api-1/~/"+cid {
+	if got, err := ParseName(n.Key()); err != nil || got != n || n.Key() != "index/name/shop~2fapi/shop-api-1/~/"+cid {
 		t.Errorf("%s: %+v, %v", n.Key(), got, err)
 	}
 	for _, key := range []string{
 		"", "index/day/" + cid + "/2026-01-02/orc", "index/day/" + cid + "/2026-13-02/parquet", "index/day/web/2026-01-02/parquet",
 		"index/day/" + cid + "/2026-01-02", "index/day/" + cid + "/2026-01-02/parquet/x",
 	} {
-		if got, err := ParseDayKey(key); err == nil {
+		if got, err := ParseDay(key); err == nil {
 			t.Errorf("%q is %+v", key, got)
 		}
 	}
 	for _, part := range []string{"", "~2F", "~2", "~zz", "a b", ".x", "~61", "a~", "~-", "x~-0123", "~-0123456789abcdef"} {
-		if got, err := ParseNameKey("index/name/" + part + "/n/h/" + cid); err == nil {
+		if got, err := ParseName("index/name/" + part + "/n/h/" + cid); err == nil {
 			t.Errorf("%q is %+v", part, got)
 		}
 	}
 }
 
-func FuzzParseNameKey(f *testing.F) {
+func FuzzParseName(f *testing.F) {
 	f.Add("index/name/shop~2fapi/shop-api-1/~/" + cid)
 	f.Add(Name{Service: strings.Repeat("/", 100), Name: "n", Host: "h", ContainerID: cid}.Key())
 	f.Fuzz(func(t *testing.T, key string) {
-		n, err := ParseNameKey(key)
+		n, err := ParseName(key)
 		if err == nil && !strings.Contains(key, cutMark) && n.Key() != key {
 			t.Errorf("%q is read as %q", key, n.Key())
 		}

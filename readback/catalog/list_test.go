@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 const (
@@ -23,7 +24,7 @@ const (
 	logSpool = "fedcba9876543210"
 )
 
-var logMeta = Meta{
+var logMeta = key.Meta{
 	Format: codec.Parquet, ContainerID: logID, SpoolID: logSpool, SegmentSeq: 7, FirstSeq: 1700000000000001, LastSeq: 1700000000000042,
 	Entries: 42, MinNano: 1767323045123456789, MaxNano: 1767323046000000000, Hour: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC),
 }
@@ -45,7 +46,7 @@ func put(t *testing.T, b bucket.Bucket, key, content string) {
 }
 
 // store puts a chunk with its markers and returns it as a listing should.
-func store(t *testing.T, b bucket.Bucket, m Meta) Meta {
+func store(t *testing.T, b bucket.Bucket, m key.Meta) key.Meta {
 	t.Helper()
 	put(t, b, m.DayKey(), "")
 	put(t, b, m.Key(), "content")
@@ -55,19 +56,19 @@ func store(t *testing.T, b bucket.Bucket, m Meta) Meta {
 func TestListOrder(t *testing.T) {
 	b := openFolder(t)
 	other := strings.Repeat("b", 64)
-	mk := func(spool string, seg, first, last int64, f codec.Format, hour string) Meta {
+	mk := func(spool string, seg, first, last int64, f codec.Format, hour string) key.Meta {
 		h, err := time.Parse("2006-01-02T15", hour)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Meta{
+		return key.Meta{
 			Format: f, ContainerID: logID, SpoolID: strings.Repeat(spool, 16), SegmentSeq: seg, FirstSeq: first, LastSeq: last, Entries: 1,
 			MinNano: h.UnixNano(), MaxNano: h.UnixNano() + 1, Hour: h,
 		}
 	}
 	// The second state has the smaller id; the format was changed, the clock
 	// stepped back over midnight, and a segment has entries of two hours.
-	want := []Meta{
+	want := []key.Meta{
 		mk("f", 1, 100, 109, codec.Parquet, "2026-01-02T23"),
 		mk("f", 2, 110, 140, codec.Parquet, "2026-01-03T00"),
 		mk("f", 2, 111, 139, codec.Parquet, "2026-01-02T22"),
@@ -81,7 +82,7 @@ func TestListOrder(t *testing.T) {
 	foreign := want[0]
 	foreign.ContainerID = other
 	store(t, b, foreign)
-	put(t, b, PartitionPrefix(codec.Parquet, want[0].Hour)+logID+"-notes.txt", "foreign")
+	put(t, b, key.PartitionPrefix(codec.Parquet, want[0].Hour)+logID+"-notes.txt", "foreign")
 	put(t, b, "index/day/"+logID+"/yesterday/parquet", "")
 
 	got, err := List(t.Context(), b, logID)
@@ -94,11 +95,11 @@ func TestListOrder(t *testing.T) {
 			t.Errorf("%s: size %d, ETag %q", c.Key(), c.SizeBytes, c.ETag)
 		}
 	}
-	got, err = ListDay(t.Context(), b, Day{ContainerID: logID, Day: want[0].Hour.Truncate(24 * time.Hour), Format: codec.Parquet})
+	got, err = ListDay(t.Context(), b, key.Day{ContainerID: logID, Day: want[0].Hour.Truncate(24 * time.Hour), Format: codec.Parquet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkMetas(t, got, []Meta{want[0], want[2]})
+	checkMetas(t, got, []key.Meta{want[0], want[2]})
 	got, err = ListHour(t.Context(), b, codec.NDJSON, logID, want[3].Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ func TestListOrder(t *testing.T) {
 	}
 }
 
-func checkMetas(t *testing.T, got []Chunk, want []Meta) {
+func checkMetas(t *testing.T, got []Chunk, want []key.Meta) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d chunks, want %d", len(got), len(want))
@@ -195,7 +196,7 @@ func TestNames(t *testing.T) {
 	b := openFolder(t)
 	long := strings.Repeat("l", 500)
 	id := func(c string) string { return strings.Repeat(c, 64) }
-	all := []Name{
+	all := []key.Name{
 		{Service: "api", Name: "api-1", Host: "h1", ContainerID: id("1")},
 		{Service: "api", Name: "api-1", Host: "h2", ContainerID: id("2")},
 		{Service: "api", Name: "api-1", Host: "h2", ContainerID: id("3")},
@@ -205,28 +206,28 @@ func TestNames(t *testing.T) {
 	for _, n := range all {
 		put(t, b, n.Key(), "")
 	}
-	put(t, b, Name{Service: long, Name: "x", Host: "h1", ContainerID: id("6")}.Key(), "")
+	put(t, b, key.Name{Service: long, Name: "x", Host: "h1", ContainerID: id("6")}.Key(), "")
 	put(t, b, "index/name/foreign", "")
 	for _, c := range []struct {
-		filter Name
-		want   []Name
+		filter key.Name
+		want   []key.Name
 	}{
-		{Name{Service: "api"}, all[:4]},
-		{Name{Service: "api", Name: "api-1"}, all[:3]},
-		{Name{Service: "api", Name: "api-1", Host: "h2"}, all[1:3]},
-		{Name{Name: "api-1"}, []Name{all[0], all[1], all[2], all[4]}},
-		{Name{Service: "api", Host: "h1"}, []Name{all[0], all[3]}},
-		{Name{ContainerID: id("4")}, all[3:4]},
-		{Name{Service: "ap"}, nil},
-		{Name{Service: long}, []Name{{Service: strings.Repeat("l", 182) + "…", Name: "x", Host: "h1", ContainerID: id("6")}}},
-		{Name{Service: long + "x"}, nil},
+		{key.Name{Service: "api"}, all[:4]},
+		{key.Name{Service: "api", Name: "api-1"}, all[:3]},
+		{key.Name{Service: "api", Name: "api-1", Host: "h2"}, all[1:3]},
+		{key.Name{Name: "api-1"}, []key.Name{all[0], all[1], all[2], all[4]}},
+		{key.Name{Service: "api", Host: "h1"}, []key.Name{all[0], all[3]}},
+		{key.Name{ContainerID: id("4")}, all[3:4]},
+		{key.Name{Service: "ap"}, nil},
+		{key.Name{Service: long}, []key.Name{{Service: strings.Repeat("l", 182) + "…", Name: "x", Host: "h1", ContainerID: id("6")}}},
+		{key.Name{Service: long + "x"}, nil},
 	} {
 		got, err := collect(Names(t.Context(), b, c.filter))
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%+v: %+v, %v; want %+v", c.filter, got, err, c.want)
 		}
 	}
-	if got, err := collect(Names(t.Context(), b, Name{})); err != nil || len(got) != 6 {
+	if got, err := collect(Names(t.Context(), b, key.Name{})); err != nil || len(got) != 6 {
 		t.Errorf("all: %+v, %v", got, err)
 	}
 }

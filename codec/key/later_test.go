@@ -1,4 +1,4 @@
-package chunk
+package key
 
 import (
 	"errors"
@@ -32,13 +32,13 @@ func keysOf(file string) map[string]string {
 func parseAny(key string) error {
 	switch {
 	case strings.HasPrefix(key, daysPrefix):
-		_, err := ParseDayKey(key)
+		_, err := ParseDay(key)
 		return err
 	case strings.HasPrefix(key, namePrefix):
-		_, err := ParseNameKey(key)
+		_, err := ParseName(key)
 		return err
 	}
-	_, err := ParseKey(key)
+	_, err := Parse(key)
 	return err
 }
 

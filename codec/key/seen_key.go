@@ -1,4 +1,4 @@
-package chunk
+package key
 
 import (
 	"fmt"
@@ -36,8 +36,8 @@ func (s Seen) key(tree, by, second, third string) string {
 	return tree + escape(by) + "/" + DayText(s.Day) + "/" + escape(second) + "/" + escape(third) + "/" + s.ContainerID
 }
 
-// ParseSeenKey is the inverse of NameKey and HostKey, as strict as ParseNameKey.
-func ParseSeenKey(key string) (Seen, error) {
+// ParseSeen is the inverse of NameKey and HostKey, as strict as ParseName.
+func ParseSeen(key string) (Seen, error) {
 	tree, host := byNamePrefix, false
 	if strings.HasPrefix(key, ByHostPrefix) {
 		tree, host = ByHostPrefix, true
@@ -97,7 +97,7 @@ type NameMarker struct {
 
 // ParseNameMarker returns the parts of a name marker's key as they are.
 func ParseNameMarker(key string) (NameMarker, error) {
-	if _, err := ParseNameKey(key); err != nil {
+	if _, err := ParseName(key); err != nil {
 		return NameMarker{}, err
 	}
 	p := strings.Split(key[len(namePrefix):], "/")
@@ -120,8 +120,8 @@ func (m NameMarker) Seen(day time.Time) (byHost, byName string) {
 
 // IsMarker reports whether a key is that of a marker of this version.
 func IsMarker(key string) bool {
-	_, day := ParseDayKey(key)
-	_, name := ParseNameKey(key)
-	_, seen := ParseSeenKey(key)
+	_, day := ParseDay(key)
+	_, name := ParseName(key)
+	_, seen := ParseSeen(key)
 	return day == nil || name == nil || seen == nil || key == Complete
 }

@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // Want says which of a container's entries the chunks of Find hold.
@@ -23,7 +24,7 @@ type Want struct {
 	Complete string
 	// Elsewhere, unless nil, tells of chunks whose entries are read from elsewhere:
 	// they are not found, and do not count.
-	Elsewhere func(Meta) bool
+	Elsewhere func(key.Meta) bool
 }
 
 // The listings of a tail, round by round. The first round has the newest hours,
@@ -51,7 +52,7 @@ const (
 // and that has not caught up since; or of a range, entries of a clock that left
 // it and came back before the first or after the last that was found.
 func Find(ctx context.Context, b bucket.Bucket, containerID string, w Want) ([]Chunk, error) {
-	f := &finder{b: b, id: containerID, w: w, lister: newLister(b, containerID), listed: map[Partition]bool{}}
+	f := &finder{b: b, id: containerID, w: w, lister: newLister(b, containerID), listed: map[key.Partition]bool{}}
 	f.add(w.Known)
 	var err error
 	if w.Tail == codec.All {
@@ -68,7 +69,7 @@ type finder struct {
 	w      Want
 	lister *lister
 	days   *daySet // known ones
-	listed map[Partition]bool
+	listed map[key.Partition]bool
 	found  []Chunk // sorted, each once
 	gaps   map[string]int64
 }
@@ -82,7 +83,7 @@ func (f *finder) span(ctx context.Context) error {
 	if f.days, err = daysSince(ctx, f.b, f.id, f.w.Since); err != nil {
 		return err
 	}
-	in := slices.DeleteFunc(partitions(f.days.all()), func(p Partition) bool {
+	in := slices.DeleteFunc(partitions(f.days.all()), func(p key.Partition) bool {
 		return !f.w.Until.IsZero() && p.Hour > f.w.Until.Unix() || !f.endsAfterSince(p)
 	})
 	if err := f.list(ctx, in); err != nil {
@@ -130,7 +131,7 @@ func (f *finder) tail(ctx context.Context) error {
 }
 
 // wholeDay is n, or as many more of ps as it takes not to part a day.
-func wholeDay(ps []Partition, n int) int {
+func wholeDay(ps []key.Partition, n int) int {
 	for 0 < n && n < len(ps) && ps[n].StartOfDay().Hour == ps[n-1].StartOfDay().Hour {
 		n++
 	}
@@ -139,7 +140,7 @@ func wholeDay(ps []Partition, n int) int {
 
 // wholeHours is n, or as many more of ps as it takes not to part the formats of
 // an hour: the newest entries may be of any.
-func wholeHours(ps []Partition, n int) int {
+func wholeHours(ps []key.Partition, n int) int {
 	n = min(n, len(ps))
 	for 0 < n && n < len(ps) && ps[n].Hour == ps[n-1].Hour {
 		n++
@@ -147,17 +148,17 @@ func wholeHours(ps []Partition, n int) int {
 	return n
 }
 
-func (f *finder) endsAfterSince(p Partition) bool {
+func (f *finder) endsAfterSince(p key.Partition) bool {
 	return f.w.Since.IsZero() || p.Hour+hourSeconds > f.w.Since.Unix()
 }
 
 // newestFirst orders the partitions of the known days, and says how many to list
 // in the first round.
-func (f *finder) newestFirst() (first int, ps []Partition) {
+func (f *finder) newestFirst() (first int, ps []key.Partition) {
 	all := partitions(f.days.all())
-	slices.SortStableFunc(all, func(a, b Partition) int { return cmp.Compare(b.Hour, a.Hour) })
+	slices.SortStableFunc(all, func(a, b key.Partition) int { return cmp.Compare(b.Hour, a.Hour) })
 	from := func(limit time.Time) int {
-		i := slices.IndexFunc(all, func(p Partition) bool { return p.Hour <= limit.Unix() })
+		i := slices.IndexFunc(all, func(p key.Partition) bool { return p.Hour <= limit.Unix() })
 		if i < 0 {
 			return len(all)
 		}
@@ -188,8 +189,8 @@ func (f *finder) everything(ctx context.Context) error {
 }
 
 // list lists partitions, many at a time.
-func (f *finder) list(ctx context.Context, ps []Partition) error {
-	ps = slices.DeleteFunc(slices.Clone(ps), func(p Partition) bool { return f.listed[p] })
+func (f *finder) list(ctx context.Context, ps []key.Partition) error {
+	ps = slices.DeleteFunc(slices.Clone(ps), func(p key.Partition) bool { return f.listed[p] })
 	results, err := f.lister.list(ctx, ps)
 	if err != nil {
 		return err
@@ -217,11 +218,11 @@ func (f *finder) add(chunks []Chunk) {
 }
 
 // partitions are the hours of days.
-func partitions(days []markedDay) []Partition {
-	var ps []Partition
+func partitions(days []markedDay) []key.Partition {
+	var ps []key.Partition
 	for _, d := range days {
 		for hour := range 24 {
-			ps = append(ps, Partition{d.Format, d.Day.Day.Add(time.Duration(hour) * time.Hour).Unix()})
+			ps = append(ps, key.Partition{Format: d.Format, Hour: d.Day.Day.Add(time.Duration(hour) * time.Hour).Unix()})
 		}
 	}
 	return ps

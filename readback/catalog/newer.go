@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // Newer notices names of a later version among those that a bucket lists, so
@@ -30,7 +31,7 @@ func (n *Newer) Err() error {
 	if n.key == "" {
 		return nil
 	}
-	return LaterVersionError(n.key)
+	return key.LaterVersionError(n.key)
 }
 
 type newerWatch struct {
@@ -42,7 +43,7 @@ type newerWatch struct {
 func (w *newerWatch) List(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
 	return func(yield func(bucket.Object, error) bool) {
 		for o, err := range w.Bucket.List(ctx, prefix, opts) {
-			if id, ok := OfLaterVersion(o.Key); err == nil && ok && (w.wanted == nil || w.wanted(id)) {
+			if id, ok := key.OfLaterVersion(o.Key); err == nil && ok && (w.wanted == nil || w.wanted(id)) {
 				w.n.note(o.Key)
 			}
 			if !yield(o, err) {

@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 const (
@@ -124,19 +125,19 @@ func (w *sweeper) page(ctx context.Context, at time.Time, next wanted) (p sweepP
 	defer func() { <-w.slots }()
 	p.day = at
 	n := 0
-	after := bucket.ListOptions{StartAfter: HourPrefix(w.format, w.id, at)}
-	for o, err := range w.b.List(ctx, FormatPrefix(w.format), after) {
+	after := bucket.ListOptions{StartAfter: key.HourPrefix(w.format, w.id, at)}
+	for o, err := range w.b.List(ctx, key.FormatPrefix(w.format), after) {
 		if err != nil {
 			return p, err
 		}
-		if day, ok := KeyDay(w.format, o.Key); ok && !day.Equal(p.day) {
+		if day, ok := key.KeyDay(w.format, o.Key); ok && !day.Equal(p.day) {
 			w.take(p.today)
 			p.day, p.today = day, nil
 			if _, ok := next(day); !ok {
 				return p, nil
 			}
 		}
-		m, err := ParseKey(o.Key)
+		m, err := key.Parse(o.Key)
 		if d, ok := next(p.day); err == nil && m.ContainerID == w.id && ok && d.Equal(p.day) {
 			p.today = append(p.today, Chunk{Meta: m, SizeBytes: o.SizeBytes, ETag: o.ETag})
 		}
@@ -157,7 +158,7 @@ func (w *sweeper) hours(ctx context.Context, day time.Time) error {
 				return err
 			}
 			defer func() { <-w.slots }()
-			chunks, err := list(ctx, w.b, HourPrefix(w.format, w.id, day.Add(time.Duration(hour)*time.Hour)))
+			chunks, err := list(ctx, w.b, key.HourPrefix(w.format, w.id, day.Add(time.Duration(hour)*time.Hour)))
 			w.take(chunks)
 			return err
 		})
@@ -192,7 +193,7 @@ func newLister(b bucket.Bucket, containerID string) *lister {
 }
 
 // list lists hours: each by itself, or where they make many days, these together.
-func (l *lister) list(ctx context.Context, ps []Partition) ([]Chunk, error) {
+func (l *lister) list(ctx context.Context, ps []key.Partition) ([]Chunk, error) {
 	single, whole := wholeDays(ps)
 	var tasks []func(context.Context) ([]Chunk, error)
 	for f, days := range whole {
@@ -205,7 +206,7 @@ func (l *lister) list(ctx context.Context, ps []Partition) ([]Chunk, error) {
 				return nil, err
 			}
 			defer func() { <-l.slots }()
-			return list(ctx, l.b, HourPrefix(p.Format, l.id, time.Unix(p.Hour, 0)))
+			return list(ctx, l.b, key.HourPrefix(p.Format, l.id, time.Unix(p.Hour, 0)))
 		})
 	}
 	return together(ctx, tasks)
@@ -224,12 +225,12 @@ func (l *lister) everyDay(ctx context.Context, from, to time.Time) ([]Chunk, err
 func (l *lister) unlisted(ctx context.Context, s *daySet) (chunks []Chunk, err error) {
 	earliest, latest := plausibleDays()
 	if s.moreEarly {
-		if chunks, err = l.everyDay(ctx, StartOfTime, earliest); err != nil {
+		if chunks, err = l.everyDay(ctx, key.StartOfTime, earliest); err != nil {
 			return nil, err
 		}
 	}
 	if s.moreLate {
-		late, err := l.everyDay(ctx, latest.AddDate(0, 0, 1), EndOfTime)
+		late, err := l.everyDay(ctx, latest.AddDate(0, 0, 1), key.EndOfTime)
 		return append(chunks, late...), err
 	}
 	return chunks, nil
@@ -262,9 +263,9 @@ func together(ctx context.Context, tasks []func(context.Context) ([]Chunk, error
 
 // wholeDays takes out of partitions those that make whole days, where these are
 // many, by format.
-func wholeDays(ps []Partition) (single []Partition, whole map[codec.Format][]time.Time) {
+func wholeDays(ps []key.Partition) (single []key.Partition, whole map[codec.Format][]time.Time) {
 	const hours = 24
-	count := map[Partition]int{}
+	count := map[key.Partition]int{}
 	for _, p := range ps {
 		count[p.StartOfDay()]++
 	}

@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // keys is a bucket that has its listing in memory: what is left is planning.
@@ -36,7 +37,7 @@ func BenchmarkPlan(b *testing.B) {
 	var k keys
 	for i := range int64(chunks) {
 		at := start.Add(time.Duration(i) * 10 * time.Minute)
-		m := Meta{
+		m := key.Meta{
 			Format: codec.Parquet, ContainerID: logID, SpoolID: strings.Repeat("a", 16), SegmentSeq: i + 1, FirstSeq: 1 + 10*i, LastSeq: 10 + 10*i,
 			Entries: 10, MinNano: at.UnixNano(), MaxNano: at.UnixNano(), Hour: at.Truncate(time.Hour),
 		}
@@ -45,7 +46,7 @@ func BenchmarkPlan(b *testing.B) {
 	rand.Shuffle(chunks, func(i, j int) { k.objects[i], k.objects[j] = k.objects[j], k.objects[i] })
 	b.ReportAllocs()
 	for b.Loop() {
-		f := &finder{b: k, id: logID, w: Want{Tail: chunks * 10}, listed: map[Partition]bool{}}
+		f := &finder{b: k, id: logID, w: Want{Tail: chunks * 10}, listed: map[key.Partition]bool{}}
 		found, err := list(b.Context(), k, "")
 		if err != nil {
 			b.Fatal(err)

@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // TestNamedSince finds what containers of a name, and of no other, were seen, in a
@@ -17,11 +18,11 @@ func TestNamedSince(t *testing.T) {
 	var keys []string
 	want := map[string]string{}
 	note := func(name string, id int, day time.Time) {
-		n := Name{Service: "s", Name: name, Host: "h", ContainerID: fmt.Sprintf("%064x", id)}
-		s := Seen{n, day}
+		n := key.Name{Service: "s", Name: name, Host: "h", ContainerID: fmt.Sprintf("%064x", id)}
+		s := key.Seen{Name: n, Day: day}
 		keys = append(keys, s.NameKey(), s.HostKey())
-		if name == "web" && want[n.ContainerID] < DayText(day) {
-			want[n.ContainerID] = DayText(day)
+		if name == "web" && want[n.ContainerID] < key.DayText(day) {
+			want[n.ContainerID] = key.DayText(day)
 		}
 	}
 	for i := range 5000 {
@@ -36,7 +37,7 @@ func TestNamedSince(t *testing.T) {
 		if err != nil || s.Name.Name != "web" {
 			t.Fatal(s, err)
 		}
-		got[s.ContainerID] = max(got[s.ContainerID], DayText(s.Day))
+		got[s.ContainerID] = max(got[s.ContainerID], key.DayText(s.Day))
 	}
 	if len(got) != len(want) {
 		t.Errorf("%d containers, want %d", len(got), len(want))
@@ -64,8 +65,8 @@ func TestNamedSince(t *testing.T) {
 func TestSeenAreBounded(t *testing.T) {
 	defer func(n int64) { maxSeen = n }(maxSeen)
 	maxSeen = 100
-	day := func(i int) Seen {
-		return Seen{Name{Service: "s", Name: "web", Host: "h", ContainerID: fmt.Sprintf("%064x", i)}, time.Now()}
+	day := func(i int) key.Seen {
+		return key.Seen{Name: key.Name{Service: "s", Name: "web", Host: "h", ContainerID: fmt.Sprintf("%064x", i)}, Day: time.Now()}
 	}
 	l := &buckettest.Listing{Sections: []buckettest.Section{{N: 3000, Key: func(i int) string { return day(i).NameKey() }}}}
 	var last error
@@ -82,7 +83,7 @@ func TestIDs(t *testing.T) {
 	var keys []string
 	for _, id := range []string{"aa" + strings.Repeat("0", 62), "ab" + strings.Repeat("0", 62), "ab" + strings.Repeat("1", 62), "c" + strings.Repeat("0", 63)} {
 		for i := range 1500 {
-			keys = append(keys, Day{ContainerID: id, Day: time.Now().AddDate(0, 0, -i), Format: codec.Parquet}.Key())
+			keys = append(keys, key.Day{ContainerID: id, Day: time.Now().AddDate(0, 0, -i), Format: codec.Parquet}.Key())
 		}
 	}
 	l := &buckettest.Listing{Sections: []buckettest.Section{buckettest.Keys(append(keys, "index/day/c/x", "index/day/cc")...)}}

@@ -1,4 +1,4 @@
-package chunk
+package catalog
 
 import (
 	"context"
@@ -11,31 +11,32 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/coldtail/coldtail/codec/key"
 )
 
 // NamedSince yields the days from the day of since on, which may be zero, on which
 // containers of a name have chunks.
-func NamedSince(ctx context.Context, b bucket.Bucket, name string, since time.Time) iter.Seq2[Seen, error] {
-	prefix, whole := ByName(name)
+func NamedSince(ctx context.Context, b bucket.Bucket, name string, since time.Time) iter.Seq2[key.Seen, error] {
+	prefix, whole := key.ByName(name)
 	return seenSince(ctx, b, prefix, whole, since)
 }
 
 // HostSince yields the days from the day of since on, which may be zero, on which
 // a host's containers have chunks.
-func HostSince(ctx context.Context, b bucket.Bucket, host string, since time.Time) iter.Seq2[Seen, error] {
-	prefix, whole := ByHost(host)
+func HostSince(ctx context.Context, b bucket.Bucket, host string, since time.Time) iter.Seq2[key.Seen, error] {
+	prefix, whole := key.ByHost(host)
 	return seenSince(ctx, b, prefix, whole, since)
 }
 
 // NameMarkers yields all name markers in the order of service, name, host.
-func NameMarkers(ctx context.Context, b bucket.Bucket) iter.Seq2[NameMarker, error] {
-	return func(yield func(NameMarker, error) bool) {
-		for o, err := range b.List(ctx, Name{}.Prefix(), bucket.ListOptions{}) {
+func NameMarkers(ctx context.Context, b bucket.Bucket) iter.Seq2[key.NameMarker, error] {
+	return func(yield func(key.NameMarker, error) bool) {
+		for o, err := range b.List(ctx, key.Name{}.Prefix(), bucket.ListOptions{}) {
 			if err != nil {
-				yield(NameMarker{}, err)
+				yield(key.NameMarker{}, err)
 				return
 			}
-			if m, err := ParseNameMarker(o.Key); err == nil && !yield(m, nil) {
+			if m, err := key.ParseNameMarker(o.Key); err == nil && !yield(m, nil) {
 				return
 			}
 		}
@@ -43,7 +44,7 @@ func NameMarkers(ctx context.Context, b bucket.Bucket) iter.Seq2[NameMarker, err
 }
 
 // KeysByName yields the keys of all markers by m's name, which others may have given.
-func KeysByName(ctx context.Context, b bucket.Bucket, m NameMarker) iter.Seq2[string, error] {
+func KeysByName(ctx context.Context, b bucket.Bucket, m key.NameMarker) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for o, err := range b.List(ctx, m.ByNamePrefix(), bucket.ListOptions{}) {
 			if !yield(o.Key, err) || err != nil {
@@ -54,18 +55,18 @@ func KeysByName(ctx context.Context, b bucket.Bucket, m NameMarker) iter.Seq2[st
 }
 
 // AllDays yields the days of all containers whose ids are after one, in their order.
-func AllDays(ctx context.Context, b bucket.Bucket, after string) iter.Seq2[Day, error] {
-	return func(yield func(Day, error) bool) {
+func AllDays(ctx context.Context, b bucket.Bucket, after string) iter.Seq2[key.Day, error] {
+	return func(yield func(key.Day, error) bool) {
 		opts := bucket.ListOptions{}
 		if after != "" {
-			opts.StartAfter = AfterDays(after)
+			opts.StartAfter = key.AfterDays(after)
 		}
-		for o, err := range b.List(ctx, DaysPrefix(""), opts) {
+		for o, err := range b.List(ctx, key.DaysPrefix(""), opts) {
 			if err != nil {
-				yield(Day{}, err)
+				yield(key.Day{}, err)
 				return
 			}
-			if d, err := ParseDayKey(o.Key); err == nil && !yield(d, nil) {
+			if d, err := key.ParseDay(o.Key); err == nil && !yield(d, nil) {
 				return
 			}
 		}
@@ -73,22 +74,22 @@ func AllDays(ctx context.Context, b bucket.Bucket, after string) iter.Seq2[Day, 
 }
 
 // seenSince lists a page; and if that is full, what is left year by year.
-func seenSince(ctx context.Context, b bucket.Bucket, prefix string, whole bool, since time.Time) iter.Seq2[Seen, error] {
+func seenSince(ctx context.Context, b bucket.Bucket, prefix string, whole bool, since time.Time) iter.Seq2[key.Seen, error] {
 	if !whole {
 		since = time.Time{}
 	}
-	return func(yield func(Seen, error) bool) {
+	return func(yield func(key.Seen, error) bool) {
 		var after string
 		if !since.IsZero() {
-			after = prefix + DayText(since)
+			after = prefix + key.DayText(since)
 		}
 		n := 0
 		for o, err := range b.List(ctx, prefix, bucket.ListOptions{StartAfter: after}) {
 			if err != nil {
-				yield(Seen{}, err)
+				yield(key.Seen{}, err)
 				return
 			}
-			if s, err := ParseSeenKey(o.Key); err == nil && !yield(s, nil) {
+			if s, err := key.ParseSeen(o.Key); err == nil && !yield(s, nil) {
 				return
 			}
 			if n++; n == pageKeys {
@@ -101,7 +102,7 @@ func seenSince(ctx context.Context, b bucket.Bucket, prefix string, whole bool, 
 		}
 		years, err := seenYears(ctx, b, prefix, after)
 		if err != nil {
-			yield(Seen{}, err)
+			yield(key.Seen{}, err)
 			return
 		}
 		for _, y := range years {
@@ -120,14 +121,14 @@ var maxSeen int64 = 200_000
 // seenYears lists what follows a key, in stretches of a year or what is before and
 // after those that a right clock can have given. Of a container's days in a stretch
 // it returns the last one.
-func seenYears(ctx context.Context, b bucket.Bucket, prefix, after string) ([][]Seen, error) {
+func seenYears(ctx context.Context, b bucket.Bucket, prefix, after string) ([][]key.Seen, error) {
 	first, last := plausibleDays()
 	edges := []string{""}
 	for y := first.Year(); y <= last.Year()+1; y++ {
-		edges = append(edges, prefix+DayText(time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)))
+		edges = append(edges, prefix+key.DayText(time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)))
 	}
 	edges = append(edges, prefix+"\xff")
-	years := make([][]Seen, len(edges)-1)
+	years := make([][]key.Seen, len(edges)-1)
 	var total atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range years {
@@ -143,7 +144,7 @@ func seenYears(ctx context.Context, b bucket.Bucket, prefix, after string) ([][]
 	return years, g.Wait()
 }
 
-func seenBetween(ctx context.Context, b bucket.Bucket, prefix, from, to string, total *atomic.Int64) (all []Seen, err error) {
+func seenBetween(ctx context.Context, b bucket.Bucket, prefix, from, to string, total *atomic.Int64) (all []key.Seen, err error) {
 	at := map[string]int{}
 	for o, err := range b.List(ctx, prefix, bucket.ListOptions{StartAfter: from}) {
 		if err != nil {
@@ -152,7 +153,7 @@ func seenBetween(ctx context.Context, b bucket.Bucket, prefix, from, to string, 
 		if o.Key > to {
 			return all, nil
 		}
-		s, err := ParseSeenKey(o.Key)
+		s, err := key.ParseSeen(o.Key)
 		if err != nil {
 			continue
 		}
@@ -173,7 +174,7 @@ func seenBetween(ctx context.Context, b bucket.Bucket, prefix, from, to string, 
 // IDs returns two containers at most whose ids start with so many hexadecimal
 // digits, by their day markers.
 func IDs(ctx context.Context, b bucket.Bucket, start string) (ids []string, err error) {
-	prefix := DaysPrefix(start)
+	prefix := key.DaysPrefix(start)
 	after := ""
 next:
 	for len(ids) < 2 {
@@ -181,13 +182,13 @@ next:
 			if err != nil {
 				return nil, err
 			}
-			id, ok := OfLaterVersion(o.Key) // which is said once its days are listed
-			if d, err := ParseDayKey(o.Key); err == nil {
+			id, ok := key.OfLaterVersion(o.Key) // which is said once its days are listed
+			if d, err := key.ParseDay(o.Key); err == nil {
 				id, ok = d.ContainerID, true
 			}
 			if ok {
 				ids = append(ids, id)
-				after = AfterDays(id)
+				after = key.AfterDays(id)
 				continue next
 			}
 		}
@@ -199,8 +200,8 @@ next:
 // IsComplete reports whether each container of the archive is found by its name and
 // its host: all who ever wrote to it gave these markers, or Reindex did.
 func IsComplete(ctx context.Context, b bucket.Bucket) (bool, error) {
-	for o, err := range b.List(ctx, Complete, bucket.ListOptions{}) {
-		return err == nil && o.Key == Complete, err
+	for o, err := range b.List(ctx, key.Complete, bucket.ListOptions{}) {
+		return err == nil && o.Key == key.Complete, err
 	}
 	return false, nil
 }

@@ -1,4 +1,4 @@
-package chunk
+package key
 
 import (
 	"crypto/sha256"
@@ -43,8 +43,8 @@ func (m Meta) DayKey() string {
 
 var errMarker = errors.New("not a marker's key")
 
-// ParseDayKey is the inverse of Day.Key, as strict as ParseKey.
-func ParseDayKey(key string) (Day, error) {
+// ParseDay is the inverse of Day.Key, as strict as Parse.
+func ParseDay(key string) (Day, error) {
 	rest, ok := strings.CutPrefix(key, daysPrefix)
 	parts := strings.Split(rest, "/")
 	if !ok || len(parts) != 3 || !isHex(parts[0], containerLen) {
@@ -74,9 +74,9 @@ func (n Name) Key() string {
 	return namePrefix + escape(n.Service) + "/" + escape(n.Name) + "/" + escape(n.Host) + "/" + n.ContainerID
 }
 
-// ParseNameKey is the inverse of Name.Key, as strict as ParseKey, but that a
+// ParseName is the inverse of Name.Key, as strict as Parse, but that a
 // part that was too long comes back cut, with an ellipsis at its end.
-func ParseNameKey(key string) (Name, error) {
+func ParseName(key string) (Name, error) {
 	rest, ok := strings.CutPrefix(key, namePrefix)
 	parts := strings.Split(rest, "/")
 	if !ok || len(parts) != 4 || !isHex(parts[3], containerLen) {
