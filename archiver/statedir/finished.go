@@ -32,6 +32,8 @@ type Finished struct {
 	ids  map[string]struct{}
 }
 
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 var errFinished = errors.New("damaged list of finished containers")
 
 // OpenFinished reads the list. One that is damaged is removed: then each container

@@ -1,8 +1,9 @@
 package statedir
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/durable"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -63,21 +65,24 @@ func FuzzState(f *testing.F) {
 
 // believedState gives a JSON object the checksum of a state.
 func believedState(b []byte) []byte {
-	ms, err := members(b)
-	if err != nil {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return b
 	}
-	for i, m := range ms {
-		if m.name == "crc32c" {
-			ms = append(ms[:i], ms[i+1:]...)
-			break
+	var ms []durable.Member
+	for summed := false; dec.More(); {
+		name, err := dec.Token()
+		var value json.RawMessage
+		if err != nil || dec.Decode(&value) != nil {
+			return b
 		}
+		if name == "crc32c" && !summed {
+			summed = true
+			continue
+		}
+		ms = append(ms, durable.Member{Name: name.(string), Value: value})
 	}
-	body, err := object(ms)
-	if err != nil {
-		return b
-	}
-	b, err = object(append(ms, member{"crc32c", fmt.Append(nil, sum(body))}))
+	b, err := stateJSON.Encode(struct{}{}, ms...)
 	if err != nil {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/durable"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -79,7 +80,7 @@ func TestNewerState(t *testing.T) {
 		return st, err
 	}
 	next := want
-	next.extra = []member{{"future", []byte(`{"a":[1, 2]}`)}}
+	next.extra = []durable.Member{{Name: "future", Value: []byte(`{"a":[1, 2]}`)}}
 	summed, err := next.format()
 	check(t, err)
 	for what, b := range map[string][]byte{

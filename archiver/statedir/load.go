@@ -1,7 +1,6 @@
 package statedir
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/coldtail/coldtail/archiver/durable"
 )
 
 // loadState reads the identity, or makes one: a new one also for a state that was
@@ -54,32 +55,25 @@ func loadState(dir string, now time.Time, log *slog.Logger) (st state, sameBoot 
 // readState returns the first of the two files' content that is whole, and
 // whether both are, and the same.
 func readState(dir string, log *slog.Logger) (st state, whole bool, err error) {
-	var found [][]byte
-	var bad []string
-	for _, name := range []string{stateFile, stateCopyFile} {
-		path := filepath.Join(dir, name)
-		b, s, err := readStateFile(path)
-		switch {
-		case errors.Is(err, errStateFile):
-			bad = append(bad, path)
-		case err != nil: // also where it is newer, and the other is not
-			return state{}, false, err
-		case s != nil && found == nil:
-			st = *s
-			fallthrough
-		case s != nil:
-			found = append(found, b)
+	found := false
+	copies, err := durable.ReadCopies(func(b []byte) error {
+		one, err := parseState(b)
+		if err == nil && !found {
+			st, found = one, true
 		}
-	}
+		return err
+	}, filepath.Join(dir, stateFile), filepath.Join(dir, stateCopyFile))
 	switch {
-	case found == nil && bad == nil:
-		return st, false, os.ErrNotExist
-	case found == nil:
-		return st, false, fmt.Errorf("read state: damaged, without a copy that is not: remove %s to go on with a new spool id", strings.Join(bad, " and "))
-	case bad != nil:
-		log.Error("a file of the state was damaged: writing it again from the other", "file", bad[0])
+	case errors.Is(err, os.ErrNotExist):
+		return state{}, false, os.ErrNotExist
+	case err != nil: // also where one is newer, and the other is not
+		return state{}, false, fmt.Errorf("read state %w", err)
+	case !found:
+		return st, false, fmt.Errorf("read state: damaged, without a copy that is not: remove %s to go on with a new spool id", strings.Join(copies.Damaged, " and "))
+	case copies.Damaged != nil:
+		log.Error("a file of the state was damaged: writing it again from the other", "file", copies.Damaged[0])
 	}
-	return st, len(found) == 2 && bytes.Equal(found[0], found[1]), nil
+	return st, copies.Same, nil
 }
 
 func validSpoolID(s string) bool {

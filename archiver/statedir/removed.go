@@ -68,7 +68,8 @@ func lastUsed(stateDir string) (time.Time, error) {
 // keeps there is not known.
 func newerState(stateDir string) bool {
 	_, uerr := readUse(stateDir)
-	_, _, serr := readStateFile(filepath.Join(stateDir, stateFile))
+	b, _ := os.ReadFile(filepath.Join(stateDir, stateFile)) // what cannot be read is not newer
+	_, serr := parseState(b)
 	return errors.Is(uerr, codec.ErrNewer) || errors.Is(serr, codec.ErrNewer)
 }
 

@@ -3,10 +3,8 @@ package statedir
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/durable"
-	"github.com/coldtail/coldtail/codec"
 )
 
 // A state that is put back from a copy knows nothing of what was archived since, and
@@ -23,7 +20,6 @@ import (
 // whose time of change (ctime) the kernel alone sets, and use.json, which says what
 // that was. A copy has another one, whatever made it and however well.
 const (
-	useVersion = 1
 	// longAway is after how long a state is taken for one that was put back: a disk
 	// that was, with its times, shows only that.
 	longAway = 24 * time.Hour
@@ -54,29 +50,17 @@ type away struct {
 	To   time.Time `json:"to"`
 }
 
-// useEnvelope is use.json, with the checksum of the use's bytes in it.
-type useEnvelope struct {
-	Version int             `json:"version"`
-	CRC32C  uint32          `json:"crc32c"`
-	Use     json.RawMessage `json:"use"`
-}
-
-var errUse = errors.New("damaged")
+// useJSON is the kind of file that use.json is.
+var useJSON = durable.JSON{Body: "use", Version: 1, Versioned: true}
 
 func readUse(dir string) (u use, err error) {
-	b, err := os.ReadFile(filepath.Join(dir, useFile))
+	path := filepath.Join(dir, useFile)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return u, err
 	}
-	var env useEnvelope
-	if json.Unmarshal(b, &env) != nil {
-		return u, errUse
-	}
-	if env.Version > useVersion {
-		return u, fmt.Errorf("%s of version %d: %w", filepath.Join(dir, useFile), env.Version, codec.ErrNewer)
-	}
-	if crc32.Checksum(env.Use, castagnoli) != env.CRC32C || json.Unmarshal(env.Use, &u) != nil {
-		return use{}, errUse
+	if _, err := useJSON.Decode(b, &u); err != nil {
+		return use{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return u, nil
 }
@@ -124,7 +108,7 @@ func openUse(dir string, st *state, fresh bool, now time.Time) (u use, why strin
 		if fi, err := os.Stat(filepath.Join(dir, spoolDir)); err == nil {
 			u.Aways = []away{{fi.ModTime(), now}}
 		}
-	case errors.Is(err, errUse):
+	case errors.Is(err, durable.ErrDamaged):
 		u = use{Since: now} // what was before, nothing tells
 	case err != nil:
 		return u, "", fmt.Errorf("read state: %w", err)
@@ -194,11 +178,7 @@ func (u *use) leaveMark(dir string, now time.Time) error {
 }
 
 func (u *use) write(dir string) error {
-	js, err := json.Marshal(u)
-	if err != nil {
-		return err
-	}
-	b, err := json.Marshal(useEnvelope{useVersion, crc32.Checksum(js, castagnoli), js})
+	b, err := useJSON.Encode(u)
 	if err != nil {
 		return err
 	}
