@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	judge "github.com/coldtail/coldtail/archiver/verify"
+	judge "github.com/coldtail/coldtail/readback/verify"
 )
 
 // wantClean is the judge of what was archived: nothing lost, nothing twice,

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver"
-	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
 	"github.com/coldtail/coldtail/readback/catalog"
+	"github.com/coldtail/coldtail/readback/verify"
 )
 
 // ids are the spools that the container's objects are of, in order.

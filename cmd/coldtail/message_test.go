@@ -16,7 +16,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/coldtail/coldtail/archiver/verify"
+	"github.com/coldtail/coldtail/readback/verify"
 )
 
 // hostile are texts that a terminal acts on, or that hide what is there.

@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/coldtail/coldtail/archiver/reindex"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
 	"github.com/coldtail/coldtail/readback/catalog"
+	"github.com/coldtail/coldtail/readback/reindex"
 )
 
 // reindexConfig is what `coldtail reindex` is told.

@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/readback/verify"
 )
 
 // verifyConfig is what `coldtail verify` is told.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"github.com/coldtail/coldtail/archiver/verify"
+	"github.com/coldtail/coldtail/readback/verify"
 )
 
 // verifyBar shows how much has been read.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/verify"
+	"github.com/coldtail/coldtail/readback/verify"
 )
 
 // objectFiles returns the objects of a home's folder bucket, in order.

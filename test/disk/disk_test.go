@@ -16,9 +16,9 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/archiver/fifotest"
-	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback"
+	"github.com/coldtail/coldtail/readback/verify"
 )
 
 func check(t testing.TB, err error) {

@@ -13,10 +13,10 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/fifotest"
-	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/plugin"
+	"github.com/coldtail/coldtail/readback/verify"
 )
 
 // container is one whose log the daemon sends: the test plays both.

@@ -19,9 +19,9 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/archiver/fifotest"
-	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback/catalog"
+	"github.com/coldtail/coldtail/readback/verify"
 )
 
 var (

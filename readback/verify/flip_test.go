@@ -7,9 +7,9 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/readback/catalog"
+	"github.com/coldtail/coldtail/readback/verify"
 )
 
 // TestAnyByteOfAnObject flips bytes of an object one at a time: where nothing is

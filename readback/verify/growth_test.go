@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
-	"github.com/coldtail/coldtail/archiver/verify"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/readback/verify"
 )
 
 // TestMemoryOfMany verifies an archive of many containers, of one object each,
