@@ -20,8 +20,8 @@ func (a *Archiver) Admit(containerID string) {
 
 // lift ends the stream's own quota.
 func (s *stream) lift() {
-	defer s.setOver(&s.over, false) // takes mu, too
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.opts.SpoolBytes = math.MaxInt64
+	defer s.setExceeded(&s.quota.own, false) // takes inlet.mu, too
+	s.inlet.mu.Lock()
+	defer s.inlet.mu.Unlock()
+	s.inlet.opts.SpoolBytes = math.MaxInt64
 }

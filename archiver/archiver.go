@@ -17,7 +17,7 @@ import (
 )
 
 // Archiver archives the logs of many containers. Make one with New, then let
-// Run do the work. Its methods may be called concurrently.
+// Run do the work, which closes it; else call Close. Its methods may be called concurrently.
 type Archiver struct {
 	cfg      Config
 	bucket   bucket.Bucket // each attempt is one: see turn
@@ -25,9 +25,6 @@ type Archiver struct {
 	finished *statedir.Finished
 	cache    cacheIndex
 	scanMu   sync.Mutex // before the cache's own
-	// Of the janitor alone: finished containers to forget, and when these were found.
-	dead     []string
-	lookedAt time.Time
 	pipes    *fifo.Pipes
 	metrics  *metrics
 	markers  markers
@@ -88,6 +85,7 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	}); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
+	a.health = health{log: cfg.Logger, now: cfg.Now, errors: a.metrics.uploadErrors}
 	a.aside = aside{root: st.Spool(), log: cfg.Logger, removed: a.metrics.asideRemoved}
 	if a.finished, err = statedir.OpenFinished(st.Path); err != nil {
 		cfg.Logger.Error("looking at the directories of all containers", "err", err)
@@ -142,13 +140,7 @@ func (a *Archiver) known(id string) *stream {
 		s = a.newStream(id)
 		a.streams[id] = s
 	}
-	s.lastUsed.Store(a.cfg.Now().UnixNano())
-	return s
-}
-
-func (a *Archiver) newStream(id string) *stream {
-	s := &stream{a: a, id: id, opts: a.cfg.Defaults, upload: make(chan struct{}, 1)}
-	s.roll.Store(s.opts.rollBytes())
+	s.use()
 	return s
 }
 
@@ -169,7 +161,7 @@ func (a *Archiver) all() []*stream {
 	defer a.mu.Unlock()
 	out := make([]*stream, 0, len(a.streams))
 	for _, s := range a.streams {
-		if s.ready.Load() {
+		if s.opening.ready.Load() {
 			out = append(out, s)
 		}
 	}

@@ -138,7 +138,7 @@ func (a *Archiver) Detach(ctx context.Context, path string) error {
 	case at == nil:
 		return a.discard(path)
 	}
-	err := at.s.detach(ctx, path, at)
+	err := at.s.inlet.detach(ctx, path, at)
 	if errors.Is(err, errUnknown) {
 		err = nil // it has ended by itself
 	}

@@ -18,7 +18,15 @@ const janitorInterval = time.Minute
 // idleStream is how long a log that has nothing to do stays open.
 const idleStream = 2 * time.Minute
 
-func (a *Archiver) janitor(ctx context.Context) {
+// janitor tidies up once a minute. Its goroutine alone touches it.
+type janitor struct {
+	a        *Archiver
+	dead     []string  // finished containers to forget
+	lookedAt time.Time // when these were found
+}
+
+func (j *janitor) run(ctx context.Context) {
+	a := j.a
 	t := time.NewTicker(janitorInterval)
 	defer t.Stop()
 	for {
@@ -28,7 +36,7 @@ func (a *Archiver) janitor(ctx context.Context) {
 		case <-t.C:
 			a.contain("mark the state as used", "", a.state.Mark)
 			a.contain("tidy the local cache", "", func() {
-				a.forgetFinished()
+				j.forgetFinished()
 				a.trimCache(a.cfg.CacheBytes, a.cfg.CacheAge)
 				a.lookAside()
 				a.aside.trim(a.cfg.SpoolBytes/quarantineShare, becauseShare)
@@ -166,21 +174,10 @@ func (a *Archiver) forgetIdle() (idle []*stream) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for id, s := range a.streams {
-		if s.ready.Load() && s.lastUsed.Load() <= old && s.forget() {
+		if s.opening.ready.Load() && s.lastUsed.Load() <= old && s.forget() {
 			delete(a.streams, id)
 			idle = append(idle, s)
 		}
 	}
 	return idle
-}
-
-// forget marks a stream that nobody reads and that has nothing to archive as
-// closed. It reports whether it did.
-func (s *stream) forget() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	// Not the log of one that is read: its disk may be slow, and all wait for the
-	// Archiver's mu.
-	s.forgotten = len(s.fifos) == 0 && s.poll == nil && s.log.Info().PendingSegments == 0
-	return s.forgotten
 }

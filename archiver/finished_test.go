@@ -177,6 +177,7 @@ func TestForgottenContainer(t *testing.T) {
 			}
 		}
 	}
+	j := &janitor{a: g.a}
 	forget := func() {
 		t.Helper()
 		g.flush()
@@ -184,12 +185,12 @@ func TestForgottenContainer(t *testing.T) {
 		check(t, err)
 		ahead.Add(int64(2 * idleStream))
 		g.a.closeIdle()
-		g.a.forgetFinished()
+		j.forgetFinished()
 		if _, err := os.Stat(dir); err != nil {
 			t.Fatalf("forgotten at once: %v", err)
 		}
 		ahead.Add(int64(g.a.cfg.CacheAge + time.Hour))
-		g.a.forgetFinished()
+		j.forgetFinished()
 		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 			t.Fatalf("its directory: %v", err)
 		}
@@ -206,6 +207,7 @@ func TestForgottenContainer(t *testing.T) {
 			ahead.Store(0) // as the marks have the time
 			g.stop()
 			g.start()
+			j = &janitor{a: g.a}
 			read("restarted")
 		}
 	}

@@ -117,7 +117,7 @@ const frameWait = 2 * time.Second
 
 func (f *flushing) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, f.s.log.Newer()) }()
-	f.s.rested()
+	f.s.rest.end()
 	patience := int(frameWait / retryDelay)
 	for {
 		err = f.seal()
@@ -125,11 +125,11 @@ func (f *flushing) run(ctx context.Context) (err error) {
 			return err
 		}
 		// Turn by turn: a new one begins with short waits again.
-		err = f.s.a.upload(ctx, f.s)
+		err = f.s.a.uploadAll(ctx, f.s)
 		pause := restMin
 		switch {
 		case errors.Is(err, errTurn):
-		case err != nil || f.s.log.Waiting(f.upTo) == 0 || f.s.log.Newer() != nil || patience == 0 || !f.s.reading():
+		case err != nil || f.s.log.Waiting(f.upTo) == 0 || f.s.log.Newer() != nil || patience == 0 || !f.s.inlet.reads():
 			return err
 		default: // an entry is unfinished, or the archiving of a segment began only now
 			patience--
@@ -144,13 +144,6 @@ func (f *flushing) run(ctx context.Context) (err error) {
 			return fmt.Errorf("%w, after: %w", context.Cause(ctx), err)
 		}
 	}
-}
-
-// reading reports whether an ingest runs.
-func (s *stream) reading() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.poll != nil
 }
 
 // seal closes what there is, as a group commit does.

@@ -29,8 +29,8 @@ func (a *Archiver) keepDamaged(s *stream, seg int64, res encode.Result) error {
 // giveUp puts a gap in the place of a segment that cannot be archived, and keeps
 // its bytes in the quarantine.
 func (a *Archiver) giveUp(s *stream, seg int64, cause error) error {
-	s.drops.Lock()
-	defer s.drops.Unlock()
+	s.quota.drops.Lock()
+	defer s.quota.drops.Unlock()
 	a.cfg.Logger.Error("quarantined a segment that cannot be archived; its bytes are kept, and a gap row stands for its entries",
 		"container", s.id, "segment", seg, "err", cause)
 	err := a.replaceByGap(s, seg, cause)
@@ -89,5 +89,5 @@ func (a *Archiver) gapOf(s *stream, v *spool.View, cause error) (gap spool.Gap, 
 // noteGivenUp counts entries that are given up as dropped ones are.
 func (a *Archiver) noteGivenUp(s *stream, entries int64) {
 	a.metrics.dropped.Add(float64(entries))
-	s.dropped.Add(entries)
+	s.quota.dropped.Add(entries)
 }

@@ -1,18 +1,25 @@
 package archiver
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // graceTime is how long attempts may fail, none succeeding meanwhile, before
 // that is logged: a store that asks for a pause now and then is not away.
 const graceTime = 10 * time.Second
 
-// health is the bucket's, for one log line at each change and for Status.
+// health is the bucket's, for one log line at each change and for Status. Its
+// methods may be called concurrently.
 type health struct {
+	log    *slog.Logger
+	now    func() time.Time
+	errors prometheus.Counter
+
 	mu    sync.Mutex
 	last  string // the error, "" while all is well
 	at    time.Time
@@ -22,47 +29,54 @@ type health struct {
 
 const toldAway = "away"
 
-// ok takes note of a success.
-func (h *health) ok(a *Archiver) {
+// ok notes a success.
+func (h *health) ok() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.told != "" {
-		a.cfg.Logger.Info("uploads work again")
+		h.log.Info("uploads work again")
 	}
 	h.last, h.told = "", ""
 }
 
-// retried takes note of an attempt that failed and is soon repeated.
-func (h *health) retried(a *Archiver, err error) {
+// retried notes an attempt that failed and is soon repeated.
+func (h *health) retried(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.note(a, err)
+	h.note(err)
 	if h.told == "" && h.at.Sub(h.since) >= graceTime {
-		h.tell(a, toldAway, err)
+		h.tell(toldAway, err)
 	}
 }
 
-// failed takes note of an error that does not go away by itself. It is logged
+// failed notes an error that does not go away by itself. It is logged
 // at once, and again only where there is something else to be done about it.
-func (h *health) failed(a *Archiver, err error) {
+func (h *health) failed(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.note(a, err)
+	h.note(err)
 	if what := "for good: " + bucket.Hint(err); h.told != what {
-		h.tell(a, what, err)
+		h.tell(what, err)
 	}
 }
 
-func (h *health) note(a *Archiver, err error) {
-	a.metrics.uploadErrors.Inc()
-	h.at = a.cfg.Now()
+func (h *health) note(err error) {
+	h.errors.Inc()
+	h.at = h.now()
 	if h.last == "" {
 		h.since = h.at
 	}
 	h.last = err.Error()
 }
 
-func (h *health) tell(a *Archiver, what string, err error) {
+func (h *health) tell(what string, err error) {
 	h.told = what
-	a.cfg.Logger.Error("cannot upload: entries stay in the spool until it works", "err", err, "hint", bucket.Hint(err))
+	h.log.Error("cannot upload: entries stay in the spool until it works", "err", err, "hint", bucket.Hint(err))
+}
+
+// lastError returns the error that was seen last, and when; "" if all is well.
+func (h *health) lastError() (text string, at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last, h.at
 }

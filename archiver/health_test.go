@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // TestHealth: what an operator reads of a bucket that fails, one line for each
@@ -33,19 +34,18 @@ func TestHealth(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var log strings.Builder
 			now := time.Unix(1e9, 0)
-			a := &Archiver{cfg: Config{Logger: slog.New(slog.NewTextHandler(&log, nil)), Now: func() time.Time { return now }}}
-			var err error
-			if a.metrics, err = newMetrics(nil, a); err != nil {
-				t.Fatal(err)
+			h := health{
+				log: slog.New(slog.NewTextHandler(&log, nil)), now: func() time.Time { return now },
+				errors: prometheus.NewCounter(prometheus.CounterOpts{Name: "errors"}),
 			}
 			for _, e := range c.events {
 				switch {
 				case e == nil:
-					a.health.ok(a)
+					h.ok()
 				case bucket.Permanent(e):
-					a.health.failed(a, e)
+					h.failed(e)
 				default:
-					a.health.retried(a, e)
+					h.retried(e)
 				}
 				now = now.Add(time.Second)
 			}

@@ -13,12 +13,38 @@ import (
 // retryDelay is how long an ingest that cannot write waits before it tries again.
 const retryDelay = 200 * time.Millisecond
 
-// ingest reads the container's FIFOs until there are none. It is the only
-// appender to the log.
-func (s *stream) ingest(p *fifo.Poller) {
+// ingest reads a container's FIFOs. Its goroutine alone touches it. That begins and
+// ends with inlet.mu held, so the next one finds what the one before left.
+type ingest struct {
+	s *stream
+
+	torn        *attachment // whose frame is unfinished: nobody else is read meanwhile
+	firstNano   int64       // arrival of the active segment's first entry
+	activeBytes int64       // of the active segment
+	discards    discarder
+	again       bool      // reading failed: try again, whatever the FIFOs hold
+	writing     writing   // how writing to the spool goes
+	failing     time.Time // since when it fails; of no meaning while it works
+	entries     int64     // that were read
+	pace        fifo.Pace
+	unarmed     trouble // waiting for the FIFOs
+}
+
+// writing is how writing to the spool goes.
+type writing uint8
+
+const (
+	works  writing = iota
+	fails          // entries stay in the FIFO
+	broken         // it has failed for so long that they are dropped
+)
+
+// run reads the container's FIFOs until there are none. It is the only appender
+// to the log.
+func (in *ingest) run(p *fifo.Poller) {
 	for {
 		done := false
-		s.a.contain("read a container's log", s.id, func() { done = s.readAll(p) })
+		in.s.a.contain("read a container's log", in.s.id, func() { done = in.readAll(p) })
 		if done {
 			return
 		}
@@ -26,127 +52,134 @@ func (s *stream) ingest(p *fifo.Poller) {
 	}
 }
 
-func (s *stream) readAll(p *fifo.Poller) bool {
+func (in *ingest) readAll(p *fifo.Poller) (done bool) {
 	for {
 		if err := p.Reset(); err != nil {
-			return s.giveUp(err)
+			return in.giveUp(err)
 		}
-		fifos := s.current(p)
+		fifos := in.current(p)
 		if fifos == nil {
 			return true
 		}
-		moved, room, before := 0, true, s.entries
-		s.again = false
+		moved, room, before := 0, true, in.entries
+		in.again = false
 		for _, f := range fifos {
-			if s.waits(f) {
+			if in.waits(f) {
 				continue
 			}
-			n := s.drain(f)
+			n := in.drain(f)
 			moved += n
-			room = s.size(f, n) && room
+			room = in.size(f, n) && room
 		}
 		switch {
-		case s.pace.Note(s.entries-before, time.Now()) && room:
+		case in.pace.Note(in.entries-before, time.Now()) && room:
 			time.Sleep(fifo.NapTime)
-		case moved == 0 && !s.again:
-			if err := s.await(p); err != nil {
-				return s.giveUp(err)
+		case moved == 0 && !in.again:
+			if err := in.await(p); err != nil {
+				return in.giveUp(err)
 			}
 		}
 	}
 }
 
 // await waits until there may be something to do.
-func (s *stream) await(p *fifo.Poller) error {
-	wait, err := s.arm(p)
+func (in *ingest) await(p *fifo.Poller) error {
+	wait, err := in.arm(p)
 	if err != nil {
-		if !s.unarmed.Swap(true) {
-			s.a.cfg.Logger.Error("cannot wait for a container's log; looking every moment", "container", s.id, "err", err)
+		if in.unarmed.begins() {
+			in.s.a.cfg.Logger.Error("cannot wait for a container's log; looking every moment", "container", in.s.id, "err", err)
 		}
 		time.Sleep(retryDelay)
 		return nil
 	}
-	s.unarmed.Store(false)
+	in.unarmed.ends()
 	if !wait {
 		return nil
 	}
 	return p.Wait()
 }
 
-// arm has the poller look at the FIFOs that may be read. It returns false where
+// arm has the poller look at the FIFOs that may be read. It returns false if
 // there is none left: nothing would wake the ingest.
-func (s *stream) arm(p *fifo.Poller) (wait bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, f := range s.fifos {
-		if s.waits(f) {
+func (in *ingest) arm(p *fifo.Poller) (wait bool, err error) {
+	in.s.inlet.mu.Lock()
+	defer in.s.inlet.mu.Unlock()
+	for _, f := range in.s.inlet.fifos {
+		if in.waits(f) {
 			continue // not read before that one's frame has ended
 		}
 		if err := p.Arm(f.FIFO); err != nil {
 			return false, err
 		}
 	}
-	return len(s.fifos) > 0, nil
+	return len(in.s.inlet.fifos) > 0, nil
 }
 
 // giveUp ends an ingest whose poller is broken, which the kernel does not do.
-func (s *stream) giveUp(err error) bool {
-	s.a.cfg.Logger.Error("stopped reading a container's log", "container", s.id, "err", err)
-	s.stop()
+func (in *ingest) giveUp(err error) (done bool) {
+	in.s.a.cfg.Logger.Error("stopped reading a container's log", "container", in.s.id, "err", err)
+	in.s.inlet.stop()
 	return true
 }
 
-// current returns the FIFOs to read, or nil when the ingest has to end.
-func (s *stream) current(p *fifo.Poller) []*attachment {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		for _, f := range s.fifos {
-			s.close(f)
+// current returns the FIFOs to read, or nil if the ingest has to end.
+func (in *ingest) current(p *fifo.Poller) []*attachment {
+	inlet := &in.s.inlet
+	inlet.mu.Lock()
+	defer inlet.mu.Unlock()
+	if inlet.phase == stopping {
+		for _, f := range inlet.fifos {
+			in.close(f)
 		}
-		s.fifos = nil
+		inlet.fifos = nil
 	}
-	if len(s.fifos) == 0 {
-		_ = p.Close() // nothing is left to lose
-		s.poll, s.torn = nil, nil
-		return nil
+	if len(inlet.fifos) > 0 {
+		return slices.Clone(inlet.fifos)
 	}
-	return slices.Clone(s.fifos)
+	_ = p.Close() // nothing is left to lose
+	in.torn = nil
+	inlet.poll = nil
+	if inlet.phase == stopping {
+		inlet.phase.to(stopped)
+	} else {
+		inlet.phase.to(idle)
+	}
+	return nil
 }
 
 // maxFills bounds a turn, so that a FIFO that never gets empty does not keep
 // the others waiting.
 const maxFills = 64
 
-// drain reads a FIFO until it is empty and ends it where that was asked for, or
-// where it has ended itself. It returns how many bytes came.
-func (s *stream) drain(f *attachment) (moved int) {
+// drain reads a FIFO until it is empty and ends it if that was asked for, or if
+// it has ended itself. It returns how many bytes came.
+func (in *ingest) drain(f *attachment) (moved int) {
 	ending := f.detach.Load() // before reading: all that came until then is read
 	for range maxFills {
-		if held, n := s.held(f, ending); held {
+		if held, n := in.held(f, ending); held {
 			return moved + n
 		}
-		s.rollByHour()
-		r, err := s.log.Fill(f.Fd(), f.Path())
+		in.rollByHour()
+		r, err := in.s.log.Fill(f.Fd(), f.Path())
 		if err == nil {
-			s.torn = nil
+			in.torn = nil
 		}
 		if r.Torn {
-			s.torn = f
+			in.torn = f
 		}
 		if r.Bytes > 0 {
 			moved += r.Bytes
-			s.account(r)
+			in.account(r)
 			continue
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			s.ended(f, ending)
+			in.ended(f, ending)
 		case err != nil:
-			s.again = true // the log may hold what it could not take, and the FIFO be empty
-			s.trouble(err)
+			in.again = true // the log may hold what it could not take, and the FIFO be empty
+			in.notWritten(err)
 		case ending:
-			s.end(f)
+			in.end(f)
 		}
 		return moved
 	}
@@ -157,103 +190,101 @@ func (s *stream) drain(f *attachment) (moved int) {
 // that is full gets room meanwhile, if there is any.
 const brokenTime = 5 * time.Second
 
-// trouble reports that the spool takes nothing, once, and asks for room. The
+// notWritten reports that the spool takes nothing, once, and asks for room. The
 // entries stay in the FIFO, for brokenTime at most unless the policy is Block:
 // a container whose FIFO nobody reads cannot be stopped.
-func (s *stream) trouble(err error) {
-	if !s.failed.Swap(true) {
-		s.a.cfg.Logger.Error("cannot write to the spool: the container's log waits", "container", s.id, "err", err)
+func (in *ingest) notWritten(err error) {
+	a, now := in.s.a, in.s.a.cfg.Now()
+	if in.writing == works {
+		in.writing, in.failing = fails, now
+		a.cfg.Logger.Error("cannot write to the spool: the container's log waits", "container", in.s.id, "err", err)
 	}
-	s.a.metrics.spoolErrors.Inc()
+	a.metrics.spoolErrors.Inc()
 	if errors.Is(err, spool.ErrFull) {
-		s.a.roomSoon()
+		a.roomSoon()
 	}
-	now := s.a.cfg.Now()
-	if s.failing.IsZero() {
-		s.failing = now
-	}
-	if policy, _ := s.quota(); policy != Block && now.Sub(s.failing) >= brokenTime {
-		s.broken.Store(true)
+	if in.s.inlet.options().Overflow != Block && now.Sub(in.failing) >= brokenTime {
+		in.writing = broken
 	}
 	time.Sleep(retryDelay)
 }
 
-// written takes note that the spool takes entries, or a gap.
-func (s *stream) written() {
-	if s.failed.Swap(false) {
-		s.a.cfg.Logger.Info("writing to the spool works again", "container", s.id)
+// written notes that the spool takes entries, or a gap.
+func (in *ingest) written() {
+	if in.writing != works {
+		in.s.a.cfg.Logger.Info("writing to the spool works again", "container", in.s.id)
 	}
-	s.failing = time.Time{}
-	s.broken.Store(false)
+	in.writing = works
 }
 
-// rollByHour closes the segment when the arrival clock has passed its hour.
-func (s *stream) rollByHour() {
-	if s.firstNano != 0 && hourOver(s.id, s.firstNano, s.activeBytes, s.a.cfg.Now()) {
-		s.firstNano = 0
-		s.log.Roll()
+// rollByHour closes the segment once the arrival clock has passed its hour.
+func (in *ingest) rollByHour() {
+	if in.firstNano != 0 && hourOver(in.s.id, in.firstNano, in.activeBytes, in.s.a.cfg.Now()) {
+		in.firstNano = 0
+		in.s.log.Roll()
 	}
 }
 
-// account takes note of what a Fill brought.
-func (s *stream) account(r spool.Filled) {
-	s.written()
-	s.entries += r.Entries
-	s.firstNano, s.activeBytes = r.ActiveFirstNano, r.ActiveBytes
-	m := s.a.metrics
+// account notes what a Fill brought.
+func (in *ingest) account(r spool.Filled) {
+	in.written()
+	in.entries += r.Entries
+	in.firstNano, in.activeBytes = r.ActiveFirstNano, r.ActiveBytes
+	s, m := in.s, in.s.a.metrics
 	m.entries.Add(float64(r.Entries))
 	m.bytes.Add(float64(r.Bytes))
 	s.a.noteLost(s, r.Lost)
-	if r.ActiveBytes >= s.roll.Load() {
+	if r.ActiveBytes >= s.inlet.roll.Load() {
 		s.log.Roll()
-		s.firstNano = 0
+		in.firstNano = 0
 		s.a.commitSoon(s)
 	} else if r.Uncommitted >= s.a.cfg.CommitBytes {
 		s.a.commitSoon(s)
 	}
 }
 
-// size gives a FIFO that was found nearly full a larger pipe, and tells whether
-// it may be left to fill.
-func (s *stream) size(f *attachment, moved int) bool {
+// size gives a FIFO that was found nearly full a larger pipe. It reports whether
+// the FIFO may be left to fill.
+func (in *ingest) size(f *attachment, moved int) bool {
 	if f.detach.Load() || f.Closed() {
 		return false
 	}
 	if moved < fifo.SmallPipe*3/4 {
 		return true
 	}
-	f.busyAt.Store(s.a.cfg.Now().UnixNano())
+	f.busyAt.Store(in.s.a.cfg.Now().UnixNano())
 	return f.Enlarge()
 }
 
 // ended is end for a FIFO whose writer is gone. Its path may be attached anew at
 // once.
-func (s *stream) ended(f *attachment, asked bool) {
-	s.a.release(f.Path(), f)
-	s.end(f)
+func (in *ingest) ended(f *attachment, asked bool) {
+	in.s.a.release(f.Path(), f)
+	in.end(f)
 	if !asked {
-		s.a.cfg.OnEnd(f.Path())
+		in.s.a.cfg.OnEnd(f.Path())
 	}
 }
 
 // end closes a FIFO that is empty.
-func (s *stream) end(f *attachment) {
-	if s.torn == f {
-		s.a.noteLost(s, s.log.DropTorn())
-		s.torn = nil
+func (in *ingest) end(f *attachment) {
+	if in.torn == f {
+		in.s.a.noteLost(in.s, in.s.log.DropTorn())
+		in.torn = nil
 	}
-	s.dropRest(f)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fifos = slices.DeleteFunc(s.fifos, func(o *attachment) bool { return o == f })
+	in.dropRest(f)
+	inlet := &in.s.inlet
+	inlet.mu.Lock()
+	defer inlet.mu.Unlock()
+	inlet.fifos = slices.DeleteFunc(inlet.fifos, func(o *attachment) bool { return o == f })
 	f.drained = true
-	s.close(f)
+	in.close(f)
 }
 
-// close releases a FIFO. Called with mu held.
-func (s *stream) close(f *attachment) {
+// close releases a FIFO. Called with inlet.mu held.
+func (in *ingest) close(f *attachment) {
 	_ = f.Close() // nothing was written to it
 	f.release()
 	close(f.done)
-	s.lastUsed.Store(s.a.cfg.Now().UnixNano())
+	in.s.use()
 }

@@ -17,7 +17,7 @@ import (
 func TestListedAsFinished(t *testing.T) {
 	for name, find := range map[string]func(*rig){
 		"flush":   func(g *rig) { g.flush() },
-		"janitor": func(g *rig) { g.a.forgetFinished() },
+		"janitor": func(g *rig) { (&janitor{a: g.a}).forgetFinished() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newRig(t)
@@ -75,7 +75,7 @@ func TestFinishedListForgets(t *testing.T) {
 	gone := fmt.Sprintf("%064x", 3)
 	check(t, os.RemoveAll(statedir.Path(g.cfg.StateDir).Log(gone)))
 	for range 2 {
-		g.a.forgetFinished()
+		(&janitor{a: g.a}).forgetFinished()
 		got := 0
 		for i := range n {
 			if g.a.finished.Has(fmt.Sprintf("%064x", i)) {

@@ -100,8 +100,8 @@ func TestOptionsOutliveTheContainer(t *testing.T) {
 					g.cfg.SpoolBytes = tc.total
 					g.restart(killed)
 					s := g.a.all()[0]
-					if s.opts != tc.opts || s.roll.Load() != tc.opts.rollBytes() {
-						t.Fatalf("after the restart: %+v, before %+v", s.opts, tc.opts)
+					if s.inlet.options() != tc.opts || s.inlet.roll.Load() != tc.opts.rollBytes() {
+						t.Fatalf("after the restart: %+v, before %+v", s.inlet.options(), tc.opts)
 					}
 					if st := g.a.Status(); st.Dropped != 0 {
 						t.Fatalf("dropped %d entries", st.Dropped)
@@ -130,8 +130,8 @@ func TestSmallQuotaOutlivesTheContainer(t *testing.T) {
 	check(t, g.a.Detach(t.Context(), d.path))
 	g.restart(false)
 	s := g.a.all()[0]
-	if s.opts != src.Options || s.log.Info().PendingBytes > src.Options.SpoolBytes {
-		t.Fatalf("%+v, %d bytes wait", s.opts, s.log.Info().PendingBytes)
+	if s.inlet.options() != src.Options || s.log.Info().PendingBytes > src.Options.SpoolBytes {
+		t.Fatalf("%+v, %d bytes wait", s.inlet.options(), s.log.Info().PendingBytes)
 	}
 	for {
 		if dropped, err := g.a.dropOldest(s, reasonDisk); err != nil || !dropped {
@@ -140,14 +140,14 @@ func TestSmallQuotaOutlivesTheContainer(t *testing.T) {
 		}
 	}
 	g.restart(true)
-	if s = g.a.all()[0]; s.opts != src.Options || s.log.Info().PendingBytes > 0 {
-		t.Fatalf("only gaps: %+v, %d bytes", s.opts, s.log.Info().PendingBytes)
+	if s = g.a.all()[0]; s.inlet.options() != src.Options || s.log.Info().PendingBytes > 0 {
+		t.Fatalf("only gaps: %+v, %d bytes", s.inlet.options(), s.log.Info().PendingBytes)
 	}
 	g.comeBack(away)
 	g.flush()
 	g.restart(false)
-	if s, err := g.a.stream(idA); err != nil || s.opts != src.Options {
-		t.Fatalf("only archived ones: %+v, %v", s.opts, err)
+	if s, err := g.a.stream(idA); err != nil || s.inlet.options() != src.Options {
+		t.Fatalf("only archived ones: %+v, %v", s.inlet.options(), err)
 	}
 }
 
@@ -169,8 +169,8 @@ func TestNewestOptionsCount(t *testing.T) {
 		check(t, g.a.Detach(t.Context(), d.path))
 		g.restart(true)
 		s := g.a.all()[0]
-		if n := len(s.log.Snapshot().Segments); s.opts != src.Options || n != want {
-			t.Fatalf("start %d: %+v, %d segments, want %+v, %d", i, s.opts, n, src.Options, want)
+		if n := len(s.log.Snapshot().Segments); s.inlet.options() != src.Options || n != want {
+			t.Fatalf("start %d: %+v, %d segments, want %+v, %d", i, s.inlet.options(), n, src.Options, want)
 		}
 	}
 }
@@ -202,8 +202,8 @@ func TestDefaultsAreForLogsWithoutOptions(t *testing.T) {
 		g.start()
 		g.restart(false)
 		s := g.a.all()[0]
-		if s.opts != g.cfg.Defaults {
-			t.Fatalf("%+v, want %+v", s.opts, g.cfg.Defaults)
+		if s.inlet.options() != g.cfg.Defaults {
+			t.Fatalf("%+v, want %+v", s.inlet.options(), g.cfg.Defaults)
 		}
 		if n := s.log.Info().PendingBytes; policy == DropOld && n > 256<<10 || policy == Block && n < 1<<19 {
 			t.Fatalf("%s: %d bytes wait", policy, n)

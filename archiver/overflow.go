@@ -2,19 +2,9 @@ package archiver
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/encode"
-	"github.com/coldtail/coldtail/archiver/spool"
-	"github.com/coldtail/coldtail/codec"
-	"github.com/coldtail/coldtail/codec/key"
 )
 
 // Overflow says what happens to a container's entries when its spool is full.
@@ -42,6 +32,29 @@ const (
 	// What comes in place of rows of a container whose spool cannot be written.
 	reasonBroken = "the disk cannot be written"
 )
+
+// quota is what keeps a stream within its bounds.
+type quota struct {
+	// Beyond its own bound, or the largest user beyond the total one, where what
+	// comes is dropped or waits. The ingest looks at them.
+	own, total atomic.Bool
+
+	dropping trouble      // entries are dropped
+	dropped  atomic.Int64 // entries
+
+	drops sync.Mutex // held while segments are dropped
+	stuck trouble    // dropping segments
+}
+
+// exceeded reports whether what comes is dropped, or waits.
+func (q *quota) exceeded() bool { return q.own.Load() || q.total.Load() }
+
+// setExceeded sets one of the quota's two marks; the ingest has to know.
+func (s *stream) setExceeded(mark *atomic.Bool, exceeded bool) {
+	if mark.Swap(exceeded) != exceeded {
+		s.inlet.wake()
+	}
+}
 
 // quotaLoop holds all streams together to the total quota, and makes room where
 // the disk is full. It is a goroutine of its own because dropping syncs.
@@ -75,32 +88,25 @@ func (a *Archiver) roomSoon() {
 // enforce holds a stream to its own quota. It runs after commits: it syncs.
 func (a *Archiver) enforce(s *stream) {
 	// Commits of one stream may come together: two would drop more than they have to.
-	s.drops.Lock()
-	defer s.drops.Unlock()
-	policy, most := s.quota()
+	s.quota.drops.Lock()
+	defer s.quota.drops.Unlock()
+	o := s.inlet.options()
 	for {
-		over := s.log.Info().PendingBytes > most
-		if policy != DropOld {
-			s.setOver(&s.over, over)
+		over := s.log.Info().PendingBytes > o.SpoolBytes
+		if o.Overflow != DropOld {
+			s.setExceeded(&s.quota.own, over)
 			return
 		}
 		if !over {
-			s.setOver(&s.over, false)
+			s.setExceeded(&s.quota.own, false)
 			return
 		}
 		dropped, err := a.dropNext(s, reasonQuota)
 		// Where the disk does not let the oldest go, what comes is dropped.
-		s.setOver(&s.over, err != nil)
+		s.setExceeded(&s.quota.own, err != nil)
 		if !dropped {
 			return
 		}
-	}
-}
-
-// setOver changes one of the stream's two flags; its ingest has to know.
-func (s *stream) setOver(flag *atomic.Bool, over bool) {
-	if flag.Swap(over) != over {
-		s.wake()
 	}
 }
 
@@ -124,17 +130,16 @@ func (a *Archiver) enforceTotal() {
 		over := total > a.cfg.SpoolBytes && largest != nil
 		drops := false
 		if over {
-			policy, _ := largest.quota()
-			drops = policy == DropOld
+			drops = largest.inlet.options().Overflow == DropOld
 		}
 		for _, s := range all {
-			s.setOver(&s.overTotal, over && !drops && s == largest)
+			s.setExceeded(&s.quota.total, over && !drops && s == largest)
 		}
 		if !drops {
 			return
 		}
 		dropped, err := a.dropOldest(largest, reasonTotal)
-		largest.setOver(&largest.overTotal, err != nil)
+		largest.setExceeded(&largest.quota.total, err != nil)
 		if !dropped {
 			return
 		}
@@ -147,7 +152,7 @@ func (a *Archiver) shed() bool {
 	var largest *stream
 	most := int64(0)
 	for _, s := range a.all() {
-		if policy, _ := s.quota(); policy != DropOld {
+		if s.inlet.options().Overflow != DropOld {
 			continue
 		}
 		if n := s.log.Info().PendingBytes; n > most {
@@ -159,140 +164,4 @@ func (a *Archiver) shed() bool {
 	}
 	dropped, _ := a.dropOldest(largest, reasonDisk) // it was logged
 	return dropped
-}
-
-// quota returns the stream's policy and how many bytes it may hold that are not
-// archived.
-func (s *stream) quota() (Overflow, int64) {
-	o := s.options()
-	return o.Overflow, o.SpoolBytes
-}
-
-func (s *stream) options() Options {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.opts
-}
-
-// dropOldest replaces the stream's oldest segment that is not archived by a
-// gap. It reports whether it did; the error is the disk's.
-func (a *Archiver) dropOldest(s *stream, reason string) (dropped bool, err error) {
-	s.drops.Lock()
-	defer s.drops.Unlock()
-	return a.dropNext(s, reason)
-}
-
-// dropNext is dropOldest for who holds s.drops.
-func (a *Archiver) dropNext(s *stream, reason string) (dropped bool, err error) {
-	seg, ok := s.log.OldestPending()
-	if !ok {
-		// All of it is in the active segment.
-		s.log.Roll()
-		if err := s.log.Commit(); err != nil && !errors.Is(err, spool.ErrFull) {
-			return false, err // the next commit reports it
-		}
-		if seg, ok = s.log.OldestPending(); !ok {
-			return false, nil
-		}
-	}
-	gap, err := a.gapFor(s, seg, reason)
-	if err == nil {
-		err = a.drop(s, seg, gap)
-	}
-	if err != nil {
-		if now, ok := s.log.OldestPending(); !ok || now != seg {
-			return true, nil // it was archived meanwhile, which makes room too
-		}
-		if !s.stuck.Swap(true) {
-			a.cfg.Logger.Error("cannot drop entries to make room", "container", s.id, "segment", seg, "err", err)
-		}
-		return false, err
-	}
-	s.stuck.Store(false)
-	a.noteDropped(s, gap.Entries, reason)
-	return true, nil
-}
-
-// drop drops a segment, with the help of the ballast where the disk has no
-// room even for a gap.
-func (a *Archiver) drop(s *stream, seg int64, gap spool.Gap) error {
-	err := s.log.Drop(seg, gap)
-	if errors.Is(err, spool.ErrFull) {
-		if rerr := os.Remove(a.state.Ballast()); rerr != nil {
-			return errors.Join(err, rerr)
-		}
-		err = s.log.Drop(seg, gap)
-	}
-	if err == nil {
-		a.makeBallast()
-	}
-	return err
-}
-
-// ballastBytes is what is kept back for gaps.
-const ballastBytes = 1 << 20
-
-// makeBallast takes disk space that can be given up when there is no other. That
-// it fails on a full disk does not matter.
-func (a *Archiver) makeBallast() {
-	f, err := os.OpenFile(a.state.Ballast(), os.O_WRONLY|os.O_CREATE|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	_ = unix.Fallocate(int(f.Fd()), 0, 0, ballastBytes)
-}
-
-// gapFor describes a segment that is about to be dropped.
-func (a *Archiver) gapFor(s *stream, seg int64, reason string) (spool.Gap, error) {
-	v, err := s.log.OpenSegment(seg)
-	var bad *codec.CorruptError
-	switch {
-	case errors.As(err, &bad): // its file is gone
-		return encode.HeaderGap(v, reason), nil
-	case err != nil:
-		return spool.Gap{}, err
-	}
-	defer v.Close()
-	return encode.Gap(v, reason)
-}
-
-// stored returns which of a gap's replaced objects are in the bucket after all,
-// and takes these out of the gap. With none left, there is no gap.
-func (a *Archiver) stored(ctx context.Context, b bucket.Bucket, v *spool.View) (objs []spool.Object, err error) {
-	gap := *v.Header.Gap
-	gap.Replaced = nil
-	for _, r := range v.Header.Gap.Replaced {
-		body, err := b.Get(ctx, r.Key, bucket.GetOptions{Offset: -1})
-		switch {
-		case errors.Is(err, bucket.ErrNotFound):
-			gap.Replaced = append(gap.Replaced, r)
-		case err != nil:
-			return nil, fmt.Errorf("look for an object that a gap replaces: %w", err)
-		default:
-			objs = append(objs, spool.Object{Segment: v.Header.SegmentSeq, SizeBytes: body.Object.SizeBytes, Key: r.Key})
-			if err := body.Close(); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if len(objs) > 0 && len(gap.Replaced) > 0 {
-		encode.SumUp(&gap)
-		m, err := key.Parse(gap.Replaced[0].Key)
-		if err != nil {
-			return nil, err
-		}
-		// The segment's first number may be a stored object's.
-		v.Header.FirstSeq = m.FirstSeq
-	}
-	v.Header.Gap = &gap
-	return objs, nil
-}
-
-func (a *Archiver) noteDropped(s *stream, entries int64, reason string) {
-	a.metrics.dropped.Add(float64(entries))
-	s.dropped.Add(entries)
-	if !s.dropping.Swap(true) {
-		a.cfg.Logger.Error("dropping entries: the archive gets a gap row for them", "container", s.id, "reason", reason)
-	}
 }

@@ -34,7 +34,7 @@ func fullRig(t *testing.T, policy Overflow) (*rig, *awayBucket, Source, *daemon)
 func (g *rig) comeBack(away *awayBucket) {
 	away.set(nil)
 	for _, s := range g.a.all() {
-		s.uploadAt.Store(0)
+		s.rest.end()
 	}
 }
 
@@ -102,10 +102,10 @@ func TestDropNew(t *testing.T) {
 	check(t, g.a.Attach(t.Context(), src))
 	lines := numbers(60_000)
 	d.print(lines[:30_000]...)
-	waitFor(t, "the spool to be full", func() bool { return g.a.all()[0].isOver() })
+	waitFor(t, "the spool to be full", func() bool { return g.a.all()[0].quota.exceeded() })
 	d.print(lines[30_000:]...)
 	g.comeBack(away)
-	waitFor(t, "room", func() bool { return !g.a.all()[0].isOver() })
+	waitFor(t, "room", func() bool { return !g.a.all()[0].quota.exceeded() })
 	more := []string{"after one", "after two"}
 	d.print(more...)
 	check(t, g.a.Detach(t.Context(), d.path))
@@ -133,7 +133,7 @@ func TestBlock(t *testing.T) {
 			written.Store(i + 1)
 		}
 	}()
-	waitFor(t, "the spool to be full", func() bool { return len(g.a.all()) == 1 && g.a.all()[0].isOver() })
+	waitFor(t, "the spool to be full", func() bool { return len(g.a.all()) == 1 && g.a.all()[0].quota.exceeded() })
 	waitFor(t, "the writer to be blocked", func() bool {
 		before := written.Load()
 		time.Sleep(300 * time.Millisecond)
@@ -183,9 +183,9 @@ func TestDropsTogether(t *testing.T) {
 	check(t, s.log.Commit())
 	const atMost = 320 << 10 // of one segment: a full pipe is moved at once
 	for most := s.log.Info().PendingBytes - 1; most > 1<<20; most -= 384 << 10 {
-		s.mu.Lock()
-		s.opts.SpoolBytes = most
-		s.mu.Unlock()
+		o := s.inlet.options()
+		o.SpoolBytes = most
+		s.inlet.found(o)
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() { g.a.enforce(s) })
@@ -194,7 +194,7 @@ func TestDropsTogether(t *testing.T) {
 		if left := s.log.Info().PendingBytes; left > most || left < most-atMost {
 			t.Fatalf("%d bytes are left of at most %d", left, most)
 		}
-		if s.over.Load() || s.stuck.Load() {
+		if s.quota.exceeded() || s.quota.stuck.is.Load() {
 			t.Fatal("what comes would be dropped")
 		}
 	}
@@ -223,7 +223,7 @@ func TestLostResponseCancelsTheGap(t *testing.T) {
 	}
 	check(t, g.a.Detach(t.Context(), d.path))
 	deaf.on.Store(false)
-	s.uploadAt.Store(0)
+	s.rest.end()
 	g.flush()
 	got, dropped := split(t, g.archived(idA))
 	// The first was stored; whether the second was, too, is the uploads' pace.

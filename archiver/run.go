@@ -15,7 +15,7 @@ const committers = 16
 // Run does the background work until ctx ends: group commit, rolling by age,
 // uploads, the local cache's bounds. Then it stops reading, makes everything
 // durable, seals it and uploads for at most Config.ShutdownTimeout; the rest is
-// for the next start. It may be called once; the Archiver is closed afterwards.
+// for the next start. It may be called once, and closes the Archiver.
 func (a *Archiver) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -27,7 +27,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 		uploads.Go(func() { a.uploadLoop(work) })
 	}
 	others.Go(func() { a.recoverAll(work) })
-	others.Go(func() { a.janitor(ctx) })
+	others.Go(func() { (&janitor{a: a}).run(ctx) })
 	others.Go(func() { a.quotaLoop(ctx) })
 	a.makeBallast()
 	a.tick(ctx)
@@ -78,20 +78,14 @@ func (a *Archiver) tick(ctx context.Context) {
 func (s *stream) tick(now time.Time) {
 	in := s.log.Info()
 	if first := in.ActiveFirstNano; first != 0 {
-		if now.Sub(time.Unix(0, first)) >= s.options().RollAge || hourOver(s.id, first, in.ActiveBytes, now) {
+		if now.Sub(time.Unix(0, first)) >= s.inlet.options().RollAge || hourOver(s.id, first, in.ActiveBytes, now) {
 			s.log.Roll()
 		}
 	}
 	if in.PendingSegments > 0 || in.Live > 0 {
 		s.a.commitSoon(s)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, f := range s.fifos {
-		if now.UnixNano()-f.busyAt.Load() > int64(10*time.Second) {
-			f.Shrink()
-		}
-	}
+	s.inlet.shrink(now)
 }
 
 // commitSoon asks a committer to take the stream. It does not wait: where the
@@ -125,11 +119,11 @@ func (a *Archiver) commit(s *stream) {
 	gaps := s.log.Reserved()
 	err := s.log.Commit()
 	if gaps && !s.log.Reserved() {
-		s.wake() // what was dropped since gets its gap
+		s.inlet.wake() // what was dropped since gets its gap
 	}
 	if err != nil {
 		a.metrics.spoolErrors.Inc()
-		if !s.unsynced.Swap(true) {
+		if s.unsynced.begins() {
 			a.cfg.Logger.Error("cannot make the spool durable: a power loss would take what comes now", "container", s.id, "err", err)
 		}
 		if errors.Is(err, spool.ErrFull) {
@@ -138,7 +132,7 @@ func (a *Archiver) commit(s *stream) {
 		a.enforce(s) // what cannot be synced cannot be archived: the quota has to hold
 		return
 	}
-	if s.unsynced.Swap(false) {
+	if s.unsynced.ends() {
 		a.cfg.Logger.Info("the spool is durable again", "container", s.id)
 	}
 	a.cfg.Hook("committed", s.id)
@@ -151,7 +145,7 @@ func (a *Archiver) commit(s *stream) {
 func (a *Archiver) stopReading() {
 	a.setClosing()
 	for _, s := range a.all() {
-		s.stop()
+		s.inlet.stop()
 	}
 	a.ingests.Wait()
 }
@@ -200,13 +194,11 @@ func (a *Archiver) recover(id string) {
 	a.commitSoon(s)
 }
 
-// dropTorn gives up a frame that nobody goes on with.
-func (s *stream) dropTorn() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.poll == nil {
-		s.a.noteLost(s, s.log.DropTorn())
-	}
+// Close closes an Archiver that Run was not called for. What was read is durable,
+// and archived by the next start.
+func (a *Archiver) Close() error {
+	a.stopReading()
+	return a.close()
 }
 
 // close closes the logs and releases the state directory.

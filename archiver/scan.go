@@ -97,28 +97,28 @@ func (a *Archiver) scanAgain() []string {
 }
 
 // forgetFinished removes, once a day, the directories of containers that have been
-// finished for long: what they wrote is found in the bucket. Only the janitor
-// calls it.
-func (a *Archiver) forgetFinished() {
+// finished for long: what they wrote is found in the bucket.
+func (j *janitor) forgetFinished() {
+	a := j.a
 	now := a.cfg.Now()
-	if now.Sub(a.lookedAt) >= scanInterval || now.Before(a.lookedAt) {
-		a.lookedAt = now
-		a.dead = a.scanAgain()
+	if now.Sub(j.lookedAt) >= scanInterval || now.Before(j.lookedAt) {
+		j.lookedAt = now
+		j.dead = a.scanAgain()
 	}
-	if len(a.dead) == 0 {
+	if len(j.dead) == 0 {
 		return
 	}
-	n := min(len(a.dead), forgetAtOnce)
-	now = a.afterAll(now, a.dead[:n])
+	n := min(len(j.dead), forgetAtOnce)
+	now = a.afterAll(now, j.dead[:n])
 	// Who comes back must not be taken for one that is new.
 	if err := a.state.Forget(now); err != nil {
 		a.cfg.Logger.Error("cannot forget finished containers", "err", err)
 		return
 	}
-	for _, id := range a.dead[:n] {
+	for _, id := range j.dead[:n] {
 		a.forgetContainer(id)
 	}
-	a.dead = a.dead[n:]
+	j.dead = j.dead[n:]
 }
 
 // afterAll returns a time, now or later, behind which no number was given to an entry
@@ -154,7 +154,7 @@ func (a *Archiver) closedStream(id string) *stream {
 		return nil
 	}
 	s := a.newStream(id)
-	s.afresh = true
+	s.opening.afresh = true
 	a.streams[id] = s
 	return s
 }
@@ -162,10 +162,7 @@ func (a *Archiver) closedStream(id string) *stream {
 // noteFinished lists a container whose log was closed, unless it is open again.
 func (a *Archiver) noteFinished(ids ...string) {
 	closed := func(id string) bool {
-		a.mu.Lock()
-		open := a.streams[id] != nil
-		a.mu.Unlock()
-		if open {
+		if a.isOpen(id) {
 			return false
 		}
 		des, err := os.ReadDir(a.state.Log(id))
@@ -174,4 +171,10 @@ func (a *Archiver) noteFinished(ids ...string) {
 	if err := a.finished.Add(closed, ids...); err != nil {
 		a.cfg.Logger.Error("cannot list finished containers", "err", err)
 	}
+}
+
+func (a *Archiver) isOpen(id string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.streams[id] != nil
 }

@@ -49,14 +49,14 @@ func (a *Archiver) Status() Status {
 		st.PendingSegments += in.PendingSegments
 		st.CachedBytes += in.CachedBytes
 		st.LostBytes += in.LostBytes
-		st.Dropped += s.dropped.Load()
+		st.Dropped += s.quota.dropped.Load()
 		if in.OldestPendingNano != 0 && (oldest == 0 || in.OldestPendingNano < oldest) {
 			oldest = in.OldestPendingNano
 		}
 		frozen, _ := s.log.Frozen()
 		st.Streams = append(st.Streams, StreamStatus{
 			ContainerID: s.id, FIFOs: in.Live, LastSeq: in.LastSeq, PendingBytes: in.PendingBytes,
-			PendingSegments: in.PendingSegments, CachedBytes: in.CachedBytes, Dropped: s.dropped.Load(), OldestPending: nanoTime(in.OldestPendingNano), MetadataCut: frozen.Meta.Labels[codec.MetaCutKey],
+			PendingSegments: in.PendingSegments, CachedBytes: in.CachedBytes, Dropped: s.quota.dropped.Load(), OldestPending: nanoTime(in.OldestPendingNano), MetadataCut: frozen.Meta.Labels[codec.MetaCutKey],
 		})
 	}
 	slices.SortFunc(st.Streams, func(x, y StreamStatus) int { return cmp.Compare(x.ContainerID, y.ContainerID) })
@@ -66,11 +66,8 @@ func (a *Archiver) Status() Status {
 	st.Quarantine = a.aside.sum()
 	st.Unopened = a.unopenedIDs()
 	st.Unopened = st.Unopened[:min(len(st.Unopened), maxPaths)]
-	a.health.mu.Lock()
-	defer a.health.mu.Unlock()
-	if a.health.last != "" {
-		at := a.health.at
-		st.LastError, st.LastErrorAt = a.health.last, &at
+	if text, at := a.health.lastError(); text != "" {
+		st.LastError, st.LastErrorAt = text, &at
 	}
 	return st
 }

@@ -95,7 +95,7 @@ func TestDroppingDoesNotWaitForSync(t *testing.T) {
 	}
 	for i, d := range daemons {
 		d.print(lines...)
-		waitFor(t, "the spool to be full", func() bool { return g.stream(i).isOver() })
+		waitFor(t, "the spool to be full", func() bool { return g.stream(i).quota.exceeded() })
 	}
 	h.begin()
 	var wg sync.WaitGroup

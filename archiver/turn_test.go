@@ -70,32 +70,36 @@ func TestSuccessWakes(t *testing.T) {
 		streams[s.id] = s
 	}
 	other := streams[idB]
-	later := time.Now().Add(parkTime).UnixNano()
+	until := func(s *stream) int64 {
+		s.rest.mu.Lock()
+		defer s.rest.mu.Unlock()
+		return s.rest.until
+	}
+	var later int64
 	park := func(at time.Time) {
-		other.turnAt.Store(at.UnixNano())
-		other.resting.Store(int64(restMax))
-		other.uploadAt.Store(later)
+		other.rest.afterTurn(at, time.Now())
+		later = until(other)
 	}
 	upload := func() {
 		d.print("x")
 		n := len(g.archived(idA))
 		g.seal(idA)
 		// All of it, with who is woken: then the container can be uploaded again.
-		waitFor(t, "an upload", func() bool { return len(g.archived(idA)) > n && len(streams[idA].upload) == 0 })
+		waitFor(t, "an upload", func() bool { return len(g.archived(idA)) > n && len(streams[idA].upload) == 1 })
 	}
 	upload()
 	park(time.Now().Add(-time.Hour)) // others have succeeded since
 	upload()
-	if other.uploadAt.Load() != later {
+	if until(other) != later {
 		t.Error("woken, although its trouble is its own")
 	}
 	park(time.Now()) // nobody has
 	upload()
-	waitFor(t, "it to be woken", func() bool { return other.uploadAt.Load() == 0 })
+	waitFor(t, "it to be woken", func() bool { return until(other) == 0 })
 	park(time.Now().Add(-time.Hour))
 	check(t, g.a.DetachAll(t.Context()))
 	g.flush()
-	if other.uploadAt.Load() != 0 {
+	if until(other) != 0 {
 		t.Error("a flush does not wake")
 	}
 }
@@ -151,7 +155,7 @@ func TestClockSetBack(t *testing.T) {
 			d.print("kept")
 			g.seal(idA)
 			s := g.a.all()[0]
-			waitFor(t, "the container to rest", func() bool { return s.uploadAt.Load() > 0 })
+			waitFor(t, "the container to rest", func() bool { return s.rest.lasts(g.cfg.Now()) })
 			away.set(nil)
 			ahead.Store(0)
 			waitFor(t, "an upload", func() bool {
@@ -197,15 +201,13 @@ func TestUploadsAreQueuedOnce(t *testing.T) {
 	if n := len(a.uploads); n != 1 {
 		t.Fatalf("it waits %d times", n)
 	}
-	s.uploadAt.Store(time.Now().Add(parkTime).UnixNano())
+	s.rest.park(time.Now())
 	a.uploadQueued(t.Context(), <-a.uploads)
 	if n := p.attempts.Load(); n != 0 {
 		t.Fatalf("%d attempts while it rests", n)
 	}
 	p.refuses.Store(false)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	check(t, a.Run(ctx))
+	check(t, a.Close())
 	g.start()
 	g.flush()
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
@@ -17,14 +15,10 @@ import (
 	"github.com/coldtail/coldtail/codec/key"
 )
 
-// parkTime is how long a container's uploads rest after an error that does not
-// go away on its own, such as access denied.
-const parkTime = 30 * time.Second
-
 // uploadSoon hands a stream with sealed segments to the uploaders, unless it
 // waits for one. Where their queue is full, the next commit does.
 func (a *Archiver) uploadSoon(s *stream) {
-	if len(s.upload) > 0 || s.rests() || len(s.log.Pending()) == 0 || s.waiting.Swap(true) {
+	if len(s.upload) == 0 || s.rest.lasts(a.cfg.Now()) || len(s.log.Pending()) == 0 || s.waiting.Swap(true) {
 		return
 	}
 	select {
@@ -46,78 +40,88 @@ func (a *Archiver) uploadLoop(ctx context.Context) {
 	}
 }
 
+// uploading archives a container's segments. Only who has taken it from
+// stream.upload touches it, and puts it back.
+type uploading struct {
+	s        *stream
+	unread   trouble // archiving from the spool
+	badSeg   int64   // the segment that could not be read, and how often
+	badReads int
+}
+
 // uploadQueued uploads a stream, unless somebody is at it or it has come to rest
 // since it was queued.
 func (a *Archiver) uploadQueued(ctx context.Context, s *stream) {
-	if s.rests() {
+	if s.rest.lasts(a.cfg.Now()) {
 		return
 	}
 	select {
-	case s.upload <- struct{}{}:
-		defer func() { <-s.upload }()
-		_ = a.uploadLocked(ctx, s) // it was reported, and the stream rests
+	case u := <-s.upload:
+		defer func() { s.upload <- u }()
+		_ = u.all(ctx) // it was reported, and the stream rests
 	default:
 	}
 }
 
-// upload archives all sealed segments of a stream.
-func (a *Archiver) upload(ctx context.Context, s *stream) error {
+// uploadAll archives all sealed segments of a stream.
+func (a *Archiver) uploadAll(ctx context.Context, s *stream) error {
 	select {
-	case s.upload <- struct{}{}:
-		defer func() { <-s.upload }()
-		return a.uploadLocked(ctx, s)
+	case u := <-s.upload:
+		defer func() { s.upload <- u }()
+		return u.all(ctx)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// uploadLocked archives a stream's sealed segments, oldest first. errTurn tells
-// that the store is to be tried again later. Called with s.upload held.
-func (a *Archiver) uploadLocked(ctx context.Context, s *stream) error {
+// all archives a stream's sealed segments, oldest first. errTurn tells that the
+// store is to be tried again later.
+func (u *uploading) all(ctx context.Context) error {
+	s, a := u.s, u.s.a
 	turnCtx, t := a.newTurn(ctx)
 	defer t.end(nil)
 	defer a.noteCached(s)
 	for _, seg := range s.log.Pending() {
-		err := a.archiveOrGiveUp(turnCtx, t, s, seg)
+		err := u.archiveOrGiveUp(turnCtx, t, seg)
 		switch {
 		case err == nil:
-			s.unread.Store(false)
-			s.rested()
+			u.unread.ends()
+			s.rest.end()
 			a.uploaded()
 			continue
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.Is(context.Cause(turnCtx), errTurn):
-			s.rest(t)
+			s.rest.afterTurn(t.started, a.cfg.Now())
 			return fmt.Errorf("%w: %w", errTurn, err)
 		case local(err):
-			a.diskFailed(s, seg, err)
-			s.rest(t)
+			u.diskFailed(seg, err)
+			s.rest.afterTurn(t.started, a.cfg.Now())
 			return err
 		}
-		a.health.failed(a, err)
-		s.uploadAt.Store(a.cfg.Now().Add(parkTime).UnixNano())
+		a.health.failed(err)
+		s.rest.park(a.cfg.Now())
 		return err
 	}
-	s.rested()
-	if _, err := s.log.Evict(s.options().CacheBytes); err != nil {
-		a.diskFailed(s, 0, err)
+	s.rest.end()
+	if _, err := s.log.Evict(s.inlet.options().CacheBytes); err != nil {
+		u.diskFailed(0, err)
 	}
 	return nil
 }
 
-// archiveOrGiveUp archives a segment or, where that is hopeless, a gap in its
-// place. Called with s.upload held.
-func (a *Archiver) archiveOrGiveUp(ctx context.Context, t *turn, s *stream, seg int64) error {
+// archiveOrGiveUp archives a segment or, if that is hopeless, a gap in its place.
+func (u *uploading) archiveOrGiveUp(ctx context.Context, t *turn, seg int64) error {
+	s, a := u.s, u.s.a
 	var err error
 	for range 3 { // the segment, its gap, what is left where that cannot be encoded either
-		if a.contain("archive a segment", s.id, func() { err = a.archiveWithRoom(ctx, t, s, seg) }) {
+		if a.contain("archive a segment", s.id, func() { err = u.archiveWithRoom(ctx, t, seg) }) {
 			err = encode.ErrPoison
 		}
 		switch {
 		case errors.Is(err, spool.ErrGone):
 			return nil
-		case ctx.Err() != nil, !local(err) && !encode.Hopeless(err), local(err) && !s.unreadable(seg, err):
+		case ctx.Err() != nil, !local(err) && !encode.Hopeless(err), local(err) && !u.unreadable(seg, err):
 			return err
 		}
 		if err := a.giveUp(s, seg, err); err != nil {
@@ -127,7 +131,7 @@ func (a *Archiver) archiveOrGiveUp(ctx context.Context, t *turn, s *stream, seg 
 	return err
 }
 
-// local tells whether an error is the local disk's rather than the store's.
+// local reports whether an error is the local disk's rather than the store's.
 func local(err error) bool {
 	var store *bucket.Error
 	return !errors.As(err, &store) && encode.Local(err)
@@ -137,50 +141,44 @@ func local(err error) bool {
 // what of it cannot be read, is given up.
 const maxReads = 5
 
-// unreadable counts the attempts to read a segment from a disk that fails, and
-// tells whether these were enough. Called with s.upload held.
-func (s *stream) unreadable(seg int64, err error) bool {
+// unreadable counts the attempts to read a segment from a disk that fails. It
+// reports whether these were enough.
+func (u *uploading) unreadable(seg int64, err error) bool {
 	var path *fs.PathError
 	if !errors.As(err, &path) || path.Op != "read" {
 		return false
 	}
-	if s.badSeg != seg {
-		s.badSeg, s.badReads = seg, 0
+	if u.badSeg != seg {
+		u.badSeg, u.badReads = seg, 0
 	}
-	s.badReads++
-	return s.badReads >= maxReads
+	u.badReads++
+	return u.badReads >= maxReads
 }
 
 // diskFailed reports, once per change, that the local disk hinders archiving.
-func (a *Archiver) diskFailed(s *stream, seg int64, err error) {
-	a.metrics.spoolErrors.Inc()
-	if !s.unread.Swap(true) {
-		a.cfg.Logger.Error("cannot archive from the spool: the local disk fails", "container", s.id, "segment", seg, "err", err)
+func (u *uploading) diskFailed(seg int64, err error) {
+	u.s.a.metrics.spoolErrors.Inc()
+	if u.unread.begins() {
+		u.s.a.cfg.Logger.Error("cannot archive from the spool: the local disk fails", "container", u.s.id, "segment", seg, "err", err)
 	}
 }
 
-// archiveWithRoom is archive, again where the disk had no room for a chunk on its
-// way and some can be made: segments that are archived go, then the ballast for as
+// archiveWithRoom is archive, again if the disk had no room for a chunk on its way
+// and some can be made: segments that are archived go, then the ballast for as
 // long. Nobody else would make room while no container writes.
-func (a *Archiver) archiveWithRoom(ctx context.Context, t *turn, s *stream, seg int64) error {
-	err := a.archive(ctx, t, s, seg)
-	for noRoom(err) && a.makeRoom() {
-		err = a.archive(ctx, t, s, seg)
-	}
-	if noRoom(err) && os.Remove(a.state.Ballast()) == nil {
-		err = a.archive(ctx, t, s, seg)
-		a.makeBallast()
-	}
-	return err
-}
-
-// noRoom tells that the local disk is full.
-func noRoom(err error) bool {
-	return local(err) && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT))
+func (u *uploading) archiveWithRoom(ctx context.Context, t *turn, seg int64) error {
+	return u.s.a.withBallast(func() error {
+		err := u.archive(ctx, t, seg)
+		for noRoom(err) && u.s.a.makeRoom() {
+			err = u.archive(ctx, t, seg)
+		}
+		return err
+	})
 }
 
 // archive puts a segment's chunks in the bucket and releases the segment.
-func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) error {
+func (u *uploading) archive(ctx context.Context, t *turn, seg int64) error {
+	s, a := u.s, u.s.a
 	v, err := s.log.OpenSegment(seg)
 	if err != nil {
 		return err
@@ -188,7 +186,7 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 	defer v.Close()
 	var objs []spool.Object
 	if v.Header.Gap != nil {
-		if objs, err = a.stored(ctx, t.bucket, v); err != nil {
+		if objs, v.Header, err = stored(ctx, t.bucket, v.Header); err != nil {
 			return err
 		}
 		if len(objs) > 0 && len(v.Header.Gap.Replaced) == 0 {
@@ -197,7 +195,7 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 	}
 	cancelled := len(objs) > 0
 	// Damage is passed over; what only could not be read now is tried again.
-	retry := s.badSeg != seg || s.badReads+1 < maxReads
+	retry := u.badSeg != seg || u.badReads+1 < maxReads
 	res, err := a.encoder.Segment(ctx, v, retry, func(c *encode.Chunk) error {
 		a.cfg.Hook("encoded", c.Meta.Key())
 		o, err := a.store(ctx, t, c, v.Header)
@@ -227,7 +225,11 @@ func (a *Archiver) archive(ctx context.Context, t *turn, s *stream, seg int64) e
 		// The bucket tells more than the gap, or the copy, that is here.
 		return errors.Join(s.log.Forget(seg), a.encoder.Done(&v.Header))
 	}
-	s.dropping.Store(v.Header.Gap != nil)
+	if v.Header.Gap == nil {
+		s.quota.dropping.ends() // what is dropped next is logged
+	} else {
+		s.quota.dropping.begins()
+	}
 	a.noteGivenUp(s, res.Lost)
 	return a.encoder.Done(&v.Header)
 }

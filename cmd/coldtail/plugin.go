@@ -150,7 +150,7 @@ func (p *pluginProcess) run(ctx context.Context) error {
 		if a == nil {
 			return nil
 		}
-		return a.Run(ctx) // closes it
+		return a.Close()
 	}
 	reader := readback.New(readback.Config{Bucket: b, Local: a.Snapshot, LocalSince: a.Created()})
 	// Before Run, which gives up a frame that no attached FIFO goes on with.

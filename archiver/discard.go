@@ -57,44 +57,45 @@ func (d *discarder) take(b []byte, now time.Time) (lost int64) {
 
 // held applies the overflow policy where the spool is over its quota. It
 // reports whether it did: then the FIFO must not be filled from now.
-func (s *stream) held(f *attachment, ending bool) (held bool, moved int) {
-	if s.discards.probing && !s.log.Reserved() {
-		s.discards.probing = false
-		s.written()
+func (in *ingest) held(f *attachment, ending bool) (held bool, moved int) {
+	if in.discards.probing && !in.s.log.Reserved() {
+		in.discards.probing = false
+		in.written()
 	}
-	over := s.isOver()
-	if !over && s.discards.gap.Entries == 0 && len(s.discards.rest) == 0 {
+	over := in.over()
+	if !over && in.discards.gap.Entries == 0 && len(in.discards.rest) == 0 {
 		return false, 0
 	}
-	policy, _ := s.quota()
-	if policy == Block && s.discards.gap.Entries == 0 {
+	policy := in.s.inlet.options().Overflow
+	if policy == Block && in.discards.gap.Entries == 0 {
 		if over {
 			time.Sleep(retryDelay)
 		}
 		return over, 0
 	}
 	switch {
-	case s.torn == nil:
-	case s.broken.Load(): // the entry is dropped with those behind it
-		lost := s.log.Info().LostBytes
-		s.discards.rest, s.discards.from = s.log.TakeTorn(), f
-		s.a.noteLost(s, s.log.Info().LostBytes-lost)
-		s.torn = nil
+	case in.torn == nil:
+	case in.writing == broken: // the entry is dropped with those behind it
+		lost := in.s.log.Info().LostBytes
+		in.discards.rest, in.discards.from = in.s.log.TakeTorn(), f
+		in.s.a.noteLost(in.s, in.s.log.Info().LostBytes-lost)
+		in.torn = nil
 	default: // the spool has its beginning: let it have the rest
-		s.log.Roll()
+		in.s.log.Roll()
 		return false, 0
 	}
-	if s.discards.reason = reasonQuota; s.broken.Load() {
-		s.discards.reason = reasonBroken
+	if in.discards.reason = reasonQuota; in.writing == broken {
+		in.discards.reason = reasonBroken
 	}
-	return s.discard(f, ending, over)
+	return in.discard(f, ending, over)
 }
 
-func (s *stream) isOver() bool { return s.over.Load() || s.overTotal.Load() || s.broken.Load() }
+// over reports whether what comes is dropped, or waits.
+func (in *ingest) over() bool { return in.s.quota.exceeded() || in.writing == broken }
 
 // discard reads what the FIFO holds, and writes the gap where it ends.
-func (s *stream) discard(f *attachment, ending, over bool) (held bool, moved int) {
-	d := &s.discards
+func (in *ingest) discard(f *attachment, ending, over bool) (held bool, moved int) {
+	d := &in.discards
 	buf := make([]byte, fifo.SmallPipe)
 	ended := false
 	for over || len(d.rest) > 0 {
@@ -110,62 +111,69 @@ func (s *stream) discard(f *attachment, ending, over bool) (held bool, moved int
 		moved += n
 		before := d.gap.Entries
 		d.from = f
-		s.a.noteLost(s, d.take(buf[:n], s.a.cfg.Now()))
-		s.entries += d.gap.Entries - before
-		over = s.isOver()
+		in.s.a.noteLost(in.s, d.take(buf[:n], in.s.a.cfg.Now()))
+		in.entries += d.gap.Entries - before
+		over = in.over()
 	}
 	if ending || ended {
-		s.dropRest(f)
+		in.dropRest(f)
 	}
 	if n := d.gap.Entries - d.noted; n > 0 {
-		s.a.noteDropped(s, n, d.gap.Reason)
+		in.s.a.noteDropped(in.s, n, d.gap.Reason)
 		d.noted = d.gap.Entries
-		s.log.Dropping(d.gap)
+		in.s.log.Dropping(d.gap)
 	}
-	if len(d.rest) == 0 && d.gap.Entries > 0 && (!over || ending || ended || s.gapDue()) {
-		s.appendGap()
+	if len(d.rest) == 0 && d.gap.Entries > 0 && (!over || ending || ended || in.gapDue()) {
+		in.appendGap()
 	}
-	if d.gap.Entries == 0 && len(d.rest) == 0 && !s.log.Reserved() {
-		s.broken.Store(false) // the next entry tells
+	if d.gap.Entries == 0 && len(d.rest) == 0 && !in.s.log.Reserved() {
+		in.retryWriting()
 	}
 	switch {
 	case ended:
-		s.ended(f, ending)
+		in.ended(f, ending)
 	case !over && d.gap.Entries == 0 && len(d.rest) == 0:
 		return false, moved // what the FIFO holds now is for the spool, also where it is ending
 	case ending && d.gap.Entries == 0:
-		s.end(f)
+		in.end(f)
 	}
 	return true, moved
 }
 
+// retryWriting lets the next entry tell whether the disk works again.
+func (in *ingest) retryWriting() {
+	if in.writing == broken {
+		in.writing = fails
+	}
+}
+
 // dropRest gives up the unfinished frame that is from f.
-func (s *stream) dropRest(f *attachment) {
-	if d := &s.discards; d.from == f {
-		s.a.noteLost(s, int64(len(d.rest)))
+func (in *ingest) dropRest(f *attachment) {
+	if d := &in.discards; d.from == f {
+		in.s.a.noteLost(in.s, int64(len(d.rest)))
 		d.rest, d.from = nil, nil
 	}
 }
 
-// waits tells whether another FIFO's frame is unfinished: nobody else is read
+// waits reports whether another FIFO's frame is unfinished: nobody else is read
 // before its end.
-func (s *stream) waits(f *attachment) bool {
-	return s.torn != nil && s.torn != f || len(s.discards.rest) > 0 && s.discards.from != f
+func (in *ingest) waits(f *attachment) bool {
+	return in.torn != nil && in.torn != f || len(in.discards.rest) > 0 && in.discards.from != f
 }
 
-// gapDue tells whether it is time for the gap to get its row. Where the disk is
+// gapDue reports whether it is time for the gap to get its row. Where the disk is
 // broken that is at once: writing it tells whether the disk works again. There is
 // no second one before the first is written, however long that takes.
-func (s *stream) gapDue() bool {
-	return !s.log.Reserved() && (s.broken.Load() || s.a.cfg.Now().Sub(s.discards.since) > gapInterval)
+func (in *ingest) gapDue() bool {
+	return !in.s.log.Reserved() && (in.writing == broken || in.s.a.cfg.Now().Sub(in.discards.since) > gapInterval)
 }
 
 // appendGap gives the gap to the log, whose next commit writes it.
-func (s *stream) appendGap() {
-	d := &s.discards
-	if err := s.log.AppendGap(spool.Gap{Gap: d.gap}); err != nil {
-		s.trouble(err)
+func (in *ingest) appendGap() {
+	d := &in.discards
+	if err := in.s.log.AppendGap(spool.Gap{Gap: d.gap}); err != nil {
+		in.notWritten(err)
 		return
 	}
-	d.gap, d.noted, d.probing = codec.Gap{}, 0, s.broken.Load()
+	d.gap, d.noted, d.probing = codec.Gap{}, 0, in.writing == broken
 }

@@ -17,17 +17,17 @@ func TestDropNewEnds(t *testing.T) {
 	check(t, err)
 	src := source(d.path, idA)
 	src.Options.Overflow = DropNew
-	s.opts = src.Options
+	s.inlet.found(src.Options)
 	s.log.Freeze(spool.Frozen{Format: src.Options.Format, Meta: src.Meta})
 	opened, err := g.a.pipes.Open(d.path)
 	check(t, err)
 	f := &attachment{FIFO: opened, s: s, done: make(chan struct{}), release: s.log.Attached()}
-	s.fifos = []*attachment{f}
+	s.inlet.fifos = []*attachment{f}
 	// An ingest of one turn, which is told to end the FIFO.
-	s.discards.take(fifotest.Frame("dropped"), time.Now())
+	s.ingest.discards.take(fifotest.Frame("dropped"), time.Now())
 	d.print("after")
 	f.detach.Store(true)
-	s.drain(f)
+	s.ingest.drain(f)
 	<-f.done
 	g.flush()
 	if got, dropped := split(t, g.archived(idA)); len(got) != 1 || got[0] != "after" || dropped != 1 {
@@ -45,7 +45,7 @@ func TestDropNewFromTwo(t *testing.T) {
 	check(t, g.a.Attach(t.Context(), src, second))
 	lines := numbers(30_000)
 	d.print(lines...)
-	waitFor(t, "the spool to be full", func() bool { return g.a.all()[0].isOver() })
+	waitFor(t, "the spool to be full", func() bool { return g.a.all()[0].quota.exceeded() })
 	n := len(lines)
 	for range 100 {
 		frame := fifotest.Frame("dropped")
