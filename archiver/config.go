@@ -1,6 +1,7 @@
 package archiver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -52,14 +53,14 @@ func (c *Config) setDefaults() error {
 	if c.StateDir == "" || c.Logger == nil {
 		return errors.New("configure archiver: a state directory and a logger are required")
 	}
-	c.Workers = orDefault(c.Workers, 4)
-	c.CommitInterval = orDefault(c.CommitInterval, 500*time.Millisecond)
-	c.CommitBytes = orDefault(c.CommitBytes, 1<<20)
-	c.ShutdownTimeout = orDefault(c.ShutdownTimeout, 8*time.Second)
-	c.CacheBytes = orDefault(c.CacheBytes, DefaultCacheBytes)
-	c.CacheAge = orDefault(c.CacheAge, 7*24*time.Hour)
-	c.SpoolBytes = orDefault(c.SpoolBytes, DefaultSpoolBytes)
-	c.Defaults = orDefault(c.Defaults, DefaultOptions())
+	c.Workers = cmp.Or(c.Workers, 4)
+	c.CommitInterval = cmp.Or(c.CommitInterval, 500*time.Millisecond)
+	c.CommitBytes = cmp.Or(c.CommitBytes, 1<<20)
+	c.ShutdownTimeout = cmp.Or(c.ShutdownTimeout, 8*time.Second)
+	c.CacheBytes = cmp.Or(c.CacheBytes, DefaultCacheBytes)
+	c.CacheAge = cmp.Or(c.CacheAge, 7*24*time.Hour)
+	c.SpoolBytes = cmp.Or(c.SpoolBytes, DefaultSpoolBytes)
+	c.Defaults = cmp.Or(c.Defaults, DefaultOptions())
 	if err := c.Defaults.Validate(); err != nil {
 		return fmt.Errorf("configure archiver: default options: %w", err)
 	}
@@ -76,14 +77,6 @@ func (c *Config) setDefaults() error {
 		c.newEncoder = codec.NewEncoder
 	}
 	return nil
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 // Options are a container's, from its log-opts.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,7 +63,7 @@ func (c *config) sizes(a *app) (spoolBytes, cacheBytes int64, err error) {
 		flag, env, value string
 		to               *int64
 	}{{"--spool-size", plugin.EnvSpool, c.spool, &spoolBytes}, {"--cache-size", plugin.EnvCache, c.cache, &cacheBytes}} {
-		v := first(s.value, a.getenv(s.env))
+		v := cmp.Or(s.value, a.getenv(s.env))
 		if v == "" {
 			continue
 		}
@@ -76,18 +77,9 @@ func (c *config) sizes(a *app) (spoolBytes, cacheBytes int64, err error) {
 	return spoolBytes, cacheBytes, err
 }
 
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
 // resolve fills in what the flags do not say.
 func (c *config) resolve(a *app, defaultState string) error {
-	c.state = first(c.state, a.getenv(plugin.EnvState), defaultState)
+	c.state = cmp.Or(c.state, a.getenv(plugin.EnvState), defaultState)
 	if c.state == "" {
 		return usagef("there is no home directory for the state: name one with --state")
 	}
@@ -95,9 +87,9 @@ func (c *config) resolve(a *app, defaultState string) error {
 	if c.state, err = filepath.Abs(c.state); err != nil {
 		return fmt.Errorf("find state directory: %w", err)
 	}
-	c.bucket = first(c.bucket, a.getenv(plugin.EnvBucket))
-	c.bound = first(a.getenv(bucketurl.EnvName("max-size")), folderBound)
-	c.logLevel = first(c.logLevel, a.getenv(plugin.EnvLogLevel))
+	c.bucket = cmp.Or(c.bucket, a.getenv(plugin.EnvBucket))
+	c.bound = cmp.Or(a.getenv(bucketurl.EnvName("max-size")), folderBound)
+	c.logLevel = cmp.Or(c.logLevel, a.getenv(plugin.EnvLogLevel))
 	return nil
 }
 
@@ -107,7 +99,7 @@ func (c *config) bucketURL() (rawURL string, folder bool) {
 	if c.bucket != "" {
 		return c.bucket, false
 	}
-	u := url.URL{Scheme: "file", Path: statedir.Path(c.state).Bucket(), RawQuery: "max-size=" + url.QueryEscape(first(c.bound, folderBound))}
+	u := url.URL{Scheme: "file", Path: statedir.Path(c.state).Bucket(), RawQuery: "max-size=" + url.QueryEscape(cmp.Or(c.bound, folderBound))}
 	return u.String(), true
 }
 

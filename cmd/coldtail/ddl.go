@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -107,7 +108,7 @@ func (c *ddlConfig) ddlTable(e *ddlEngine, getenv func(string) string) (*ddlTabl
 	if err != nil {
 		return nil, &usageError{fmt.Errorf("--%w", err)}
 	}
-	t := &ddlTable{Database: first(c.database, e.database), Table: c.table, Format: format, Ext: format.Ext(), Since: c.since}
+	t := &ddlTable{Database: cmp.Or(c.database, e.database), Table: c.table, Format: format, Ext: format.Ext(), Since: c.since}
 	for flag, name := range map[string]string{"--database": t.Database, "--table": t.Table} {
 		if !ddlName.MatchString(name) {
 			return nil, usagef("%s %q: must be of lower-case letters, digits and underscores, and start with a letter", flag, name)
@@ -146,8 +147,8 @@ func (t *ddlTable) locate(e *ddlEngine, u *bucketurl.URL, getenv func(string) st
 		if err != nil && (u.S3.Region == "" || u.S3.Endpoint == "") {
 			return &usageError{err}
 		}
-		t.Bucket, t.Region = u.S3.Bucket, first(u.S3.Region, region)
-		t.Endpoint = strings.TrimRight(first(u.S3.Endpoint, endpoint), "/")
+		t.Bucket, t.Region = u.S3.Bucket, cmp.Or(u.S3.Region, region)
+		t.Endpoint = strings.TrimRight(cmp.Or(u.S3.Endpoint, endpoint), "/")
 		// The certificate of Amazon's hosts has no names with more dots.
 		t.PathStyle = u.S3.PathStyle || t.Endpoint != "" && !u.S3.HostStyle || t.Endpoint == "" && strings.Contains(t.Bucket, ".")
 	default:
@@ -161,7 +162,7 @@ func (t *ddlTable) locate(e *ddlEngine, u *bucketurl.URL, getenv func(string) st
 		if e.amazonOnly {
 			return usagef("%s reads Amazon's S3 only: name an s3:// bucket without endpoint with --bucket or %s", e.name, plugin.EnvBucket)
 		}
-		t.Region = first(t.Region, "us-east-1") // what stores without regions take
+		t.Region = cmp.Or(t.Region, "us-east-1") // what stores without regions take
 	}
 	if t.Bucket != "" {
 		t.Location = e.scheme + "://" + t.Bucket + "/" + t.Prefix

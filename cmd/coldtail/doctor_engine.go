@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,7 @@ const defaultEngine = "unix:///var/run/docker.sock"
 
 // newEngineAPI takes DOCKER_HOST's value.
 func newEngineAPI(host string) (*engineAPI, error) {
-	socket, ok := strings.CutPrefix(first(host, defaultEngine), "unix://")
+	socket, ok := strings.CutPrefix(cmp.Or(host, defaultEngine), "unix://")
 	if !ok {
 		return nil, errors.New("DOCKER_HOST is not a unix socket: the plugin runs on the engine's own host, so run doctor there")
 	}
@@ -109,7 +110,7 @@ func (e *engineAPI) plugins(ctx context.Context) ([]*managedPlugin, error) {
 }
 
 // mount is the directory inside of the plugin that outlives an upgrade.
-func (p *managedPlugin) mount() string { return first(p.Config.PropagatedMount, pluginState) }
+func (p *managedPlugin) mount() string { return cmp.Or(p.Config.PropagatedMount, pluginState) }
 
 // resolve follows the link from the state directory to the mount, which the
 // plugin's root file system has.

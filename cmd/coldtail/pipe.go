@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -116,7 +117,7 @@ func (c *pipeConfig) source(a *app) (archiver.Source, error) {
 		}
 	}
 	return archiver.Source{Options: opts.Stream, Meta: codec.Meta{
-		ContainerID: pipeID(host, c.name), ContainerName: c.name, ServiceName: first(c.service, c.name),
+		ContainerID: pipeID(host, c.name), ContainerName: c.name, ServiceName: cmp.Or(c.service, c.name),
 		HostName: host, Labels: labels,
 	}}, nil
 }

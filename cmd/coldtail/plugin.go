@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
@@ -176,24 +177,22 @@ func (p *pluginProcess) openBucket(ctx context.Context) (b bucket.Bucket, proble
 	return b, problem
 }
 
-// insist calls open until it succeeds or ctx ends, and tells whether it did: a
+// insist calls open until it succeeds or ctx ends, and reports whether it did: a
 // disk may be mounted late, and an earlier process may still hold the state.
 func (p *pluginProcess) insist(ctx context.Context, open func() error) bool {
 	said := ""
-	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := open()
-		if err == nil {
-			return true
+		if err != nil {
+			p.driver.Unready(err)
+			if err.Error() != said {
+				said = err.Error()
+				p.logger.Error("cannot open the state directory; trying on", "err", err)
+			}
 		}
-		p.driver.Unready(err)
-		if err.Error() != said {
-			said = err.Error()
-			p.logger.Error("cannot open the state directory; trying on", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(delay):
-		}
-	}
+		return struct{}{}, err
+	}, backoff.WithMaxElapsedTime(0), backoff.WithBackOff(&backoff.ExponentialBackOff{
+		InitialInterval: 100 * time.Millisecond, Multiplier: 2, MaxInterval: 5 * time.Second,
+	}))
+	return err == nil
 }
