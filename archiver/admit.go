@@ -6,9 +6,9 @@ import (
 	"github.com/coldtail/coldtail/codec/key"
 )
 
-// Admit lifts an attached container's quota, so that what its FIFOs still hold
-// is read although the spool is full. It is for a process that is about to end
-// and whose writer writes no more: the entries would end with the FIFO.
+// Admit lifts an attached container's quota: what its FIFOs still hold is read
+// even if the spool is full. Call it if the writer is done and the process is
+// about to end, as the entries would end with the FIFO.
 func (a *Archiver) Admit(containerID string) {
 	id := key.ContainerID(containerID)
 	for _, s := range a.all() {

@@ -37,7 +37,7 @@ type Archiver struct {
 	ingests sync.WaitGroup
 	commits chan *stream
 	uploads chan *stream
-	encodes chan struct{} // one place for each chunk in the making: it is in memory
+	encodes chan struct{} // one place for each chunk in the making, which is in memory
 	full    chan struct{} // the disk has no room
 	// recovered is closed once Run has looked through the state directory.
 	recovered chan struct{}
@@ -52,9 +52,9 @@ type Archiver struct {
 	poller func() (*fifo.Poller, error) // fifo.NewPoller
 }
 
-// New locks the state directory and reads its identity. It does not touch the
-// bucket, and reads no log: Attach works at once, Run looks after what an
-// earlier process left. Transient errors of b are repeated.
+// New locks the state directory and reads its identity. It neither touches the
+// bucket nor reads a log: Attach works at once, and Run archives what an earlier
+// process left. After transient errors of b, requests are repeated.
 func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
@@ -93,12 +93,12 @@ func New(cfg Config, b bucket.Bucket) (*Archiver, error) {
 	return a, nil
 }
 
-// BootID identifies the running boot of the kernel: FIFOs of an earlier one
-// have no writer any more.
+// BootID identifies the running boot of the kernel. FIFOs of an earlier boot have
+// no writer any more.
 func (a *Archiver) BootID() string { return a.state.BootID() }
 
-// Created is when the state directory was made: containers that are younger
-// have no history but what it knows.
+// Created is when the state directory was made. It knows all history of younger
+// containers.
 func (a *Archiver) Created() time.Time { return a.state.Created() }
 
 // stream returns the container's stream with its log open.
@@ -112,8 +112,8 @@ func (a *Archiver) stream(containerID string) (*stream, error) {
 	return s, nil
 }
 
-// forgetFailed forgets a stream that could not be opened, for the next attempt.
-// Others may have failed with it, and a later one may be there by now.
+// forgetFailed forgets a stream that could not be opened, so that the next caller
+// tries again. By now another caller may have made a new one.
 func (a *Archiver) forgetFailed(s *stream) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -123,15 +123,15 @@ func (a *Archiver) forgetFailed(s *stream) {
 	}
 }
 
-// noteOpen takes note that a container's log is open.
+// noteOpen notes that a container's log is open.
 func (a *Archiver) noteOpen(s *stream) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.unopened, s.id)
 }
 
-// known returns the stream of a container id of the form that
-// key.ContainerID gives, and makes it where there is none.
+// known returns a container's stream, and makes it if there is none. The id is as
+// key.ContainerID returns it.
 func (a *Archiver) known(id string) *stream {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -183,7 +183,7 @@ func (a *Archiver) contain(what, containerID string, f func()) (panicked bool) {
 	return false
 }
 
-// noteLost counts bytes that were no frames, and logs them.
+// noteLost counts and logs bytes that were not frames.
 func (a *Archiver) noteLost(s *stream, n int64) {
 	if n == 0 {
 		return

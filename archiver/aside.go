@@ -32,7 +32,7 @@ type Quarantine struct {
 
 const maxPaths = 10
 
-// quarantineShare is which part of the total quota the quarantine may take.
+// quarantineShare is the quarantine's part of the total quota: an eighth.
 const quarantineShare = 8
 
 // Why files are removed from the quarantine.
@@ -42,7 +42,7 @@ const (
 	becauseDisk  = "the disk is full"
 )
 
-// err is what a flush says of files whose entries are not archived.
+// err is what a flush returns if entries in quarantine are not archived.
 func (q *Quarantine) err() error {
 	if q.Unarchived == 0 {
 		return nil
@@ -55,8 +55,8 @@ func (q *Quarantine) err() error {
 		q.Unarchived, units.BytesSize(float64(q.Bytes)), strings.Join(q.Paths, ", "), more)
 }
 
-// aside knows what lies in the quarantines. It looks at a container's when the
-// process starts and when something is put there, so that asking costs nothing.
+// aside knows what lies in the quarantines. It looks at a container's at the start
+// and after something was put there, so that asking costs nothing.
 type aside struct {
 	root    string // of the containers' directories
 	log     *slog.Logger
@@ -64,13 +64,13 @@ type aside struct {
 
 	mu    sync.Mutex
 	byID  map[string][]spool.AsideFile // by container; none without files
-	files []spool.AsideFile            // the first to go first
+	files []spool.AsideFile            // in the order in which they are removed
 	sums  Quarantine
-	stale bool // files and sums are to be made from byID again
+	stale bool // files and sums do not fit byID
 }
 
-// lookAside counts what lies in the quarantines of open logs, which put there what
-// they repair, and in those in which something lay.
+// lookAside counts what lies in the quarantines of open logs, as these put there
+// what they repair, and in those that were not empty.
 func (a *Archiver) lookAside() {
 	for _, s := range a.all() {
 		a.aside.look(s.id)
@@ -99,7 +99,7 @@ func (q *aside) look(id string) {
 	q.stale = true
 }
 
-// lookAgain counts those anew in which something lay: a user may have removed it.
+// lookAgain counts those anew that were not empty: a user may have removed files.
 func (q *aside) lookAgain() {
 	for _, id := range q.containers() {
 		q.look(id)
@@ -112,8 +112,8 @@ func (q *aside) containers() []string {
 	return slices.Collect(maps.Keys(q.byID))
 }
 
-// sumUp orders the files, those first of which the bucket has all, then the
-// oldest, if anything has changed since. Called with mu held.
+// sumUp orders the files if anything has changed: first those of which the bucket
+// has all, then the oldest. Called with mu held.
 func (q *aside) sumUp() {
 	if !q.stale {
 		return
@@ -149,7 +149,7 @@ func (q *aside) sum() Quarantine {
 	return q.sums
 }
 
-// all lists the files, the first to go first.
+// all lists the files in the order in which they are removed.
 func (q *aside) all() []spool.AsideFile {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -158,8 +158,8 @@ func (q *aside) all() []spool.AsideFile {
 }
 
 // trim removes files until no more than maxBytes are left, and returns how many
-// bytes that freed. Where entries were not archived an empty file stays: a flush
-// goes on telling of them.
+// bytes that freed. If entries were not archived, an empty file stays, and flushes
+// go on to fail.
 func (q *aside) trim(maxBytes int64, why string) (freedBytes int64) {
 	total := q.sum().Bytes
 	for _, f := range q.all() {
@@ -184,8 +184,8 @@ func (q *aside) trim(maxBytes int64, why string) (freedBytes int64) {
 	return freedBytes
 }
 
-// empty frees a file's bytes. It may be a link to a segment that is still in use,
-// so it is replaced rather than cut.
+// empty frees a file's bytes. It replaces the file rather than cutting it, as it may
+// be a link to a segment in use.
 func empty(f spool.AsideFile) error {
 	if f.Unarchived && durable.WriteFile(f.Path, nil, 0o600) == nil {
 		return nil

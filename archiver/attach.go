@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
 	"sync/atomic"
 
 	"github.com/coldtail/coldtail/archiver/fifo"
@@ -14,9 +12,8 @@ import (
 	"github.com/coldtail/coldtail/codec/key"
 )
 
-// attachment is a FIFO's entry in paths. Its identity tells it from a later one
-// of the same path. Once it is opened, its ingest owns it, but for the atomic
-// fields and Shrink.
+// attachment is a FIFO's entry in paths; a later one of the same path is another.
+// Once it is opened, its ingest owns it, but for the atomic fields and Shrink.
 type attachment struct {
 	*fifo.FIFO // nil until it is opened
 	s          *stream
@@ -29,8 +26,9 @@ type attachment struct {
 
 // Attach starts to read the sources' FIFOs, each opened once: attaching a path
 // again does nothing. After a restart, give all sources at once, oldest first,
-// and before Run: that gives up frames which no attached FIFO goes on with. It
-// needs the local disk only. What could be attached is, whatever it returns.
+// and before Run, which gives up frames that no attached FIFO goes on with. Attach
+// needs the local disk only. Sources without an error are attached, even if others
+// have one.
 func (a *Archiver) Attach(ctx context.Context, srcs ...Source) error {
 	var errs []error
 	byContainer := map[string][]Source{}
@@ -108,8 +106,7 @@ func (a *Archiver) claim(s *stream, srcs []Source) (claims []claim, err error) {
 	return claims, nil
 }
 
-// release forgets a FIFO that is attached no longer, unless its path is
-// attached anew.
+// release forgets a FIFO that is no longer attached. A new one of its path stays.
 func (a *Archiver) release(path string, at *attachment) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -125,11 +122,11 @@ func (a *Archiver) attached(path string) (at *attachment, closing bool) {
 	return a.paths[path], a.closing
 }
 
-// Detach drains a FIFO and closes it: when it returns nil, all entries that
-// were written to it are in the spool. A FIFO that is not attached is emptied
-// and closed, if there is one: nobody knows whose entries these are, but who
-// writes them must not stay blocked. ErrClosing tells that the FIFO was closed
-// before it was empty, as Run is ending.
+// Detach drains a FIFO and closes it: after it returned nil, all entries that
+// were written to it are in the spool. A FIFO that is not attached is emptied, if
+// there is one: whose entries these are is unknown, but their writer must not stay
+// blocked. The error is ErrClosing if the FIFO was closed before it was empty, as
+// Run is ending.
 func (a *Archiver) Detach(ctx context.Context, path string) error {
 	at, closing := a.attached(path)
 	switch {
@@ -148,23 +145,7 @@ func (a *Archiver) Detach(ctx context.Context, path string) error {
 	return err
 }
 
-// DetachAll is Detach for every attached FIFO.
-func (a *Archiver) DetachAll(ctx context.Context) error {
-	var errs []error
-	for _, p := range a.allPaths() {
-		errs = append(errs, a.Detach(ctx, p))
-	}
-	return errors.Join(errs...)
-}
-
-// allPaths returns the paths of the attached FIFOs.
-func (a *Archiver) allPaths() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Collect(maps.Keys(a.paths))
-}
-
-// discard empties a FIFO that nobody has attached.
+// discard empties a FIFO that is not attached.
 func (a *Archiver) discard(path string) error {
 	f, err := a.pipes.Open(path)
 	if err != nil {

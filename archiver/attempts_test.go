@@ -54,7 +54,7 @@ func TestEncodingKills(t *testing.T) {
 			for _, ch := range g.written {
 				want = append(want, <-ch)
 			}
-			check(t, a.DetachAll(t.Context()))
+			check(t, detachAll(t.Context(), a))
 			if n := r.flushLossy(); n != 1 {
 				t.Errorf("%d files with entries are in quarantine, want the segment's", n)
 			}

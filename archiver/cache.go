@@ -11,8 +11,8 @@ import (
 	"github.com/coldtail/coldtail/archiver/spool"
 )
 
-// janitorInterval is how often the local cache is held to its bounds, beside
-// the container's own, which every upload observes.
+// janitorInterval is how often the total bounds of the local cache are enforced. A
+// container's own is after each of its uploads.
 const janitorInterval = time.Minute
 
 // idleStream is how long a log that has nothing to do stays open.
@@ -68,7 +68,7 @@ func (a *Archiver) trimCache(maxBytes int64, maxAge time.Duration) (freedBytes i
 		if t.segments == nil {
 			t.segments = a.cachedOf(t.id)
 			if len(t.segments) == 0 {
-				total -= t.keep // gone since
+				total -= t.keep // it was removed since
 				a.cache.note(t.id, cachedLog{})
 				heap.Pop(&q)
 				continue
@@ -106,7 +106,7 @@ func (a *Archiver) trimCache(maxBytes int64, maxAge time.Duration) (freedBytes i
 	return freedBytes
 }
 
-// noteCached tells the index what a stream has in the cache.
+// noteCached notes in the index what a stream has in the cache.
 func (a *Archiver) noteCached(s *stream) {
 	sizeBytes, oldest := s.log.Cached()
 	l := cachedLog{sizeBytes: sizeBytes, oldest: a.cfg.Now()}
@@ -120,7 +120,7 @@ func (a *Archiver) noteCached(s *stream) {
 func (a *Archiver) cachedOf(id string) []cached {
 	des, err := os.ReadDir(a.state.Log(id))
 	if err != nil {
-		return nil // it holds nothing any more
+		return nil // it was removed
 	}
 	return cachedIn(id, des)
 }
@@ -141,7 +141,7 @@ func cachedIn(id string, des []fs.DirEntry) (all []cached) {
 
 // cachedSegments lists the archived segments of all containers.
 func (a *Archiver) cachedSegments() (all []cached) {
-	ids, _ := a.state.Containers() // none where they cannot be read
+	ids, _ := a.state.Containers() // none if they cannot be read
 	for _, id := range ids {
 		all = append(all, a.cachedOf(id)...)
 	}
@@ -149,15 +149,15 @@ func (a *Archiver) cachedSegments() (all []cached) {
 	return all
 }
 
-// makeRoom removes half of the local cache when the disk is full or, where there
-// is none, half of what lies in quarantine: it is given up, what waits to be
-// archived is not. It returns false where there was nothing to remove.
+// makeRoom removes half of the local cache because the disk is full. If there is
+// none, it removes half of the quarantine, which goes before what waits to be
+// archived. It reports whether it removed anything.
 func (a *Archiver) makeRoom() bool {
 	a.scanOnce()
 	return a.trimCache(a.cache.size()/2, a.cfg.CacheAge) > 0 || a.aside.trim(a.aside.sum().Bytes/2, becauseDisk) > 0
 }
 
-// closeIdle forgets logs that nobody uses and that have nothing to archive.
+// closeIdle closes logs that are not used and have nothing to archive.
 func (a *Archiver) closeIdle() {
 	for _, s := range a.forgetIdle() {
 		if err := s.log.Close(); err != nil {

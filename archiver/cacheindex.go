@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// cacheIndex is what the local cache has of each container, so that nobody has to
-// look for it each minute. Its methods may be called concurrently.
+// cacheIndex is what the local cache has of each container, so that it need not be
+// looked for each minute. Its methods may be called concurrently.
 type cacheIndex struct {
 	mu      sync.Mutex
 	logs    map[string]cachedLog // those that have something
-	noted   map[string]bool      // since the scan began that is under way
+	noted   map[string]bool      // since the scan began; nil without one
 	total   int64
-	oldest  time.Time // of all; too old where that log was trimmed since
+	oldest  time.Time // of all; too old if that log was trimmed since
 	scanned bool
 }
 
@@ -48,7 +48,7 @@ func (x *cacheIndex) set(id string, l cachedLog) {
 	}
 }
 
-// within reports whether nothing has to go.
+// within reports whether nothing has to be removed.
 func (x *cacheIndex) within(maxBytes int64, maxAge time.Duration, now time.Time) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -70,7 +70,7 @@ func (x *cacheIndex) queue() (q trimQueue, total int64) {
 	return q, x.total
 }
 
-// trimming is a container whose cached segments may have to go.
+// trimming is a container whose cached segments may have to be removed.
 type trimming struct {
 	id       string
 	oldest   time.Time
@@ -98,15 +98,15 @@ func (x *cacheIndex) wasScanned() bool {
 	return x.scanned
 }
 
-// beginScan says that all is being looked at.
+// beginScan notes that a scan of all containers begins.
 func (x *cacheIndex) beginScan() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.noted = map[string]bool{}
 }
 
-// endScan takes over what was found, but for what was noted meanwhile. Where not all
-// could be looked at, it forgets nothing.
+// endScan takes over what was found. What was noted since beginScan is newer. If not
+// all could be read, nothing is forgotten.
 func (x *cacheIndex) endScan(found map[string]cachedLog, all bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

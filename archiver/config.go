@@ -35,15 +35,15 @@ type Config struct {
 	CacheBytes      int64         // archived segments kept, of all containers; 4 GiB
 	CacheAge        time.Duration // archived segments kept; 7 days
 	SpoolBytes      int64         // not archived, of all containers; 16 GiB
-	// Defaults are the options of a log that is found without any, as versions
-	// left it that did not keep them; DefaultOptions.
+	// Defaults are the options of a log without any, which an early version left;
+	// DefaultOptions.
 	Defaults Options
-	// OnEnd is called when a FIFO has ended without Detach, as its writer died.
+	// OnEnd is called after a FIFO ended without Detach, as its writer died.
 	OnEnd func(path string)
 	// Now is the arrival clock; time.Now.
 	Now func() time.Time
-	// Hook, if set, is told of each step of a segment's life, and of the file or
-	// object that it was done to. Tests crash there.
+	// Hook is called after each step of a segment's life, with the name of the file
+	// or object. Tests crash there.
 	Hook func(step, name string)
 
 	newEncoder func(codec.Format, io.Writer, codec.Meta, codec.ChunkInfo) (codec.Encoder, error) // codec.NewEncoder; tests break it
@@ -97,7 +97,7 @@ func DefaultOptions() Options {
 	}
 }
 
-// Validate reports what is wrong with the options.
+// Validate returns what is wrong with the options.
 func (o Options) Validate() error {
 	if _, err := codec.ParseFormat(string(o.Format)); err != nil {
 		return err
@@ -111,8 +111,8 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// rollBytes is the segment size in use: a quota of few segments would drop much
-// at a time.
+// rollBytes is the segment size in use: an eighth of the quota at most, or much
+// would be dropped at a time.
 func (o Options) rollBytes() int64 { return max(1, min(o.RollBytes, o.SpoolBytes/8)) }
 
 // frozen is what the container's segments keep of its options.
@@ -123,8 +123,8 @@ func (o Options) frozen(meta codec.Meta) spool.Frozen {
 	}}
 }
 
-// restored is o with what a container's segments kept of its options. Of what
-// this version does not know nothing is dropped.
+// restored is o with what a container's segments kept of its options. If this
+// version does not know them, nothing is dropped.
 func (o Options) restored(f spool.Frozen) Options {
 	o.Format = f.Format
 	if l := f.Limits; l != nil {
@@ -143,7 +143,7 @@ type Source struct {
 	Path    string     `json:"path"`
 	Meta    codec.Meta `json:"meta"`
 	Options Options    `json:"options"`
-	// Resume tells that the FIFO was attached before a restart of the process,
-	// so that an unfinished frame in the spool may go on in it.
+	// Resume is set if the FIFO was attached before a restart of the process: an
+	// unfinished frame in the spool may go on in it.
 	Resume bool `json:"-"`
 }

@@ -53,7 +53,7 @@ func TestPoison(t *testing.T) {
 			if int64(i)+1 != seg {
 				want = append(want, lines...)
 			}
-			check(t, g.a.DetachAll(t.Context()))
+			check(t, detachAll(t.Context(), g.a))
 			if told := g.flushLossy() == 1; told != (int64(i)+1 >= seg) {
 				t.Errorf("segment %d: flush %d tells of the quarantine: %v", seg, i+1, told)
 			}
@@ -102,7 +102,7 @@ func TestPoison(t *testing.T) {
 		g.start()
 		check(t, g.a.Attach(t.Context(), source(a.path, idA)))
 		a.print("after")
-		check(t, g.a.DetachAll(t.Context()))
+		check(t, detachAll(t.Context(), g.a))
 		if g.flushLossy() != 1 || g.a.Status().Quarantine.Unarchived != 1 {
 			t.Errorf("after a restart nobody tells of the quarantine: %+v", g.a.Status().Quarantine)
 		}

@@ -270,7 +270,7 @@ func (g *crash) judge() (total int) {
 	for i, ch := range g.written {
 		want[i] = <-ch
 	}
-	check(t, a.DetachAll(t.Context()))
+	check(t, detachAll(t.Context(), a))
 	last.wantRead(want, "spool and archive", readback.Config{Bucket: b, Local: a.Snapshot, LocalSince: a.Created()})
 	last.flush()
 	last.wantRead(want, "spool and archive, all of it archived", readback.Config{Bucket: b, Local: a.Snapshot, LocalSince: a.Created()})

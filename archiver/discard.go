@@ -10,20 +10,20 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
-// gapInterval is how long a gap grows before it gets a row: meanwhile each group
-// commit makes durable what it counted.
+// gapInterval is how long a gap grows before it gets a row. Until then each group
+// commit makes durable what was counted.
 const gapInterval = 10 * time.Second
 
-// discarder reads a FIFO's entries and only counts them. It belongs to the
-// ingest goroutine.
+// discarder counts entries that are dropped as they come. It belongs to the ingest
+// goroutine.
 type discarder struct {
 	gap    codec.Gap
-	noted  int64 // entries of the gap that were counted
+	noted  int64 // entries of the gap that the metrics have
 	since  time.Time
 	reason string
 	rest   []byte      // of an unfinished frame
-	from   *attachment // where that is from, and its end comes
-	// probing is set while a gap waits to be written that tells whether a broken
+	from   *attachment // whose frame that is
+	// probing is set while a gap waits to be written that shows whether a broken
 	// disk works again.
 	probing bool
 }
@@ -55,8 +55,8 @@ func (d *discarder) take(b []byte, now time.Time) (lost int64) {
 	return lost
 }
 
-// held applies the overflow policy where the spool is over its quota. It
-// reports whether it did: then the FIFO must not be filled from now.
+// held applies the overflow policy if the spool is over its quota. If it did, the
+// spool must not be filled from the FIFO now.
 func (in *ingest) held(f *attachment, ending bool) (held bool, moved int) {
 	if in.discards.probing && !in.s.log.Reserved() {
 		in.discards.probing = false
@@ -75,7 +75,7 @@ func (in *ingest) held(f *attachment, ending bool) (held bool, moved int) {
 	}
 	switch {
 	case in.torn == nil:
-	case in.writing == broken: // the entry is dropped with those behind it
+	case in.writing == broken: // the entry is dropped with those after it
 		lost := in.s.log.Info().LostBytes
 		in.discards.rest, in.discards.from = in.s.log.TakeTorn(), f
 		in.s.a.noteLost(in.s, in.s.log.Info().LostBytes-lost)
@@ -93,7 +93,7 @@ func (in *ingest) held(f *attachment, ending bool) (held bool, moved int) {
 // over reports whether what comes is dropped, or waits.
 func (in *ingest) over() bool { return in.s.quota.exceeded() || in.writing == broken }
 
-// discard reads what the FIFO holds, and writes the gap where it ends.
+// discard reads and drops what the FIFO holds, and writes the gap once it ends.
 func (in *ingest) discard(f *attachment, ending, over bool) (held bool, moved int) {
 	d := &in.discards
 	buf := make([]byte, fifo.SmallPipe)
@@ -133,14 +133,14 @@ func (in *ingest) discard(f *attachment, ending, over bool) (held bool, moved in
 	case ended:
 		in.ended(f, ending)
 	case !over && d.gap.Entries == 0 && len(d.rest) == 0:
-		return false, moved // what the FIFO holds now is for the spool, also where it is ending
+		return false, moved // what the FIFO holds now is for the spool, even if it is ending
 	case ending && d.gap.Entries == 0:
 		in.end(f)
 	}
 	return true, moved
 }
 
-// retryWriting lets the next entry tell whether the disk works again.
+// retryWriting lets the next entry show whether the disk works again.
 func (in *ingest) retryWriting() {
 	if in.writing == broken {
 		in.writing = fails
@@ -155,15 +155,15 @@ func (in *ingest) dropRest(f *attachment) {
 	}
 }
 
-// waits reports whether another FIFO's frame is unfinished: nobody else is read
-// before its end.
+// waits reports whether another FIFO's frame is unfinished: no other is read before
+// its end.
 func (in *ingest) waits(f *attachment) bool {
 	return in.torn != nil && in.torn != f || len(in.discards.rest) > 0 && in.discards.from != f
 }
 
-// gapDue reports whether it is time for the gap to get its row. Where the disk is
-// broken that is at once: writing it tells whether the disk works again. There is
-// no second one before the first is written, however long that takes.
+// gapDue reports whether it is time for the gap to get its row. If the disk is
+// broken, that is at once: writing the gap shows whether it works again. A second
+// gap waits until the first is written, however long that takes.
 func (in *ingest) gapDue() bool {
 	return !in.s.log.Reserved() && (in.writing == broken || in.s.a.cfg.Now().Sub(in.discards.since) > gapInterval)
 }

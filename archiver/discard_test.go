@@ -58,7 +58,7 @@ func TestDropNewFromTwo(t *testing.T) {
 		n += 3
 	}
 	g.comeBack(away)
-	check(t, g.a.DetachAll(t.Context()))
+	check(t, detachAll(t.Context(), g.a))
 	g.flush()
 	got, dropped := split(t, g.archived(idA))
 	if len(got)+int(dropped) != n || g.a.Status().LostBytes != 0 {

@@ -24,7 +24,7 @@ func (a *Archiver) dropOldest(s *stream, reason string) (dropped bool, err error
 func (a *Archiver) dropNext(s *stream, reason string) (dropped bool, err error) {
 	seg, ok := s.log.OldestPending()
 	if !ok {
-		// All of it is in the active segment.
+		// All entries are in the active segment.
 		s.log.Roll()
 		if err := s.log.Commit(); err != nil && !errors.Is(err, spool.ErrFull) {
 			return false, err // the next commit reports it
@@ -39,7 +39,7 @@ func (a *Archiver) dropNext(s *stream, reason string) (dropped bool, err error) 
 	}
 	if err != nil {
 		if now, ok := s.log.OldestPending(); !ok || now != seg {
-			return true, nil // it was archived meanwhile, which makes room too
+			return true, nil // it was archived meanwhile, which makes room, too
 		}
 		if s.quota.stuck.begins() {
 			a.cfg.Logger.Error("cannot drop entries to make room", "container", s.id, "segment", seg, "err", err)
@@ -55,7 +55,7 @@ func (a *Archiver) dropNext(s *stream, reason string) (dropped bool, err error) 
 func (a *Archiver) drop(s *stream, seg int64, gap spool.Gap) error {
 	err := a.withBallast(func() error { return s.log.Drop(seg, gap) })
 	if err == nil {
-		a.makeBallast() // it may not have been there
+		a.makeBallast() // if the disk had no room for it before
 	}
 	return err
 }

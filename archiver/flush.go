@@ -14,7 +14,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/spool"
 )
 
-// FlushResult tells what a flush did and left, of what was there when it began.
+// FlushResult is what a flush did and left, of what was there when it began.
 type FlushResult struct {
 	Containers   int        `json:"containers"`
 	Segments     int64      `json:"segments"` // archived now
@@ -24,17 +24,17 @@ type FlushResult struct {
 }
 
 // Flush seals and uploads everything that was attached or left by an earlier
-// run, and waits for it. With evict it then removes the local cache: only what
-// is in the bucket already. An error tells that something is not archived: that
-// it could not be, lies in quarantine, or is in a log that cannot be opened.
+// run, and waits for it. With evict it then removes the local cache, which is only
+// what the bucket has. It returns an error if something is not archived: because
+// that failed, because it lies in quarantine, or because its log cannot be opened.
 func (a *Archiver) Flush(ctx context.Context, evict bool) (FlushResult, error) {
 	select {
 	case <-a.recovered:
 	case <-ctx.Done():
 		return FlushResult{}, context.Cause(ctx)
 	}
-	a.markers.forget() // somebody may have deleted them: what is flushed is found
-	a.scanOnce()       // what the list of finished containers does not know is flushed, too
+	a.markers.forget() // they may have been deleted: what is flushed has to be found
+	a.scanOnce()       // what the list of finished containers lacks is flushed, too
 	opened := a.openAgain(ctx)
 	res, err := a.flush(ctx)
 	if evict {
@@ -111,8 +111,8 @@ type flushing struct {
 	had  int   // segments that were not archived
 }
 
-// frameWait is how long a flush waits for the end of an entry, before which the
-// segment that it is in cannot be archived.
+// frameWait is how long a flush waits for the end of an entry. Before that, its
+// segment cannot be archived.
 const frameWait = 2 * time.Second
 
 func (f *flushing) run(ctx context.Context) (err error) {

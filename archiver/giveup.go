@@ -9,12 +9,12 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
-// What cannot be archived is put aside with its bytes, and a gap row stands in
-// its place: for the entries that are concerned where these can be told, else for
-// the segment. So the container's other segments go on, and every number is in
-// the archive as an entry or in a gap.
+// What cannot be archived is put aside with its bytes, and a gap row stands in its
+// place: for the entries concerned if these can be found, else for the segment. So
+// the container's other segments are archived, and every number is in the archive,
+// as an entry or in a gap.
 
-// keepDamaged reports what of a segment was given up, and keeps the segment.
+// keepDamaged logs what of a segment was given up, and keeps the segment.
 func (a *Archiver) keepDamaged(s *stream, seg int64, res encode.Result) error {
 	if err := s.log.KeepCopy(seg); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (a *Archiver) replaceByGap(s *stream, seg int64, cause error) error {
 		return err
 	}
 	defer v.Close()
-	if v.Header.Gap != nil { // nothing is left that could say it
+	if v.Header.Gap != nil { // nothing is left to describe it by
 		return s.log.Quarantine(seg)
 	}
 	gap, err := a.gapOf(s, v, cause)
@@ -66,8 +66,8 @@ func (a *Archiver) replaceByGap(s *stream, seg int64, cause error) error {
 	return nil
 }
 
-// gapOf describes a segment that is given up. One that cannot be read, or ends the
-// process that reads it, is described by its header.
+// gapOf describes a segment that is given up: by its header, if it cannot be read or
+// ends the process that reads it.
 func (a *Archiver) gapOf(s *stream, v *spool.View, cause error) (gap spool.Gap, err error) {
 	reason := encode.ReasonEncode
 	var bad *codec.CorruptError
@@ -86,7 +86,7 @@ func (a *Archiver) gapOf(s *stream, v *spool.View, cause error) (gap spool.Gap, 
 	return encode.HeaderGap(v, reason), nil
 }
 
-// noteGivenUp counts entries that are given up as dropped ones are.
+// noteGivenUp counts entries that are given up, as dropped ones.
 func (a *Archiver) noteGivenUp(s *stream, entries int64) {
 	a.metrics.dropped.Add(float64(entries))
 	s.quota.dropped.Add(entries)

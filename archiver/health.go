@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// graceTime is how long attempts may fail, none succeeding meanwhile, before
-// that is logged: a store that asks for a pause now and then is not away.
+// graceTime is how long all attempts may fail before that is logged: a store that
+// asks for a pause now and then is not away.
 const graceTime = 10 * time.Second
 
 // health is the bucket's, for one log line at each change and for Status. Its
@@ -49,8 +49,8 @@ func (h *health) retried(err error) {
 	}
 }
 
-// failed notes an error that does not go away by itself. It is logged
-// at once, and again only where there is something else to be done about it.
+// failed notes an error that does not go away by itself. It is logged at once, and
+// again only if the hint is another.
 func (h *health) failed(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

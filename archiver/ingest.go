@@ -13,18 +13,18 @@ import (
 // retryDelay is how long an ingest that cannot write waits before it tries again.
 const retryDelay = 200 * time.Millisecond
 
-// ingest reads a container's FIFOs. Its goroutine alone touches it. That begins and
-// ends with inlet.mu held, so the next one finds what the one before left.
+// ingest reads a container's FIFOs. Only its goroutine touches it. A goroutine ends,
+// and the next one begins, with inlet.mu held, so that it finds what was left.
 type ingest struct {
 	s *stream
 
-	torn        *attachment // whose frame is unfinished: nobody else is read meanwhile
+	torn        *attachment // whose frame is unfinished: no other is read meanwhile
 	firstNano   int64       // arrival of the active segment's first entry
 	activeBytes int64       // of the active segment
 	discards    discarder
 	again       bool      // reading failed: try again, whatever the FIFOs hold
 	writing     writing   // how writing to the spool goes
-	failing     time.Time // since when it fails; of no meaning while it works
+	failing     time.Time // since when it fails, if it does
 	entries     int64     // that were read
 	pace        fifo.Pace
 	unarmed     trouble // waiting for the FIFOs
@@ -48,7 +48,7 @@ func (in *ingest) run(p *fifo.Poller) {
 		if done {
 			return
 		}
-		time.Sleep(retryDelay) // after a panic; the container must not stay blocked
+		time.Sleep(retryDelay) // after a panic: the container must not stay blocked
 	}
 }
 
@@ -136,7 +136,7 @@ func (in *ingest) current(p *fifo.Poller) []*attachment {
 	if len(inlet.fifos) > 0 {
 		return slices.Clone(inlet.fifos)
 	}
-	_ = p.Close() // nothing is left to lose
+	_ = p.Close() // nothing is lost
 	in.torn = nil
 	inlet.poll = nil
 	if inlet.phase == stopping {
@@ -147,8 +147,8 @@ func (in *ingest) current(p *fifo.Poller) []*attachment {
 	return nil
 }
 
-// maxFills bounds a turn, so that a FIFO that never gets empty does not keep
-// the others waiting.
+// maxFills bounds a turn, so that a FIFO that is never empty does not keep the
+// others waiting.
 const maxFills = 64
 
 // drain reads a FIFO until it is empty and ends it if that was asked for, or if
@@ -176,7 +176,7 @@ func (in *ingest) drain(f *attachment) (moved int) {
 		case errors.Is(err, io.EOF):
 			in.ended(f, ending)
 		case err != nil:
-			in.again = true // the log may hold what it could not take, and the FIFO be empty
+			in.again = true // the log may hold what it could not write, with the FIFO empty
 			in.notWritten(err)
 		case ending:
 			in.end(f)
@@ -186,13 +186,13 @@ func (in *ingest) drain(f *attachment) (moved int) {
 	return moved
 }
 
-// brokenTime is how long writing may fail before entries are dropped: a disk
-// that is full gets room meanwhile, if there is any.
+// brokenTime is how long writing may fail before entries are dropped: meanwhile room
+// is made on a full disk, if that is possible.
 const brokenTime = 5 * time.Second
 
-// notWritten reports that the spool takes nothing, once, and asks for room. The
-// entries stay in the FIFO, for brokenTime at most unless the policy is Block:
-// a container whose FIFO nobody reads cannot be stopped.
+// notWritten logs, once, that the spool takes nothing, and asks for room. The
+// entries stay in the FIFO, for brokenTime at most unless the policy is Block: a
+// container whose FIFO is not read cannot be stopped.
 func (in *ingest) notWritten(err error) {
 	a, now := in.s.a, in.s.a.cfg.Now()
 	if in.writing == works {

@@ -27,13 +27,11 @@ type inlet struct {
 type phase uint8
 
 const (
-	idle     phase = iota // nothing is attached
-	reading               // an ingest runs
-	stopping              // it is told to close what is attached as it is, as Run ends
-	stopped               // it has ended, and nothing is attached any more
-	// forgotten is after the janitor has closed the log: what is attached later gets
-	// another stream.
-	forgotten
+	idle      phase = iota // nothing is attached
+	reading                // an ingest runs
+	stopping               // Run is ending: the ingest closes what is attached, as it is
+	stopped                // it has, and nothing is attached any more
+	forgotten              // the janitor has closed the log: a new stream takes its place
 )
 
 // follows has the phases that may follow each.
@@ -55,11 +53,11 @@ func (p *phase) to(next phase) {
 
 var (
 	errUnknown = errors.New("fifo is not attached")
-	// errForgotten says that the janitor has closed the log: there is a newer stream.
+	// errForgotten is that of a stream that is forgotten.
 	errForgotten = errors.New("log was closed as nobody used it")
 )
 
-// ErrClosing tells that Run is ending: what is in the FIFO stays there for the
+// ErrClosing is returned once Run is ending. What is in the FIFO stays there for the
 // next start.
 var ErrClosing = errors.New("coldtail is shutting down")
 
@@ -69,8 +67,8 @@ func (in *inlet) use(o Options) {
 	in.roll.Store(o.rollBytes())
 }
 
-// found sets the options of a log that was found: those of one that is attached
-// come with its FIFO.
+// found sets the options of a log that was found on the disk. An attached one's come
+// with its FIFO.
 func (in *inlet) found(o Options) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -90,7 +88,7 @@ func (in *inlet) reads() bool {
 	return in.poll != nil
 }
 
-// wake lets the ingest look again, where one runs.
+// wake lets the ingest look again, if one runs.
 func (in *inlet) wake() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -118,13 +116,13 @@ func (in *inlet) stop() {
 	in.wakeLocked()
 }
 
-// forget marks a stream as closed that nobody reads and that has nothing to
-// archive. It reports whether it did.
+// forget ends a stream that nothing is attached to and that has nothing to archive.
+// It reports whether it did.
 func (s *stream) forget() bool {
 	in := &s.inlet
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	// Not the log of one that is read: its disk may be slow, and all wait for the
+	// Only then the log is asked: its disk may be slow, and all wait for the
 	// Archiver's mu.
 	if in.phase != idle && in.phase != stopped || s.log.Info().PendingSegments > 0 {
 		return false
@@ -203,7 +201,7 @@ func (s *stream) startIngest(torn *attachment) error {
 		return err
 	}
 	if s.ingest.torn = torn; torn == nil {
-		s.a.noteLost(s, s.log.DropTorn()) // nobody is left to finish it
+		s.a.noteLost(s, s.log.DropTorn()) // it will not be finished
 	}
 	s.inlet.phase.to(reading)
 	s.inlet.poll = p
@@ -211,7 +209,7 @@ func (s *stream) startIngest(torn *attachment) error {
 	return nil
 }
 
-// dropTorn gives up a frame that nobody goes on with.
+// dropTorn gives up a frame that no FIFO goes on with.
 func (s *stream) dropTorn() {
 	s.inlet.mu.Lock()
 	defer s.inlet.mu.Unlock()

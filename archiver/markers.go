@@ -18,20 +18,20 @@ import (
 type markers struct {
 	mu    sync.Mutex
 	known map[string]time.Time // when they were put
-	begun atomic.Bool          // the archive was looked at
+	begun atomic.Bool          // begin was called, and settled it
 }
 
 const (
-	// maxMarkers bounds what is remembered; putting one again does no harm.
+	// maxMarkers bounds what is remembered. Putting a marker again does no harm.
 	maxMarkers = 10_000
-	// markersAge is how long they are taken to be there: somebody may delete a
-	// container's logs while it writes, or empty the bucket. Each marker is a paid
-	// request, and a quiet container has one object an hour.
+	// markersAge is how long they are believed to be there: a container's logs may be
+	// deleted while it writes, or the bucket emptied. Putting them with each object
+	// would be paid requests, of which a quiet container needs one an hour.
 	markersAge = 6 * time.Hour
 )
 
-// put stores the markers of a container and of a day, all of them once for each
-// day: a bounded folder drops the names of containers that have no day left.
+// put stores the markers of a container and of a day, all of them again each day: a
+// bounded folder drops the names of containers that have no day left.
 func (m *markers) put(ctx context.Context, b bucket.Bucket, now time.Time, keys ...string) error {
 	all := strings.Join(keys, "\n")
 	if m.has(all, now) {
@@ -71,9 +71,9 @@ func (m *markers) forget() {
 	m.begun.Store(false)
 }
 
-// begin says of an archive that is empty that its names will be complete
-// (docs/format.md, "By name and by host"). One that may not list does not know, and
-// leaves it to `coldtail reindex`. It reports whether that was settled.
+// begin notes in an empty archive that its names are complete (docs/format.md, "By
+// name and by host"). Without the right to list, that is left to `coldtail reindex`.
+// It reports whether this was settled.
 func begin(ctx context.Context, b bucket.Bucket) bool {
 	trees := []string{key.IndexPrefix}
 	for _, f := range codec.Formats() {

@@ -106,7 +106,7 @@ func TestPipeBudget(t *testing.T) {
 		t.Fatalf("%d pipes were enlarged by %d bytes, the user's limit is %d", enlarged, taken, limit)
 	}
 	t.Logf("%d of 200 pipes enlarged, %d MiB of a budget of %d", enlarged, taken>>20, budget>>20)
-	check(t, g.a.DetachAll(t.Context()))
+	check(t, detachAll(t.Context(), g.a))
 	if left := g.a.pipes.Left.Load(); left != budget {
 		t.Fatalf("%d of %d bytes came back", left, budget)
 	}

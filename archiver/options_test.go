@@ -2,6 +2,7 @@ package archiver
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,7 +36,12 @@ func (g *rig) restart(killed bool) {
 	g.t.Helper()
 	if killed {
 		copied := filepath.Join(g.t.TempDir(), "state")
-		check(g.t, os.CopyFS(copied, os.DirFS(g.cfg.StateDir)))
+		err := os.CopyFS(copied, os.DirFS(g.cfg.StateDir))
+		for errors.Is(err, fs.ErrNotExist) { // a segment got another name meanwhile
+			check(g.t, os.RemoveAll(copied))
+			err = os.CopyFS(copied, os.DirFS(g.cfg.StateDir))
+		}
+		check(g.t, err)
 		g.stop()
 		g.putBack(copied)
 	} else {

@@ -13,9 +13,9 @@ type Overflow string
 // The policies.
 const (
 	// DropOld replaces the oldest entries that are not archived by a gap. It is
-	// the default, as a container whose FIFO nobody reads cannot be stopped.
+	// the default, as a container whose FIFO is not read cannot be stopped.
 	DropOld Overflow = "drop-old"
-	// DropNew replaces the entries that come by a gap.
+	// DropNew replaces new entries by a gap.
 	DropNew Overflow = "drop-new"
 	// Block stops reading: the container waits as soon as its pipe is full.
 	Block Overflow = "block"
@@ -26,38 +26,37 @@ func Overflows() []Overflow { return []Overflow{DropOld, DropNew, Block} }
 
 // Why entries were dropped, as gap rows say it.
 const (
-	reasonQuota = "the container's spool is full"
-	reasonTotal = "the spool of all containers is full"
-	reasonDisk  = "the disk is full"
-	// What comes in place of rows of a container whose spool cannot be written.
+	reasonQuota  = "the container's spool is full"
+	reasonTotal  = "the spool of all containers is full"
+	reasonDisk   = "the disk is full"
 	reasonBroken = "the disk cannot be written"
 )
 
 // quota is what keeps a stream within its bounds.
 type quota struct {
-	// Beyond its own bound, or the largest user beyond the total one, where what
-	// comes is dropped or waits. The ingest looks at them.
+	// The stream is beyond its own bound, or is the largest user beyond the total one,
+	// and its policy is not DropOld. The ingest looks at these.
 	own, total atomic.Bool
 
-	dropping trouble      // entries are dropped
+	dropping trouble      // entries being dropped
 	dropped  atomic.Int64 // entries
 
 	drops sync.Mutex // held while segments are dropped
-	stuck trouble    // dropping segments
+	stuck trouble    // failing to drop segments
 }
 
-// exceeded reports whether what comes is dropped, or waits.
+// exceeded reports whether new entries are dropped, or wait.
 func (q *quota) exceeded() bool { return q.own.Load() || q.total.Load() }
 
-// setExceeded sets one of the quota's two marks; the ingest has to know.
+// setExceeded sets own or total, and lets the ingest look at it.
 func (s *stream) setExceeded(mark *atomic.Bool, exceeded bool) {
 	if mark.Swap(exceeded) != exceeded {
 		s.inlet.wake()
 	}
 }
 
-// quotaLoop holds all streams together to the total quota, and makes room where
-// the disk is full. It is a goroutine of its own because dropping syncs.
+// quotaLoop holds all streams together to the total quota, and makes room if the
+// disk is full. It has its own goroutine because dropping syncs.
 func (a *Archiver) quotaLoop(ctx context.Context) {
 	t := time.NewTicker(a.cfg.CommitInterval)
 	defer t.Stop()
@@ -87,7 +86,7 @@ func (a *Archiver) roomSoon() {
 
 // enforce holds a stream to its own quota. It runs after commits: it syncs.
 func (a *Archiver) enforce(s *stream) {
-	// Commits of one stream may come together: two would drop more than they have to.
+	// Concurrent commits of one stream would drop more than they have to.
 	s.quota.drops.Lock()
 	defer s.quota.drops.Unlock()
 	o := s.inlet.options()
@@ -102,7 +101,7 @@ func (a *Archiver) enforce(s *stream) {
 			return
 		}
 		dropped, err := a.dropNext(s, reasonQuota)
-		// Where the disk does not let the oldest go, what comes is dropped.
+		// If the disk does not let the oldest go, new entries are dropped.
 		s.setExceeded(&s.quota.own, err != nil)
 		if !dropped {
 			return
@@ -110,8 +109,8 @@ func (a *Archiver) enforce(s *stream) {
 	}
 }
 
-// enforceTotal holds all streams together to the total quota, at the cost of
-// the largest user.
+// enforceTotal holds all streams together to the total quota, at the cost of the
+// largest user.
 func (a *Archiver) enforceTotal() {
 	for {
 		var largest *stream

@@ -163,7 +163,7 @@ func TestTotalQuota(t *testing.T) {
 	small.print(few...)
 	d.print(many...)
 	waitFor(t, "the quota to hold", func() bool { return g.a.Status().PendingBytes <= g.cfg.SpoolBytes })
-	check(t, g.a.DetachAll(t.Context()))
+	check(t, detachAll(t.Context(), g.a))
 	g.comeBack(away)
 	g.flush()
 	g.want(idB, few)

@@ -17,16 +17,16 @@ const (
 // go away on its own, such as access denied.
 const parkTime = 30 * time.Second
 
-// rest is how long a container's uploads wait after one that failed. Its methods may
-// be called concurrently.
+// rest is how long a container's uploads wait after one failed. Its methods may be
+// called concurrently.
 type rest struct {
 	mu     sync.Mutex
-	until  int64         // Unix nanoseconds; 0: it does not wait
-	length time.Duration // of the last rest after a turn; 0 while none failed
+	until  int64         // Unix nanoseconds; 0 without a rest
+	length time.Duration // of the last rest after a turn; 0 without one
 	turnAt int64         // Unix nanoseconds: when the turn began that failed
 }
 
-// afterTurn lets the container wait for its next turn, as that which began then failed.
+// afterTurn begins a rest, as the turn that began then failed.
 func (r *rest) afterTurn(began, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -35,15 +35,15 @@ func (r *rest) afterTurn(began, now time.Time) {
 	r.until = now.Add(r.length/2 + rand.N(r.length/2)).UnixNano()
 }
 
-// park lets the container wait, as its uploads are refused.
+// park begins a rest of parkTime, as uploads are refused.
 func (r *rest) park(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.until = now.Add(parkTime).UnixNano()
 }
 
-// lasts reports whether the container has to wait. Longer than parkTime it never
-// does: if it seems so, the clock was set back, as it is where the store refuses
+// lasts reports whether the container has to wait. It never has to for longer than
+// parkTime: if it seems so, the clock was set back, as is done if a store refuses
 // requests because of it.
 func (r *rest) lasts(now time.Time) bool {
 	r.mu.Lock()
@@ -52,14 +52,14 @@ func (r *rest) lasts(now time.Time) bool {
 	return left > 0 && left <= max(parkTime, restMax)
 }
 
-// end forgets that the container has to wait.
+// end ends the rest.
 func (r *rest) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.length, r.until = 0, 0
 }
 
-// endIfLater ends the rest after a turn that began later than then, Unix nanoseconds.
+// endIfLater ends a rest after a turn, if the turn began after then (Unix nanoseconds).
 func (r *rest) endIfLater(then int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

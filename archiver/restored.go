@@ -14,9 +14,9 @@ import (
 	"github.com/coldtail/coldtail/codec/key"
 )
 
-// archivedBefore looks for an object that has all of a chunk's entries. A state
-// that was put back has segments which the process that went on may have archived,
-// with what it had added to them. Where the bucket may not be listed there is none.
+// archivedBefore looks for an object that has all of a chunk's entries. The segments of
+// a state that was put back may have been archived since the copy was made, with more
+// entries. Without the right to list, there is none.
 func archivedBefore(ctx context.Context, b bucket.Bucket, m key.Meta) (o spool.Object, found bool, err error) {
 	prefix := fmt.Sprintf("%s%s-%010d-", key.HourPrefix(m.Format, m.ContainerID, m.Hour), m.SpoolID, m.SegmentSeq)
 	for obj, err := range b.List(ctx, prefix, bucket.ListOptions{}) {
@@ -34,9 +34,9 @@ func archivedBefore(ctx context.Context, b bucket.Bucket, m key.Meta) (o spool.O
 	return o, false, nil
 }
 
-// store puts a chunk, unless it is of a copied segment and was archived before. What
-// was written gets its checksum, so that it is noticed if somebody overwrites it;
-// what was there may have other bytes.
+// store puts a chunk, unless it is of a copied segment and was archived before. The
+// checksum of what was written is kept, so that readers notice if the object is
+// overwritten. An object that was there may have other bytes.
 func (a *Archiver) store(ctx context.Context, t *turn, c *encode.Chunk, h spool.Header) (o spool.Object, err error) {
 	if !a.state.OfState(h.SpoolID) {
 		if o, found, err := archivedBefore(ctx, t.bucket, c.Meta); found || err != nil {
@@ -63,9 +63,9 @@ func (a *Archiver) store(ctx context.Context, t *turn, c *encode.Chunk, h spool.
 	return o, nil
 }
 
-// sizeOf returns the size of an object that was there. It is usually what an attempt
-// wrote that was killed then, maybe another version's, which encodes otherwise. Where
-// the bucket may not be listed it is taken for the same.
+// sizeOf returns the size of an object that was there. Usually an attempt that was
+// killed wrote it, maybe another version's, which encodes otherwise. Without the right
+// to list, it is taken for the same.
 func sizeOf(ctx context.Context, b bucket.Bucket, o spool.Object) (int64, error) {
 	for obj, err := range b.List(ctx, o.Key, bucket.ListOptions{}) {
 		switch {
@@ -80,5 +80,5 @@ func sizeOf(ctx context.Context, b bucket.Bucket, o spool.Object) (int64, error)
 	return o.SizeBytes, nil
 }
 
-// maxETag bounds what a store may have written into the state for each object.
+// maxETag bounds what is kept in the state for each object because a store said it.
 const maxETag = 128

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// An object holds entries of one hour, so a segment that has entries of two becomes
-// two objects. Busy streams begin a segment with the hour. If quiet ones did, all
-// containers of all hosts would sync and upload at once, so each has its own moment
-// in the first minutes; most are sealed by their age before.
+// An object holds entries of one hour, so a segment with entries of two becomes two
+// objects. Busy streams begin a segment with the hour. If quiet ones did, too, all
+// containers of all hosts would sync and upload at once. So each has its own moment in
+// the first minutes; most are sealed by their age before.
 const (
 	// rollSpread bounds how much later than the hour's end a quiet stream is sealed.
 	rollSpread = 5 * time.Minute
@@ -16,8 +16,8 @@ const (
 	quietBytes = 1 << 20
 )
 
-// hourOver reports whether the segment of a container is to be closed since the
-// hour of its first entry has passed.
+// hourOver reports whether a container's segment has to be closed because the hour of
+// its first entry has passed.
 func hourOver(containerID string, firstNano int64, activeBytes int64, now time.Time) bool {
 	first := time.Unix(0, firstNano)
 	ends := first.Truncate(time.Hour).Add(time.Hour)

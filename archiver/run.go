@@ -12,9 +12,9 @@ import (
 // committers is how many fsyncs are under way at once.
 const committers = 16
 
-// Run does the background work until ctx ends: group commit, rolling by age,
+// Run does the background work until ctx ends: group commits, rolling by age,
 // uploads, the local cache's bounds. Then it stops reading, makes everything
-// durable, seals it and uploads for at most Config.ShutdownTimeout; the rest is
+// durable, seals it, and uploads for at most Config.ShutdownTimeout; the rest is
 // for the next start. It may be called once, and closes the Archiver.
 func (a *Archiver) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -48,9 +48,9 @@ func (a *Archiver) Run(ctx context.Context) error {
 	return a.close()
 }
 
-// Stopping says that the process may end at any moment from now on, as it was told
-// to: that it does is not the fault of the segments which are being encoded. Run
-// says it when its context ends.
+// Stopping says that the process was told to end, and may do so at any moment. That is
+// not the fault of the segments that are being encoded. Run calls it when its context
+// ends.
 func (a *Archiver) Stopping() {
 	if err := a.encoder.Stopping(); err != nil {
 		a.cfg.Logger.Error("cannot take back that a segment is being encoded", "err", err)
@@ -74,7 +74,7 @@ func (a *Archiver) tick(ctx context.Context) {
 	}
 }
 
-// tick does what time demands of a stream.
+// tick does what is due.
 func (s *stream) tick(now time.Time) {
 	in := s.log.Info()
 	if first := in.ActiveFirstNano; first != 0 {
@@ -88,8 +88,8 @@ func (s *stream) tick(now time.Time) {
 	s.inlet.shrink(now)
 }
 
-// commitSoon asks a committer to take the stream. It does not wait: where the
-// queue is full, the next tick asks again.
+// commitSoon asks a committer to take the stream. It does not wait: if the queue is
+// full, the next tick asks again.
 func (a *Archiver) commitSoon(s *stream) {
 	if s.queued.Swap(true) {
 		return
@@ -119,7 +119,7 @@ func (a *Archiver) commit(s *stream) {
 	gaps := s.log.Reserved()
 	err := s.log.Commit()
 	if gaps && !s.log.Reserved() {
-		s.inlet.wake() // what was dropped since gets its gap
+		s.inlet.wake() // to give a gap to what was dropped since
 	}
 	if err != nil {
 		a.metrics.spoolErrors.Inc()
@@ -150,15 +150,15 @@ func (a *Archiver) stopReading() {
 	a.ingests.Wait()
 }
 
-// setClosing refuses what would be attached from now on.
+// setClosing makes Attach refuse.
 func (a *Archiver) setClosing() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closing = true
 }
 
-// recoverAll opens the logs in which an earlier process left something to
-// archive. Containers that are attached again are open already.
+// recoverAll opens the logs in which an earlier process left something to archive.
+// Those of attached containers are open already.
 func (a *Archiver) recoverAll(ctx context.Context) {
 	defer close(a.recovered)
 	ids, err := a.state.Containers()
@@ -194,8 +194,8 @@ func (a *Archiver) recover(id string) {
 	a.commitSoon(s)
 }
 
-// Close closes an Archiver that Run was not called for. What was read is durable,
-// and archived by the next start.
+// Close closes an Archiver that does not Run. What it has read is durable, and is
+// archived after the next start.
 func (a *Archiver) Close() error {
 	a.stopReading()
 	return a.close()

@@ -9,15 +9,15 @@ import (
 	"github.com/coldtail/coldtail/archiver/spool"
 )
 
-// scanInterval is how often the directories of all containers are looked at, after
-// once in the first minute.
+// scanInterval is how often all containers' directories are looked at, beginning in
+// the first minute.
 const scanInterval = 24 * time.Hour
 
-// forgetAtOnce bounds how many finished containers go in a minute: each is a log
-// for a moment.
+// forgetAtOnce bounds how many finished containers are forgotten in a minute: each is
+// an open log for a moment.
 const forgetAtOnce = 1000
 
-// scanOnce looks at all directories, if nobody has since the start.
+// scanOnce looks at all directories, unless that was done since the start.
 func (a *Archiver) scanOnce() {
 	a.scanMu.Lock()
 	defer a.scanMu.Unlock()
@@ -26,9 +26,9 @@ func (a *Archiver) scanOnce() {
 	}
 }
 
-// scan looks at the directories of all containers for what is cached. It returns
-// those of which nothing is left but what tells that all is archived, and that for
-// as long as a cached segment would have stayed. Called with scanMu held.
+// scan looks at all containers' directories for what is cached. It returns the
+// containers that have been finished, with nothing cached, for as long as a cached
+// segment would stay. Called with scanMu held.
 func (a *Archiver) scan() (dead []string) {
 	a.cache.beginScan()
 	found := map[string]cachedLog{}
@@ -40,7 +40,7 @@ func (a *Archiver) scan() (dead []string) {
 	for _, id := range ids {
 		des, err := os.ReadDir(a.state.Log(id))
 		if err != nil {
-			continue // it went away, or is none
+			continue // it was removed, or is no directory
 		}
 		if a.finished.Has(id) && !spool.Finished(des) {
 			a.notFinished(id, des)
@@ -67,9 +67,9 @@ func (a *Archiver) scan() (dead []string) {
 	return dead
 }
 
-// notFinished is for a container that is listed as finished and has something that
-// waits all the same: an earlier version, which knows of no list, has used the state
-// in between, or somebody has put the directory back.
+// notFinished is for a container that is listed as finished although something of it
+// waits: an early version, which has no list, used the state in between, or the
+// directory was put back.
 func (a *Archiver) notFinished(id string, des []fs.DirEntry) {
 	if err := a.finished.Begin(id); err != nil {
 		a.cfg.Logger.Error("cannot list a container that is not finished", "container", id, "err", err)
@@ -97,7 +97,7 @@ func (a *Archiver) scanAgain() []string {
 }
 
 // forgetFinished removes, once a day, the directories of containers that have been
-// finished for long: what they wrote is found in the bucket.
+// finished for long: what they wrote is in the bucket.
 func (j *janitor) forgetFinished() {
 	a := j.a
 	now := a.cfg.Now()
@@ -110,7 +110,7 @@ func (j *janitor) forgetFinished() {
 	}
 	n := min(len(j.dead), forgetAtOnce)
 	now = a.afterAll(now, j.dead[:n])
-	// Who comes back must not be taken for one that is new.
+	// A container that comes back must not be taken for a new one.
 	if err := a.state.Forget(now); err != nil {
 		a.cfg.Logger.Error("cannot forget finished containers", "err", err)
 		return
@@ -121,8 +121,8 @@ func (j *janitor) forgetFinished() {
 	j.dead = j.dead[n:]
 }
 
-// afterAll returns a time, now or later, behind which no number was given to an entry
-// of these containers or forgotten ones, whatever the clock did.
+// afterAll returns a time, now or later. No number that these containers, or forgotten
+// ones, gave to an entry is after it, whatever the clock did.
 func (a *Archiver) afterAll(now time.Time, ids []string) time.Time {
 	last := max(now.UnixNano(), a.state.Forgot())
 	for _, id := range ids {
@@ -133,8 +133,8 @@ func (a *Archiver) afterAll(now time.Time, ids []string) time.Time {
 	return time.Unix(0, last)
 }
 
-// forgetContainer removes the directory of a container whose log is not open. Who
-// opens it meanwhile waits, and gets an empty one.
+// forgetContainer removes the directory of a container whose log is not open. A
+// caller that opens it meanwhile waits, and gets an empty log.
 func (a *Archiver) forgetContainer(id string) {
 	s := a.closedStream(id)
 	if s == nil {
@@ -145,8 +145,8 @@ func (a *Archiver) forgetContainer(id string) {
 	}
 }
 
-// closedStream returns a stream that forgets what is there when it is opened, nil
-// where the container has one.
+// closedStream returns a stream that, when opened, removes what is there. It is nil if
+// the container has a stream.
 func (a *Archiver) closedStream(id string) *stream {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -159,7 +159,8 @@ func (a *Archiver) closedStream(id string) *stream {
 	return s
 }
 
-// noteFinished lists a container whose log was closed, unless it is open again.
+// noteFinished lists containers whose logs were closed, but for those that are open
+// again.
 func (a *Archiver) noteFinished(ids ...string) {
 	closed := func(id string) bool {
 		if a.isOpen(id) {

@@ -9,8 +9,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/spool"
 )
 
-// stream is one container's log. Each of its parts has an owner, named where its
-// type is.
+// stream is one container's log. The type of each part says who may touch it.
 type stream struct {
 	a       *Archiver
 	id      string // the container's, as in keys
@@ -21,12 +20,13 @@ type stream struct {
 	ingest ingest
 	quota  quota
 	rest   rest
-	// upload is a lock of one place, with what its holder alone may touch.
+	// upload is the upload token: it holds one value, which is taken while the
+	// container's segments are archived.
 	upload chan *uploading
 
 	queued   atomic.Bool  // for commit
 	waiting  atomic.Bool  // queued for upload
-	unsynced trouble      // syncing the log
+	unsynced trouble      // failing to sync the log
 	lastUsed atomic.Int64 // Unix nanoseconds
 }
 
@@ -38,22 +38,22 @@ func (a *Archiver) newStream(id string) *stream {
 	return s
 }
 
-// trouble is something that fails. It is logged once when it begins and once when
-// it ends, however often it is seen.
+// trouble is what is logged once when it begins and once when it ends, however often
+// it is seen.
 type trouble struct{ is atomic.Bool }
 
-// begins notes that it fails, and reports whether it did not before.
+// begins notes the trouble. It reports whether that is new.
 func (t *trouble) begins() bool { return !t.is.Swap(true) }
 
-// ends notes that it works, and reports whether it did not before.
+// ends notes that there is no trouble. It reports whether that is new.
 func (t *trouble) ends() bool { return t.is.Swap(false) }
 
-// opening is of the first caller of open, but for ready.
+// opening belongs to the first caller of open. Others wait for it, or look at ready.
 type opening struct {
 	once   sync.Once
 	err    error
 	afresh bool        // what is there is removed, as it is finished
-	ready  atomic.Bool // the log is there
+	ready  atomic.Bool // the log is open
 }
 
 var errOpening = errors.New("opening the log did not end")
@@ -91,7 +91,7 @@ func (s *stream) recover() error {
 	if quarantined > 0 {
 		s.a.metrics.quarantined.Add(float64(quarantined))
 		s.a.aside.look(s.id)
-		if err := s.a.finished.Begin(s.id); err != nil { // a start is to find it
+		if err := s.a.finished.Begin(s.id); err != nil { // so that a start finds it
 			s.a.cfg.Logger.Error("cannot list a container with something in quarantine", "container", s.id, "err", err)
 		}
 	}

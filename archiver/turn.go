@@ -9,17 +9,17 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 )
 
-// turnFailures is how many attempts in a row may fail before a container makes
-// way for others: few workers serve many containers. It takes some 2 s.
+// turnFailures is how many attempts in a row may fail before a container makes way
+// for others, as few workers serve many containers. That takes some 2 s.
 const turnFailures = 5
 
-// errTurn tells that a container's turn is over: its uploads fail, but not for good.
+// errTurn ends a container's turn: its uploads fail, but not for good.
 var errTurn = errors.New("uploads keep failing")
 
 // turn is the time in which an uploader serves a container.
 type turn struct {
 	end     context.CancelCauseFunc
-	bucket  bucket.Bucket // transient errors are repeated, but not without limit
+	bucket  bucket.Bucket // repeats requests after transient errors
 	started time.Time
 	failed  atomic.Int32 // attempts in a row
 }
@@ -39,9 +39,8 @@ func (a *Archiver) newTurn(ctx context.Context) (context.Context, *turn) {
 	return ctx, t
 }
 
-// uploaded notes a success: containers that failed while nothing else
-// succeeded either need not wait any longer. One that fails while others
-// succeed has troubles of its own.
+// uploaded notes a success. Containers that failed since the last success need not
+// wait any longer. One that fails while others succeed has troubles of its own.
 func (a *Archiver) uploaded() {
 	a.health.ok()
 	before := a.uploadedAt.Swap(a.cfg.Now().UnixNano())

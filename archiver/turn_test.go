@@ -54,7 +54,7 @@ func TestFailingContainerMakesWay(t *testing.T) {
 	}
 	p.refuses.Store(false)
 	waitFor(t, "the container that had failed", func() bool { return len(g.archived(idA)) == 1 })
-	check(t, g.a.DetachAll(t.Context()))
+	check(t, detachAll(t.Context(), g.a))
 	g.flush()
 }
 
@@ -97,7 +97,7 @@ func TestSuccessWakes(t *testing.T) {
 	upload()
 	waitFor(t, "it to be woken", func() bool { return until(other) == 0 })
 	park(time.Now().Add(-time.Hour))
-	check(t, g.a.DetachAll(t.Context()))
+	check(t, detachAll(t.Context(), g.a))
 	g.flush()
 	if until(other) != 0 {
 		t.Error("a flush does not wake")
@@ -162,7 +162,7 @@ func TestClockSetBack(t *testing.T) {
 				chunks, err := catalog.List(t.Context(), g.bucket, idA)
 				return err == nil && len(chunks) == 1
 			})
-			check(t, g.a.DetachAll(t.Context()))
+			check(t, detachAll(t.Context(), g.a))
 		})
 	}
 }
@@ -243,7 +243,7 @@ func TestFlushOfARunningContainer(t *testing.T) {
 	if n := sealed.Load(); n != 4 {
 		t.Errorf("%d segments were sealed meanwhile", n-1)
 	}
-	check(t, g.a.DetachAll(t.Context()))
+	check(t, detachAll(t.Context(), g.a))
 	g.flush()
 	if n := len(g.archived(idA)); n != 4 {
 		t.Errorf("%d lines archived", n)
@@ -269,7 +269,7 @@ func TestFlushWaitsForAnEntry(t *testing.T) {
 	if err != nil || res.Pending != 0 || res.Segments != 1 {
 		t.Errorf("flush: %+v, %v", res, err)
 	}
-	check(t, g.a.DetachAll(t.Context()))
+	check(t, detachAll(t.Context(), g.a))
 	g.flush()
 	g.want(idA, []string{"there", "in two pieces"})
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/coldtail/coldtail/codec/key"
 )
 
-// uploadSoon hands a stream with sealed segments to the uploaders, unless it
-// waits for one. Where their queue is full, the next commit does.
+// uploadSoon hands a stream with sealed segments to the uploaders, unless it waits
+// for one already. If their queue is full, the next commit does.
 func (a *Archiver) uploadSoon(s *stream) {
 	if len(s.upload) == 0 || s.rest.lasts(a.cfg.Now()) || len(s.log.Pending()) == 0 || s.waiting.Swap(true) {
 		return
@@ -40,17 +40,17 @@ func (a *Archiver) uploadLoop(ctx context.Context) {
 	}
 }
 
-// uploading archives a container's segments. Only who has taken it from
-// stream.upload touches it, and puts it back.
+// uploading archives a container's segments. It is the upload token: only the holder
+// touches it.
 type uploading struct {
 	s        *stream
-	unread   trouble // archiving from the spool
+	unread   trouble // failing to archive from the spool
 	badSeg   int64   // the segment that could not be read, and how often
 	badReads int
 }
 
-// uploadQueued uploads a stream, unless somebody is at it or it has come to rest
-// since it was queued.
+// uploadQueued uploads a stream, unless that is being done or it has come to rest since
+// it was queued.
 func (a *Archiver) uploadQueued(ctx context.Context, s *stream) {
 	if s.rest.lasts(a.cfg.Now()) {
 		return
@@ -74,8 +74,8 @@ func (a *Archiver) uploadAll(ctx context.Context, s *stream) error {
 	}
 }
 
-// all archives a stream's sealed segments, oldest first. errTurn tells that the
-// store is to be tried again later.
+// all archives a stream's sealed segments, oldest first. After errTurn, try the store
+// again later.
 func (u *uploading) all(ctx context.Context) error {
 	s, a := u.s, u.s.a
 	turnCtx, t := a.newTurn(ctx)
@@ -114,7 +114,7 @@ func (u *uploading) all(ctx context.Context) error {
 func (u *uploading) archiveOrGiveUp(ctx context.Context, t *turn, seg int64) error {
 	s, a := u.s, u.s.a
 	var err error
-	for range 3 { // the segment, its gap, what is left where that cannot be encoded either
+	for range 3 { // the segment, its gap, what is left if that cannot be encoded either
 		if a.contain("archive a segment", s.id, func() { err = u.archiveWithRoom(ctx, t, seg) }) {
 			err = encode.ErrPoison
 		}
@@ -163,9 +163,9 @@ func (u *uploading) diskFailed(seg int64, err error) {
 	}
 }
 
-// archiveWithRoom is archive, again if the disk had no room for a chunk on its way
-// and some can be made: segments that are archived go, then the ballast for as
-// long. Nobody else would make room while no container writes.
+// archiveWithRoom is archive. If the disk has no room for a chunk on its way, it
+// removes archived segments, then the ballast for as long, and retries: nothing else
+// makes room while no container writes.
 func (u *uploading) archiveWithRoom(ctx context.Context, t *turn, seg int64) error {
 	return u.s.a.withBallast(func() error {
 		err := u.archive(ctx, t, seg)
@@ -194,7 +194,7 @@ func (u *uploading) archive(ctx context.Context, t *turn, seg int64) error {
 		}
 	}
 	cancelled := len(objs) > 0
-	// Damage is passed over; what only could not be read now is tried again.
+	// Damage is passed over. What could not be read this time is tried again.
 	retry := u.badSeg != seg || u.badReads+1 < maxReads
 	res, err := a.encoder.Segment(ctx, v, retry, func(c *encode.Chunk) error {
 		a.cfg.Hook("encoded", c.Meta.Key())
@@ -222,7 +222,7 @@ func (u *uploading) archive(ctx context.Context, t *turn, seg int64) error {
 	case err != nil:
 		return err
 	case cancelled, !a.state.OfState(v.Header.SpoolID):
-		// The bucket tells more than the gap, or the copy, that is here.
+		// The bucket has more than the gap, or the copy, that is here.
 		return errors.Join(s.log.Forget(seg), a.encoder.Done(&v.Header))
 	}
 	if v.Header.Gap == nil {

@@ -15,29 +15,27 @@ import (
 	"github.com/coldtail/coldtail/archiver/spool"
 )
 
-// A segment whose encoding ends the process, as it takes more memory than there
-// is, would end every process that follows, and no container would be archived
-// any more. So the disk tells that an encoding has begun: a file of the segment
-// is written before it, and removed when it ends in any other way. One that is
-// found at a start is of a process that died meanwhile.
+// A segment whose encoding ends the process, because it takes more memory than there
+// is, would end every process that follows, and no container would be archived any
+// more. So a file of the segment is written before its encoding, and removed after it.
+// One that is found at a start is of a process that died in between.
 
 // maxDeaths is how many processes may end while they encode a segment before it is
-// given up. A machine that loses power, or a process that is killed for another
-// reason, is counted like this, too: that it hits the same segment each time,
-// which is encoded within a second, is what is unlikely.
+// given up. Losses of power and kills for other reasons count, too. But a segment is
+// encoded within a second, so it is unlikely that these hit the same one each time.
 const maxDeaths = 5
 
 // attempts counts how often the encoding of segments ended the process.
 type attempts struct {
 	dir string
-	// alone is held for reading while a segment is encoded, and for writing by one
-	// whose encoding ended a process: if it does so again, no other is blamed.
+	// alone is read-locked while a segment is encoded, and locked while one is whose
+	// encoding ended a process: if it does so again, no other is blamed.
 	alone sync.RWMutex
 
 	mu      sync.Mutex
 	died    map[string]attempt // by file name
-	running map[string]attempt // those that are being encoded, with what was counted before
-	// stopping is set once the process is told to end: that it does is nobody's fault.
+	running map[string]attempt // those that are being encoded, with the count before
+	// stopping is set once the process was told to end, which is no segment's fault.
 	stopping bool
 }
 
@@ -48,8 +46,8 @@ type attempt struct {
 	Attempts    int   `json:"attempts"` // this one included
 }
 
-// load reads what earlier processes left, and reports it. What cannot be read
-// counts for nothing.
+// load reads and logs what earlier processes left. What cannot be read does not
+// count.
 func (t *attempts) load(log *slog.Logger) error {
 	t.died = map[string]attempt{}
 	des, err := os.ReadDir(t.dir)
@@ -78,8 +76,8 @@ func (t *attempts) load(log *slog.Logger) error {
 // attemptName matches a segment's file: its container's id and its number.
 var attemptName = regexp.MustCompile(`^[0-9a-f]{64}-[0-9]+$`)
 
-// begin takes note that a segment's encoding begins; end must be called when it
-// ends. The error wraps ErrKilled where it has ended too many processes.
+// begin notes that a segment's encoding begins; end must be called after it. The error
+// wraps ErrKilled if the encoding has ended too many processes.
 func (t *attempts) begin(h *spool.Header) (end func() error, err error) {
 	name := fileOfAttempt(h)
 	before := t.before(name, h)
@@ -103,8 +101,8 @@ func (t *attempts) begin(h *spool.Header) (end func() error, err error) {
 	}, nil
 }
 
-// note writes that there is one more attempt than before, unless the process is
-// about to end.
+// note writes that there is one more attempt than before, unless the process was told
+// to end.
 func (t *attempts) note(name string, before attempt) error {
 	if t.enter(name, before) {
 		return nil
@@ -116,7 +114,7 @@ func (t *attempts) note(name string, before attempt) error {
 }
 
 // enter adds a segment to those that are being encoded. It reports whether the
-// process is about to end.
+// process was told to end.
 func (t *attempts) enter(name string, before attempt) (stopping bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -127,7 +125,7 @@ func (t *attempts) enter(name string, before attempt) (stopping bool) {
 	return t.stopping
 }
 
-// settle takes an attempt back that was written while the process was told to end.
+// settle takes an attempt back if the process was told to end meanwhile.
 func (t *attempts) settle(name string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -149,7 +147,7 @@ func (t *attempts) write(name string, at attempt) error {
 }
 
 // stop takes back the attempts that are under way, and counts none from now on: the
-// process is told to end, and may do so while a segment is encoded.
+// process was told to end, and may do so while a segment is encoded.
 func (t *attempts) stop() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

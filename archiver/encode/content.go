@@ -13,9 +13,9 @@ import (
 // seqRange is the sequence numbers from first to last, both included.
 type seqRange struct{ first, last int64 }
 
-// content is what of a segment is archived: its entries, and gap rows in the
-// places of those that are damaged or cannot be encoded. All numbers of the
-// segment are one or the other's.
+// content is what of a segment is archived: its entries, and gap rows in place of
+// those that are damaged or cannot be encoded. Each number of the segment is in one of
+// them.
 type content struct {
 	v *spool.View
 	// bad are entries that cannot be encoded, in order.
@@ -42,7 +42,7 @@ func (c *content) each(f func(*codec.Entry) error) (corrupt []error, err error) 
 			}
 			return corrupt, errors.Join(w.damaged(c.v.LastSeq+1), w.gap())
 		case errors.As(err, &bad):
-			corrupt = append(corrupt, err) // the cursor goes on behind it
+			corrupt = append(corrupt, err) // the cursor goes on after it
 			err = w.damaged(cur.Seq())
 		case err == nil:
 			err = w.batch(b, cur.Seq(), &corrupt)
@@ -72,7 +72,7 @@ func (w *walk) batch(b spool.Batch, to int64, corrupt *[]error) error {
 	w.arrival = b.ArrivalNano
 	for rest := b.Frames; len(rest) > 0; {
 		n, err := codec.ParseFrame(rest, &w.e)
-		if err != nil { // its checksum holds: it was written like this
+		if err != nil { // the checksum holds: it was written like this
 			*corrupt = append(*corrupt, &codec.CorruptError{What: "spooled frame", Offset: -1, Err: err})
 			return w.damaged(to)
 		}
@@ -90,7 +90,7 @@ func (w *walk) entry() error {
 		w.bad = w.bad[1:]
 	}
 	if len(w.bad) > 0 && w.next >= w.bad[0].first {
-		// Filed with the hour that it is of: the chunks of the others stay the same.
+		// The gap is filed under the entry's hour: the other chunks stay the same.
 		return w.miss(w.next+1, w.e.TimeNano, ReasonEncode)
 	}
 	if err := w.gap(); err != nil {
@@ -101,8 +101,8 @@ func (w *walk) entry() error {
 	return w.f(&w.e)
 }
 
-// damaged notes that the entries before number to cannot be read. Of when they
-// were written nothing is known but their arrival.
+// damaged notes that the entries before number to cannot be read. Their times are
+// unknown, but for their arrival.
 func (w *walk) damaged(to int64) error { return w.miss(to, w.arrival, ReasonDamaged) }
 
 // miss notes that the entries before number to, of that time, get no row.

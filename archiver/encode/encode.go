@@ -45,8 +45,8 @@ func New(cfg Config) (*Encoder, error) {
 	return e, e.attempts.load(cfg.Logger)
 }
 
-// Stopping says that the process may end at any moment from now on, as it was told
-// to: that it does is not the fault of the segments which are being encoded.
+// Stopping says that the process was told to end. If it does, that is not the fault of
+// the segments that are being encoded.
 func (e *Encoder) Stopping() error { return e.attempts.stop() }
 
 // Done forgets what is known of a segment that was archived, or given up.
@@ -126,7 +126,7 @@ func (e *Encoder) findBad(ctx context.Context, c *content) (found bool, err erro
 // order of their hours. What is damaged becomes gap rows; with retry, what the
 // disk does not give now is an error instead.
 func (e *Encoder) encode(ctx context.Context, c *content, retry bool, put func(*Chunk) error) (corrupt []error, err error) {
-	if ctx.Err() != nil { // not only put takes time
+	if ctx.Err() != nil { // encoding takes time, too
 		return nil, context.Cause(ctx)
 	}
 	end, err := e.begin(c)
@@ -169,8 +169,8 @@ func (e *Encoder) encode(ctx context.Context, c *content, retry bool, put func(*
 	return corrupt, nil
 }
 
-// begin takes note that the content is about to be encoded. The function that it
-// returns ends that; repeated calls of it do nothing. A gap row is no danger.
+// begin notes that the content is about to be encoded, unless it is a gap row, which is
+// harmless. The returned function ends that; further calls of it do nothing.
 func (e *Encoder) begin(c *content) (end func() error, err error) {
 	h := &c.v.Header
 	if h.Gap != nil {

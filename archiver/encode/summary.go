@@ -15,7 +15,7 @@ type summary struct {
 	codec.Stats
 	hash   uint64
 	buf    []byte
-	behind int64 // entries that gap rows stand for, but one for each row
+	behind int64 // entries that gap rows stand for, less one for each row
 }
 
 // numbers is how many sequence numbers the entries have, with those that gap

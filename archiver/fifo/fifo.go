@@ -40,7 +40,7 @@ func (p *Pipes) Open(path string) (*FIFO, error) {
 	return &FIFO{path: path, fd: fd, pipes: p, bytes: size}, nil
 }
 
-// Path is where it was opened.
+// Path is the path that it was opened by.
 func (f *FIFO) Path() string { return f.path }
 
 // Fd is its descriptor, until it is closed.

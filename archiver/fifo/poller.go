@@ -63,7 +63,7 @@ func (p *Poller) Wait() error {
 		for {
 			var ev [1]unix.EpollEvent
 			n, err := unix.EpollWait(int(ep), ev[:], 0)
-			if !errors.Is(err, unix.EINTR) { // the runtime tells of an event once
+			if !errors.Is(err, unix.EINTR) { // the runtime reports an event once
 				return n > 0 || err != nil
 			}
 		}

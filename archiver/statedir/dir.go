@@ -107,9 +107,9 @@ func (d *Dir) Forget(by time.Time) error {
 // Forgot is when containers were forgotten last: Unix nanoseconds, 0 for never.
 func (d *Dir) Forgot() int64 { return d.forgot.Load() }
 
-// idDigits are those of a spool id that are the state's. The others tell the logs of
-// a container apart that was forgotten and came back, as these count their segments
-// from 1 again.
+// idDigits is how many digits of a spool id are the state's. The rest distinguishes
+// the logs of a container that was forgotten and came back, as each counts its segments
+// from 1.
 const idDigits = 8
 
 // FreshID is the spool id of a log that begins now.
@@ -125,8 +125,8 @@ func (d *Dir) OfState(spoolID string) bool {
 	return strings.HasPrefix(spoolID, d.SpoolID()[:idDigits])
 }
 
-// RemoveLog removes the folder of a container that is finished, at once for
-// whoever looks. Others stay.
+// RemoveLog removes the folder of a container if it is finished. For others it is
+// removed at once.
 func (d *Dir) RemoveLog(containerID string) error {
 	dir := d.Log(containerID)
 	des, err := os.ReadDir(dir)
