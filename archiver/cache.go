@@ -2,7 +2,6 @@ package archiver
 
 import (
 	"container/heap"
-	"context"
 	"io/fs"
 	"os"
 	"slices"
@@ -10,41 +9,6 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/spool"
 )
-
-// janitorInterval is how often the total bounds of the local cache are enforced. A
-// container's own is after each of its uploads.
-const janitorInterval = time.Minute
-
-// idleStream is how long a log that has nothing to do stays open.
-const idleStream = 2 * time.Minute
-
-// janitor tidies up once a minute. Its goroutine alone touches it.
-type janitor struct {
-	a        *Archiver
-	dead     []string  // finished containers to forget
-	lookedAt time.Time // when these were found
-}
-
-func (j *janitor) run(ctx context.Context) {
-	a := j.a
-	t := time.NewTicker(janitorInterval)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			a.contain("mark the state as used", "", a.state.Mark)
-			a.contain("tidy the local cache", "", func() {
-				j.forgetFinished()
-				a.trimCache(a.cfg.CacheBytes, a.cfg.CacheAge)
-				a.lookAside()
-				a.aside.trim(a.cfg.SpoolBytes/quarantineShare, becauseShare)
-				a.closeIdle()
-			})
-		}
-	}
-}
 
 // cached is an archived segment that is still on the local disk.
 type cached struct {
@@ -139,45 +103,10 @@ func cachedIn(id string, des []fs.DirEntry) (all []cached) {
 	return all
 }
 
-// cachedSegments lists the archived segments of all containers.
-func (a *Archiver) cachedSegments() (all []cached) {
-	ids, _ := a.state.Containers() // none if they cannot be read
-	for _, id := range ids {
-		all = append(all, a.cachedOf(id)...)
-	}
-	slices.SortStableFunc(all, func(x, y cached) int { return x.modified.Compare(y.modified) })
-	return all
-}
-
 // makeRoom removes half of the local cache because the disk is full. If there is
 // none, it removes half of the quarantine, which goes before what waits to be
 // archived. It reports whether it removed anything.
 func (a *Archiver) makeRoom() bool {
 	a.scanOnce()
 	return a.trimCache(a.cache.size()/2, a.cfg.CacheAge) > 0 || a.aside.trim(a.aside.sum().Bytes/2, becauseDisk) > 0
-}
-
-// closeIdle closes logs that are not used and have nothing to archive.
-func (a *Archiver) closeIdle() {
-	for _, s := range a.forgetIdle() {
-		if err := s.log.Close(); err != nil {
-			a.cfg.Logger.Error("cannot close a container's log", "container", s.id, "err", err)
-			continue
-		}
-		a.noteFinished(s.id)
-	}
-}
-
-// forgetIdle takes the idle streams out of the Archiver's.
-func (a *Archiver) forgetIdle() (idle []*stream) {
-	old := a.cfg.Now().Add(-idleStream).UnixNano()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for id, s := range a.streams {
-		if s.opening.ready.Load() && s.lastUsed.Load() <= old && s.forget() {
-			delete(a.streams, id)
-			idle = append(idle, s)
-		}
-	}
-	return idle
 }

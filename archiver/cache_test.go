@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,6 +73,16 @@ func TestIdleLogsAreClosed(t *testing.T) {
 	if fmt.Sprint(lines) != "[first]" {
 		t.Errorf("read %q of a log that was closed", lines)
 	}
+}
+
+// cachedSegments lists the archived segments of all containers.
+func (a *Archiver) cachedSegments() (all []cached) {
+	ids, _ := a.state.Containers() // none if they cannot be read
+	for _, id := range ids {
+		all = append(all, a.cachedOf(id)...)
+	}
+	slices.SortStableFunc(all, func(x, y cached) int { return x.modified.Compare(y.modified) })
+	return all
 }
 
 // TestCacheBounds: the local copies of archived segments go by age and by size,

@@ -5,8 +5,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
 )
 
 // graceTime is how long all attempts may fail before that is logged: a store that

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/coldtail/coldtail/archiver/bucket"
 )
 
 // TestHealth: what an operator reads of a bucket that fails, one line for each

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/fifo"
-
 	"github.com/coldtail/coldtail/archiver/fifotest"
 )
 

@@ -2,20 +2,11 @@ package archiver
 
 import (
 	"io/fs"
-	"math"
 	"os"
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/spool"
 )
-
-// scanInterval is how often all containers' directories are looked at, beginning in
-// the first minute.
-const scanInterval = 24 * time.Hour
-
-// forgetAtOnce bounds how many finished containers are forgotten in a minute: each is
-// an open log for a moment.
-const forgetAtOnce = 1000
 
 // scanOnce looks at all directories, unless that was done since the start.
 func (a *Archiver) scanOnce() {
@@ -94,69 +85,6 @@ func (a *Archiver) scanAgain() []string {
 	a.scanMu.Lock()
 	defer a.scanMu.Unlock()
 	return a.scan()
-}
-
-// forgetFinished removes, once a day, the directories of containers that have been
-// finished for long: what they wrote is in the bucket.
-func (j *janitor) forgetFinished() {
-	a := j.a
-	now := a.cfg.Now()
-	if now.Sub(j.lookedAt) >= scanInterval || now.Before(j.lookedAt) {
-		j.lookedAt = now
-		j.dead = a.scanAgain()
-	}
-	if len(j.dead) == 0 {
-		return
-	}
-	n := min(len(j.dead), forgetAtOnce)
-	now = a.afterAll(now, j.dead[:n])
-	// A container that comes back must not be taken for a new one.
-	if err := a.state.Forget(now); err != nil {
-		a.cfg.Logger.Error("cannot forget finished containers", "err", err)
-		return
-	}
-	for _, id := range j.dead[:n] {
-		a.forgetContainer(id)
-	}
-	j.dead = j.dead[n:]
-}
-
-// afterAll returns a time, now or later. No number that these containers, or forgotten
-// ones, gave to an entry is after it, whatever the clock did.
-func (a *Archiver) afterAll(now time.Time, ids []string) time.Time {
-	last := max(now.UnixNano(), a.state.Forgot())
-	for _, id := range ids {
-		if n := spool.NextNumber(a.state.Log(id)); n < math.MaxInt64/1000 {
-			last = max(last, 1000*n)
-		}
-	}
-	return time.Unix(0, last)
-}
-
-// forgetContainer removes the directory of a container whose log is not open. A
-// caller that opens it meanwhile waits, and gets an empty log.
-func (a *Archiver) forgetContainer(id string) {
-	s := a.closedStream(id)
-	if s == nil {
-		return
-	}
-	if err := s.open(); err != nil {
-		a.cfg.Logger.Error("cannot forget a finished container", "container", id, "err", err)
-	}
-}
-
-// closedStream returns a stream that, when opened, removes what is there. It is nil if
-// the container has a stream.
-func (a *Archiver) closedStream(id string) *stream {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.streams[id] != nil {
-		return nil
-	}
-	s := a.newStream(id)
-	s.opening.afresh = true
-	a.streams[id] = s
-	return s
 }
 
 // noteFinished lists containers whose logs were closed, but for those that are open

@@ -12,11 +12,12 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/coldtail/coldtail/archiver/durable"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/key"
-	"golang.org/x/sys/unix"
 )
 
 // Config is what an Encoder needs.

@@ -18,14 +18,14 @@ import (
 	"github.com/coldtail/coldtail/archiver/durable"
 )
 
-// The file "finished" lists the containers of which all is archived, so that a start
-// need not look into the directory of each container that ever was. A line is
+// Finished lists the containers of which all is archived, so that a start need not
+// look into the directory of each container that ever was. Its methods may be called
+// concurrently. A line of its file is
 //
 //	+|- <container id> <crc32c of both>
 //
 // The last one of a container counts. A + that is lost costs a look; a - is durable
 // before the container has anything new.
-// Finished is the list of the containers of which all is archived. Its methods may be called concurrently.
 type Finished struct {
 	path string
 	mu   sync.Mutex
@@ -111,8 +111,8 @@ func (f *Finished) rewrite() error {
 	return durable.WriteFile(f.path, b, 0o600)
 }
 
-// Keep takes all but these containers off the list: the directories of the others are
-// gone. One that is taken off in vain costs a look.
+// Keep takes all but these containers off the list, as the directories of the others
+// are gone. If one is not, that costs a look.
 func (f *Finished) Keep(ids []string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -132,6 +132,7 @@ func (f *Finished) Keep(ids []string) error {
 	return f.rewrite()
 }
 
+// Has reports whether a container is listed.
 func (f *Finished) Has(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -139,7 +140,7 @@ func (f *Finished) Has(id string) bool {
 	return ok
 }
 
-// Add lists containers, but those for which still returns false.
+// Add lists those of the containers for which still returns true.
 func (f *Finished) Add(still func(id string) bool, ids ...string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -164,8 +165,8 @@ func (f *Finished) Add(still func(id string) bool, ids ...string) error {
 	return nil
 }
 
-// Begin makes it durable that a container is not finished, before it has anything
-// new. Where the disk has no room for a line, the list goes.
+// Begin makes it durable that a container is not finished. Call it before anything new
+// of the container is written. If the disk has no room for a line, the list is removed.
 func (f *Finished) Begin(id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

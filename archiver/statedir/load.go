@@ -13,8 +13,8 @@ import (
 	"github.com/coldtail/coldtail/archiver/durable"
 )
 
-// loadState reads the identity, or makes one: a new one also for a state that was
-// put back. Of its two files, one may be damaged: that is written again.
+// loadState reads the identity, or makes one. A state that was put back gets a new
+// one, too. One of the two files may be damaged; it is written again.
 func loadState(dir string, now time.Time, log *slog.Logger) (st state, sameBoot bool, err error) {
 	boot, err := bootID()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/coldtail/coldtail/archiver/durable"
 )
 
-// lockState makes a state directory, if there is none, and locks it. A directory
-// that was removed while it waited to be locked (RemoveFinished) is made again.
+// lockState makes a state directory, if there is none, and locks it. If RemoveFinished
+// removes the directory before it is locked, it is made again.
 func lockState(dir string) (*os.File, error) {
 	for {
 		if err := durable.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {

@@ -15,8 +15,8 @@ import (
 )
 
 // RemoveFinished removes a state directory that was last used before the time, if
-// all that it held is archived and nothing of it lies in quarantine. It reports
-// whether it did. It leaves a directory alone that a process uses.
+// everything in it is archived and its quarantine is empty. It reports whether it
+// did. A directory that a process uses stays.
 func RemoveFinished(stateDir string, before time.Time) (removed bool, err error) {
 	if filepath.Ext(stateDir) == removedExt { // a crash left it
 		return true, os.RemoveAll(stateDir)
@@ -32,7 +32,7 @@ func RemoveFinished(stateDir string, before time.Time) (removed bool, err error)
 		return false, err
 	}
 	defer lock.Close()
-	// Again: somebody may have used it until the lock was there.
+	// Again: a process may have used it until it was locked.
 	used, err := lastUsed(stateDir)
 	if err != nil || !used.Before(before) {
 		return false, err
@@ -48,9 +48,9 @@ func RemoveFinished(stateDir string, before time.Time) (removed bool, err error)
 	return true, errors.Join(durable.SyncDir(filepath.Dir(stateDir)), os.RemoveAll(gone))
 }
 
-// lastUsed returns when a process last used a state: each marks that, but those of
-// the first release, which wrote its identity. A directory that is no state, or
-// not yet, is as if used for ever.
+// lastUsed returns when a process last used a state. Each process marks that; one of
+// the first release only wrote the identity. A directory that is not a state, or not
+// yet, counts as always in use.
 func lastUsed(stateDir string) (time.Time, error) {
 	for _, name := range []string{useFile, stateFile} {
 		fi, err := os.Stat(filepath.Join(stateDir, name))
@@ -64,8 +64,8 @@ func lastUsed(stateDir string) (time.Time, error) {
 	return time.Unix(1<<40, 0), nil
 }
 
-// newerState reports whether a later version wrote the state's files: what else it
-// keeps there is not known.
+// newerState reports whether a later version wrote the state's files. What else it
+// keeps there is unknown.
 func newerState(stateDir string) bool {
 	_, uerr := readUse(stateDir)
 	b, _ := os.ReadFile(filepath.Join(stateDir, stateFile)) // what cannot be read is not newer
@@ -73,7 +73,7 @@ func newerState(stateDir string) bool {
 	return errors.Is(uerr, codec.ErrNewer) || errors.Is(serr, codec.ErrNewer)
 }
 
-// allArchived reports whether a state holds nothing that is only there.
+// allArchived reports whether everything in a state is archived.
 func allArchived(stateDir string) (bool, error) {
 	ids, err := Path(stateDir).logs()
 	if err != nil {

@@ -15,16 +15,16 @@ import (
 	"github.com/coldtail/coldtail/archiver/durable"
 )
 
-// A state that is put back from a copy knows nothing of what was archived since, and
-// would give its numbers again. So a state in use leaves a mark each minute: a file
-// whose time of change (ctime) the kernel alone sets, and use.json, which says what
-// that was. A copy has another one, whatever made it and however well.
+// A state that is put back from a copy does not know what was archived since, and would
+// give the same numbers again. So a state in use leaves a mark each minute: a file whose
+// time of change (ctime) only the kernel sets, and use.json, which has that time. However
+// a copy was made, its ctime is another.
 const (
-	// longAway is after how long a state is taken for one that was put back: a disk
-	// that was, with its times, shows only that.
+	// longAway is after how long without use a state is taken for one that was put back.
+	// A disk that was put back, with its times, shows nothing else.
 	longAway = 24 * time.Hour
-	// shortAway is how long a restart, an upgrade or a boot may take. While a state is
-	// away for longer, any container may have been logged to another one.
+	// shortAway is how long a restart, an upgrade or a boot may take. If a state is not
+	// used for longer, any container may have been logged to another one.
 	shortAway = 10 * time.Minute
 	maxAways  = 32
 )
@@ -79,7 +79,7 @@ func (u *use) away(created time.Time) bool {
 	return false
 }
 
-// restored says why a state is taken for one that was put back; empty if it is not.
+// restored returns why a state is taken for one that was put back, "" if it is not.
 func (u *use) restored(dir string, st state, now time.Time) string {
 	var fi unix.Stat_t
 	err := unix.Stat(filepath.Join(dir, filepath.Base(u.Mark)), &fi)
@@ -94,8 +94,8 @@ func (u *use) restored(dir string, st state, now time.Time) string {
 	return ""
 }
 
-// openUse judges whether the state is what it was when it was last used. Where it
-// is not, it gets a new spool id, and write has to make that durable.
+// openUse judges whether the state is what it was when it was last used. If not, it
+// gets a new spool id, which write has to make durable.
 func openUse(dir string, st *state, fresh bool, now time.Time) (u use, why string, err error) {
 	u, err = readUse(dir)
 	switch {
@@ -109,7 +109,7 @@ func openUse(dir string, st *state, fresh bool, now time.Time) (u use, why strin
 			u.Aways = []away{{fi.ModTime(), now}}
 		}
 	case errors.Is(err, durable.ErrDamaged):
-		u = use{Since: now} // what was before, nothing tells
+		u = use{Since: now} // what was before is unknown
 	case err != nil:
 		return u, "", fmt.Errorf("read state: %w", err)
 	default:
@@ -124,8 +124,8 @@ func openUse(dir string, st *state, fresh bool, now time.Time) (u use, why strin
 	return u, why, nil
 }
 
-// later returns the later of two times. Where a clock starts in 1970, what it shows
-// is no time since which everything is known.
+// later returns the later of two times. If a clock starts in 1970, its time is not one
+// since which everything is known.
 func later(x, y time.Time) time.Time {
 	if x.Before(y) {
 		return y
