@@ -1,4 +1,4 @@
-package archiver
+package archiver // waits for what no caller sees, and does what the clock would
 
 import (
 	"bytes"
@@ -26,7 +26,9 @@ import (
 	"github.com/coldtail/coldtail/readback/catalog"
 )
 
-// rig is an Archiver that runs over a folder bucket.
+// rig is an Archiver that runs over a folder bucket. The tests of this package are
+// inside it: they wait for what no caller sees, such as that a quota is exceeded or a
+// turn is over, and seal, drop or tidy up when they want to.
 type rig struct {
 	t      *testing.T
 	cfg    Config

@@ -1,4 +1,4 @@
-package archiver
+package archiver // see rig
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package statedir
+package statedir // damages and ages files that it alone knows
 
 import (
 	"bytes"
