@@ -36,7 +36,7 @@ e2e: build ## end to end on a real Docker engine, started here if root and none 
 	test/scripts/engine.sh test/scripts/e2e.sh
 
 bench: ## benchmarks beside their peers, in one run; BENCH=pattern selects
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./codec ./archiver/spool ./readback/catalog ./readback
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./codec ./codec/chunkfile ./archiver/spool ./readback/catalog ./readback
 	cd test && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./bench ./conformance
 
 bench-engine: build ## docker run, docker logs and followers beside Docker's own drivers, on a real engine

@@ -22,6 +22,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback/catalog"
 )
@@ -144,7 +145,7 @@ func (g *rig) decode(c catalog.Chunk, f func(*codec.Entry)) {
 	check(g.t, err)
 	b, err := io.ReadAll(body)
 	check(g.t, errors.Join(err, body.Close()))
-	d, err := codec.NewDecoder(c.Format, bytes.NewReader(b), int64(len(b)), codec.Range{Tail: codec.All})
+	d, err := chunkfile.NewDecoder(c.Format, bytes.NewReader(b), int64(len(b)), codec.Range{Tail: codec.All})
 	check(g.t, err)
 	for {
 		var e codec.Entry

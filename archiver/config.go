@@ -13,6 +13,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 )
 
 // DefaultCacheBytes and DefaultSpoolBytes are Config's defaults.
@@ -74,7 +75,7 @@ func (c *Config) setDefaults() error {
 		c.Hook = func(string, string) {}
 	}
 	if c.newEncoder == nil {
-		c.newEncoder = codec.NewEncoder
+		c.newEncoder = chunkfile.NewEncoder
 	}
 	return nil
 }

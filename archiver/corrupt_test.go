@@ -17,6 +17,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/codec/key"
 )
 
@@ -155,7 +156,7 @@ func (b brokenEncoder) Encode(e *codec.Entry) error {
 
 func breakEncoder(g *rig, panics bool) {
 	g.cfg.newEncoder = func(f codec.Format, w io.Writer, meta codec.Meta, info codec.ChunkInfo) (codec.Encoder, error) {
-		enc, err := codec.NewEncoder(f, w, meta, info)
+		enc, err := chunkfile.NewEncoder(f, w, meta, info)
 		return brokenEncoder{enc, panics}, err
 	}
 	g.stop()

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // restMin and restMax bound how long a container rests after a turn that failed. The
@@ -31,7 +33,7 @@ func (r *rest) afterTurn(began, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.length = min(max(2*r.length, restMin), restMax)
-	r.turnAt = began.UnixNano()
+	r.turnAt = codec.UnixNano(began)
 	r.until = now.Add(r.length/2 + rand.N(r.length/2)).UnixNano()
 }
 

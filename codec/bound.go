@@ -75,7 +75,7 @@ func (m Meta) Bound(f Format, first ...string) (Meta, Cut) {
 func (m Meta) BoundAfter(before Cut, f Format, first ...string) (Meta, Cut) {
 	b := BoundsOf(f)
 	names := before.Names
-	m.ContainerID = validText(m.ContainerID)
+	m.ContainerID = ValidText(m.ContainerID)
 	for _, s := range []*string{&m.ServiceName, &m.ContainerName, &m.ImageName, &m.ImageID, &m.HostName} {
 		*s = shorten(*s, MetaNameMaxBytes, &names)
 	}
@@ -125,7 +125,7 @@ func pairsOf(m map[string]string, first map[string]bool, valueBytes int) []pair 
 	seen := make(map[string]bool, len(m))
 	pairs := make([]pair, 0, len(m))
 	for _, raw := range keys {
-		p := pair{key: validText(raw)}
+		p := pair{key: ValidText(raw)}
 		if len(p.key) > MetaKeyMaxBytes || seen[p.key] { // another one became equal when it was made valid
 			pairs = append(pairs, pair{cut: -1})
 			continue
@@ -170,7 +170,7 @@ func keep(pairs []pair, most, maxBytes int) (kept map[string]string, used, left,
 // shorten makes s valid and at most maxBytes long. What is too long ends in an
 // ellipsis, and is counted.
 func shorten(s string, maxBytes int, count *int) string {
-	if s = validText(s); len(s) <= maxBytes {
+	if s = ValidText(s); len(s) <= maxBytes {
 		return s
 	}
 	*count++
@@ -182,6 +182,3 @@ func shorten(s string, maxBytes int, count *int) string {
 }
 
 const ellipsis = "…"
-
-// validText makes s valid UTF-8, as columns of text must be.
-func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

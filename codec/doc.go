@@ -1,6 +1,6 @@
-// Package codec turns log entries into bytes and back: the Docker daemon's
-// frames, and the two chunk formats, Parquet and gzip NDJSON. It has no clock,
-// writes no log and takes no context.
+// Package codec has log entries, what is said of their container, and the Docker
+// daemon's frames. Like all packages below it, it has no clock, writes no log and
+// takes no context.
 //
 // A frame is what the daemon writes to a container's FIFO and reads from
 // ReadLogs (moby daemon/logger/adapter.go, api/types/plugins/logdriver):
@@ -14,5 +14,6 @@
 //	LogEntry: 1 source string, 2 time_nano int64, 3 line bytes, 4 partial bool,
 //	          5 partial_log_metadata {1 last bool, 2 id string, 3 ordinal int32}
 //
-// The chunk formats are specified in docs/format.md.
+// The chunk formats are specified in docs/format.md; codec/parquet and codec/ndjson
+// are theirs.
 package codec

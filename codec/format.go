@@ -2,7 +2,6 @@ package codec
 
 import (
 	"fmt"
-	"io"
 	"math"
 )
 
@@ -38,11 +37,9 @@ func ParseFormat(s string) (Format, error) {
 
 // Limits of joining the parts of a long line into one row (docs/format.md).
 const (
-	JoinMaxBytes   = 1 << 20
-	JoinMaxSeqs    = 4096
-	JoinMaxNano    = 5_000_000_000
-	pageMaxBytes   = 256 << 10
-	memberMaxBytes = 1 << 20
+	JoinMaxBytes = 1 << 20
+	JoinMaxSeqs  = 4096
+	JoinMaxNano  = 5_000_000_000
 )
 
 // Stats sums up the entries of a chunk. Times are Unix nanoseconds, as the daemon gave them.
@@ -84,20 +81,6 @@ type Encoder interface {
 	Close() (Stats, error)
 }
 
-// NewEncoder returns an encoder that writes a chunk to w.
-//
-// What of meta is beyond its bounds is cut, whoever made it: see [Meta.Bound].
-func NewEncoder(f Format, w io.Writer, meta Meta, info ChunkInfo) (Encoder, error) {
-	meta, _ = meta.Bound(f)
-	switch f {
-	case Parquet:
-		return newParquetEncoder(w, meta, info)
-	case NDJSON:
-		return newNDJSONEncoder(w, meta)
-	}
-	return nil, fmt.Errorf("format %q: must be parquet or ndjson", f)
-}
-
 // EntryError says which entry no chunk can hold, and why.
 type EntryError struct {
 	Seq int64
@@ -109,14 +92,6 @@ func (e *EntryError) Error() string {
 }
 
 func (e *EntryError) Unwrap() error { return e.Err }
-
-// lasting returns err where it ends an encoder, and nil where it concerns one entry.
-func lasting(err error) error {
-	if _, one := err.(*EntryError); one {
-		return nil
-	}
-	return err
-}
 
 // Decoder reads a chunk's entries in sequence order.
 type Decoder interface {
@@ -141,22 +116,16 @@ type Range struct {
 	Limits Limits
 }
 
-// NewDecoder returns a decoder of the chunk of sizeBytes in r that reads no
-// more of r than the range needs: few ReadAt calls, large ones, some at the same time.
-func NewDecoder(f Format, r io.ReaderAt, sizeBytes int64, rg Range) (d Decoder, err error) {
-	switch f {
-	case Parquet:
-		d, err = newParquetDecoder(r, sizeBytes, rg)
-	case NDJSON:
-		d, err = newNDJSONDecoder(r, sizeBytes, rg)
-	default:
-		err = fmt.Errorf("format %q: must be parquet or ndjson", f)
-	}
-	if err != nil {
-		rg.Limits.Memory.Release()
-		return nil, err // without a nil of another type
-	}
-	return d, nil
+// Claims is what a chunk says about itself beside its entries.
+type Claims struct {
+	// ContainerID is the id as the daemon gave it, of the footer or of the
+	// first row.
+	ContainerID string
+	// Footer tells that the chunk has one. NDJSON has none: Info and Stats are
+	// zero then.
+	Footer bool
+	Info   ChunkInfo
+	Stats  Stats
 }
 
 // CorruptError tells where bytes could not be understood.

@@ -111,7 +111,7 @@ func parseEntry(b []byte, e *Entry) error {
 			v = v[:len(v):len(v)]
 			switch tag {
 			case tagSource:
-				e.Source = sourceName(v)
+				e.Source = SourceName(v)
 			case tagLine:
 				e.Line = v
 			default:
@@ -167,10 +167,10 @@ func unknownField(tag uint64, b []byte) int {
 	return protowire.ConsumeFieldValue(num, typ, b)
 }
 
-// sourceName gives the daemon's two names without allocating. A protobuf string
+// SourceName gives the daemon's two names without allocating. A protobuf string
 // is UTF-8, and so is a name in a chunk: what is not becomes U+FFFD here, where
 // it enters, so that an entry is the same wherever it is read.
-func sourceName(b []byte) string {
+func SourceName(b []byte) string {
 	switch string(b) {
 	case Stdout:
 		return Stdout

@@ -1,4 +1,4 @@
-package codec
+package codec_test
 
 import (
 	"bytes"
@@ -10,14 +10,17 @@ import (
 	"testing"
 
 	gogoio "github.com/gogo/protobuf/io"
+
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/codectest"
 )
 
 // wire is e as the generated code, and so the daemon, writes it.
-func wire(t testing.TB, e *Entry) []byte {
+func wire(t testing.TB, e *codec.Entry) []byte {
 	var buf bytes.Buffer
-	m := &LogEntry{Source: e.Source, TimeNano: e.TimeNano, Line: e.Line, Partial: e.Partial}
+	m := &codec.LogEntry{Source: e.Source, TimeNano: e.TimeNano, Line: e.Line, Partial: e.Partial}
 	if e.Partial {
-		m.PartialLogMetadata = &PartialLogEntryMetadata{Last: e.Last, Id: string(e.PartID), Ordinal: e.Ordinal}
+		m.PartialLogMetadata = &codec.PartialLogEntryMetadata{Last: e.Last, Id: string(e.PartID), Ordinal: e.Ordinal}
 	}
 	w := gogoio.NewUint32DelimitedWriter(&buf, binary.BigEndian)
 	if err := w.WriteMsg(m); err != nil {
@@ -26,33 +29,18 @@ func wire(t testing.TB, e *Entry) []byte {
 	return buf.Bytes()
 }
 
-func randomEntry(r *rand.Rand) *Entry {
-	e := &Entry{Source: []string{Stdout, Stderr}[r.IntN(2)], TimeNano: int64(r.Uint64())}
-	if n := r.IntN(300); n > 0 {
-		e.Line = make([]byte, n)
-		for i := range e.Line {
-			e.Line[i] = byte(r.Uint32())
-		}
-	}
-	if r.IntN(3) == 0 {
-		e.Partial, e.Last, e.Ordinal = true, r.IntN(2) == 0, r.Int32()
-		e.PartID = []byte("0123456789abcdef")
-	}
-	return e
-}
-
 // TestFramesAreTheDaemons holds our own encoder and decoder against the
 // generated ones.
 func TestFramesAreTheDaemons(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 2000 {
-		want := randomEntry(r)
+		want := codectest.RandomEntry(r)
 		b := wire(t, want)
-		if got := AppendFrame([]byte("x"), want); !bytes.Equal(got[1:], b) {
+		if got := codec.AppendFrame([]byte("x"), want); !bytes.Equal(got[1:], b) {
 			t.Fatalf("AppendFrame gives %x, the generated code %x", got[1:], b)
 		}
-		var got Entry
-		n, err := ParseFrame(append(b, "more"...), &got)
+		var got codec.Entry
+		n, err := codec.ParseFrame(append(b, "more"...), &got)
 		if err != nil || n != len(b) {
 			t.Fatalf("ParseFrame: %d bytes of %d, %v", n, len(b), err)
 		}
@@ -60,10 +48,10 @@ func TestFramesAreTheDaemons(t *testing.T) {
 			t.Fatalf("got %+v, want %+v", got, *want)
 		}
 		for cut := range b {
-			if _, err := ParseFrame(b[:cut], &got); !errors.Is(err, ErrShort) {
+			if _, err := codec.ParseFrame(b[:cut], &got); !errors.Is(err, codec.ErrShort) {
 				t.Fatalf("%d of %d bytes: %v, want ErrShort", cut, len(b), err)
 			}
-			if m := FrameMissing(b[:cut]); m <= 0 || cut >= 4 && m != len(b)-cut {
+			if m := codec.FrameMissing(b[:cut]); m <= 0 || cut >= 4 && m != len(b)-cut {
 				t.Fatalf("%d of %d bytes: %d are missing", cut, len(b), m)
 			}
 		}
@@ -73,23 +61,23 @@ func TestFramesAreTheDaemons(t *testing.T) {
 func TestAppendReadFrame(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		e    Entry
+		e    codec.Entry
 		want string
 	}{
-		{"whole", Entry{Line: []byte("a")}, "a\n"},
-		{"blank", Entry{}, "\n"},
-		{"part", Entry{Line: []byte("a"), Partial: true, PartID: []byte("i"), Ordinal: 1}, "a"},
-		{"last part", Entry{Line: []byte("a"), Partial: true, Last: true, PartID: []byte("i"), Ordinal: 2}, "a\n"},
-		{"empty last part", Entry{Partial: true, Last: true, PartID: []byte("i"), Ordinal: 2}, "\n"},
+		{"whole", codec.Entry{Line: []byte("a")}, "a\n"},
+		{"blank", codec.Entry{}, "\n"},
+		{"part", codec.Entry{Line: []byte("a"), Partial: true, PartID: []byte("i"), Ordinal: 1}, "a"},
+		{"last part", codec.Entry{Line: []byte("a"), Partial: true, Last: true, PartID: []byte("i"), Ordinal: 2}, "a\n"},
+		{"empty last part", codec.Entry{Partial: true, Last: true, PartID: []byte("i"), Ordinal: 2}, "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.e.Source, c.e.TimeNano = Stderr, -5
-			var m LogEntry
-			r := gogoio.NewUint32DelimitedReader(bytes.NewReader(AppendReadFrame(nil, &c.e)), binary.BigEndian, 1<<20)
+			c.e.Source, c.e.TimeNano = codec.Stderr, -5
+			var m codec.LogEntry
+			r := gogoio.NewUint32DelimitedReader(bytes.NewReader(codec.AppendReadFrame(nil, &c.e)), binary.BigEndian, 1<<20)
 			if err := r.ReadMsg(&m); err != nil {
 				t.Fatal(err)
 			}
-			if string(m.Line) != c.want || m.Source != Stderr || m.TimeNano != -5 || m.Partial {
+			if string(m.Line) != c.want || m.Source != codec.Stderr || m.TimeNano != -5 || m.Partial {
 				t.Fatalf("got %+v, want line %q", m, c.want)
 			}
 			if err := r.ReadMsg(&m); !errors.Is(err, io.EOF) {
@@ -107,8 +95,8 @@ func TestParseFrameKnowsGarbageEarly(t *testing.T) {
 		"no field":    {0, 0, 0, 4, 0x0a, 0, 0x07, 0},
 		"long source": {0, 0, 0, 3, 0x0a, 9, 'x'},
 	} {
-		var e Entry
-		if _, err := ParseFrame(b, &e); err == nil || errors.Is(err, ErrShort) {
+		var e codec.Entry
+		if _, err := codec.ParseFrame(b, &e); err == nil || errors.Is(err, codec.ErrShort) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -117,27 +105,27 @@ func TestParseFrameKnowsGarbageEarly(t *testing.T) {
 func FuzzParseFrame(f *testing.F) {
 	r := rand.New(rand.NewPCG(2, 2))
 	for range 10 {
-		f.Add(wire(f, randomEntry(r)))
-		f.Add(tomorrow(r, randomEntry(r)))
+		f.Add(wire(f, codectest.RandomEntry(r)))
+		f.Add(codectest.Tomorrow(r, codectest.RandomEntry(r)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var e Entry
-		n, err := ParseFrame(b, &e)
+		var e codec.Entry
+		n, err := codec.ParseFrame(b, &e)
 		if err != nil {
 			return
 		}
-		sameAsGenerated(t, b[prefixBytes:n], &e)
+		sameAsGenerated(t, b[4:n], &e)
 	})
 }
 
 func BenchmarkParseFrame(b *testing.B) {
-	e := &Entry{Source: Stdout, TimeNano: 1_700_000_000_000_000_000, Line: bytes.Repeat([]byte("x"), 165)}
-	frame := AppendFrame(nil, e)
+	e := &codec.Entry{Source: codec.Stdout, TimeNano: 1_700_000_000_000_000_000, Line: bytes.Repeat([]byte("x"), 165)}
+	frame := codec.AppendFrame(nil, e)
 	b.SetBytes(int64(len(frame)))
 	b.ReportAllocs()
-	var got Entry
+	var got codec.Entry
 	for b.Loop() {
-		if _, err := ParseFrame(frame, &got); err != nil {
+		if _, err := codec.ParseFrame(frame, &got); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,91 +1,27 @@
-package codec
+package codec_test
 
 import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/codectest"
 	"github.com/coldtail/coldtail/codec/randtest"
 )
-
-// appendUnknown appends a field that no version of coldtail knows, of any wire type.
-func appendUnknown(r *rand.Rand, b []byte, depth int) []byte {
-	num := protowire.Number(6 + r.IntN(40))
-	if r.IntN(8) == 0 {
-		num = protowire.MaxValidNumber - protowire.Number(r.IntN(3))
-	}
-	switch r.IntN(6) {
-	case 0:
-		return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), r.Uint64())
-	case 1:
-		return protowire.AppendFixed32(protowire.AppendTag(b, num, protowire.Fixed32Type), r.Uint32())
-	case 2:
-		return protowire.AppendFixed64(protowire.AppendTag(b, num, protowire.Fixed64Type), r.Uint64())
-	case 3:
-		b = protowire.AppendTag(b, num, protowire.StartGroupType)
-		for range r.IntN(3) {
-			if depth < 5 {
-				b = appendUnknown(r, b, depth+1)
-			}
-		}
-		return protowire.AppendTag(b, num, protowire.EndGroupType)
-	}
-	v := make([]byte, r.IntN(300))
-	for i := range v {
-		v[i] = byte(r.Uint32())
-	}
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
-}
-
-// tomorrow is a frame of e as a later daemon may write it: with fields that are
-// not known behind each that is, in an order of its own, and some of them twice.
-func tomorrow(r *rand.Rand, e *Entry) []byte {
-	bytesField := func(b []byte, num protowire.Number, v []byte) []byte {
-		return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
-	}
-	number := func(b []byte, num protowire.Number, v uint64) []byte {
-		return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), v)
-	}
-	mix := func(b []byte, fields ...[]byte) []byte {
-		r.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
-		for _, f := range fields {
-			b = append(b, f...)
-			if r.IntN(2) == 0 {
-				b = appendUnknown(r, b, 0)
-			}
-		}
-		return b
-	}
-	fields := [][]byte{
-		append(number(nil, 2, 77), number(nil, 2, uint64(e.TimeNano))...),
-		append(bytesField(nil, 3, []byte("earlier")), bytesField(nil, 3, e.Line)...),
-	}
-	if e.Partial {
-		last := uint64(0)
-		if e.Last {
-			last = 1
-		}
-		// The pieces of a message are one message.
-		fields = append(fields, number(nil, 4, 1),
-			bytesField(nil, 5, mix(nil, number(nil, 1, last), bytesField(nil, 2, e.PartID))),
-			bytesField(nil, 5, mix(nil, number(nil, 3, uint64(e.Ordinal)))))
-	}
-	body := mix(bytesField(nil, 1, []byte(e.Source)), fields...)
-	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
-}
 
 func TestUnknownFieldsArePassedOver(t *testing.T) {
 	r := randtest.New(t)
 	for range 3000 {
-		want := randomEntry(r)
-		b := tomorrow(r, want)
-		var got Entry
-		n, err := ParseFrame(append(b, "more"...), &got)
+		want := codectest.RandomEntry(r)
+		b := codectest.Tomorrow(r, want)
+		var got codec.Entry
+		n, err := codec.ParseFrame(append(b, "more"...), &got)
 		if err != nil || n != len(b) {
 			t.Fatalf("ParseFrame of %x: %d bytes of %d, %v", b, n, len(b), err)
 		}
@@ -95,9 +31,9 @@ func TestUnknownFieldsArePassedOver(t *testing.T) {
 		if !reflect.DeepEqual(&got, want) {
 			t.Fatalf("%x:\n got %+v\nwant %+v", b, got, *want)
 		}
-		sameAsGenerated(t, b[prefixBytes:], &got)
+		sameAsGenerated(t, b[4:], &got)
 		for cut := range b {
-			if _, err := ParseFrame(b[:cut], &got); !errors.Is(err, ErrShort) {
+			if _, err := codec.ParseFrame(b[:cut], &got); !errors.Is(err, codec.ErrShort) {
 				t.Fatalf("%d of %d bytes: %v, want ErrShort", cut, len(b), err)
 			}
 		}
@@ -106,14 +42,14 @@ func TestUnknownFieldsArePassedOver(t *testing.T) {
 
 // sameAsGenerated compares an entry with what the generated code makes of its
 // frame's body, if that takes it: it knows no fields by a wire type of their own.
-func sameAsGenerated(t *testing.T, body []byte, e *Entry) (taken bool) {
+func sameAsGenerated(t *testing.T, body []byte, e *codec.Entry) (taken bool) {
 	t.Helper()
-	var m LogEntry
+	var m codec.LogEntry
 	if m.Unmarshal(body) != nil {
 		return false
 	}
 	md := m.GetPartialLogMetadata()
-	if sourceName([]byte(m.Source)) != e.Source || m.TimeNano != e.TimeNano || !bytes.Equal(m.Line, e.Line) || m.Partial != e.Partial ||
+	if strings.ToValidUTF8(m.Source, "\uFFFD") != e.Source || m.TimeNano != e.TimeNano || !bytes.Equal(m.Line, e.Line) || m.Partial != e.Partial ||
 		md.GetLast() != e.Last || md.GetId() != string(e.PartID) || md.GetOrdinal() != e.Ordinal {
 		t.Errorf("%x: got %+v, the generated code %+v", body, e, m)
 	}
@@ -151,12 +87,12 @@ func TestFieldsThatAreNotOurs(t *testing.T) {
 		"tag of eleven bytes":       {frame(0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var e Entry
-			n, err := ParseFrame(tt.b, &e)
-			if ok := err == nil && n == len(tt.b); ok != tt.ok || errors.Is(err, ErrShort) {
+			var e codec.Entry
+			n, err := codec.ParseFrame(tt.b, &e)
+			if ok := err == nil && n == len(tt.b); ok != tt.ok || errors.Is(err, codec.ErrShort) {
 				t.Fatalf("%d bytes of %d, error %v", n, len(tt.b), err)
 			}
-			if tt.ok && (e.Source != Stdout || string(e.Line) != "x" || e.TimeNano != 0 || e.PartID != nil) {
+			if tt.ok && (e.Source != codec.Stdout || string(e.Line) != "x" || e.TimeNano != 0 || e.PartID != nil) {
 				t.Errorf("got %+v", e)
 			}
 		})
@@ -170,19 +106,19 @@ func TestTornFramesAreGarbage(t *testing.T) {
 	r := randtest.New(t)
 	taken, cuts := 0, 0
 	for range 600 {
-		e := randomEntry(r)
+		e := codectest.RandomEntry(r)
 		e.Line = append(e.Line, 'x')
 		torn := wire(t, e)
 		text := bytes.Index(torn, e.Line)
 		var rest []byte
 		for range 40 {
-			rest = append(rest, wire(t, randomEntry(r))...)
+			rest = append(rest, wire(t, codectest.RandomEntry(r))...)
 		}
 		for cut := 1; cut < text; cut++ {
 			b := append(bytes.Clone(torn[:cut]), rest...)
-			var got Entry
+			var got codec.Entry
 			cuts++
-			if n, err := ParseFrame(b, &got); err == nil && hasUnknown(b[prefixBytes:n]) {
+			if n, err := codec.ParseFrame(b, &got); err == nil && hasUnknown(b[4:n]) {
 				taken++
 			}
 		}
@@ -218,8 +154,8 @@ func TestNonFramesAreGarbage(t *testing.T) {
 				b = append(b, "{\"level\":\"info\", msg}"[r.IntN(21)])
 			}
 		}
-		var e Entry
-		if _, err := ParseFrame(b, &e); err == nil {
+		var e codec.Entry
+		if _, err := codec.ParseFrame(b, &e); err == nil {
 			taken++
 		}
 	}

@@ -27,7 +27,7 @@ func (l Limits) With(a *Allowance) Limits {
 }
 
 // stop returns why to stop, or nil.
-func (l *Limits) stop() error {
+func (l *Limits) Err() error {
 	if l.Stop == nil {
 		return nil
 	}
@@ -83,9 +83,9 @@ func (a *Allowance) Raise(free int64, m *Memory) {
 	a.free, a.m, a.taken = free, m, beyond
 }
 
-// grow counts n more bytes, or with n below zero fewer. Its error is ErrMemory,
+// Grow counts n more bytes, or with n below zero fewer. Its error is ErrMemory,
 // and then nothing is counted.
-func (a *Allowance) grow(n int64) error {
+func (a *Allowance) Grow(n int64) error {
 	if a == nil {
 		return nil
 	}
@@ -97,8 +97,8 @@ func (a *Allowance) grow(n int64) error {
 	return ErrMemory
 }
 
-// shrink counts n bytes fewer.
-func (a *Allowance) shrink(n int64) { _ = a.grow(-n) } // which is always granted
+// Shrink counts n bytes fewer.
+func (a *Allowance) Shrink(n int64) { _ = a.Grow(-n) } // which is always granted
 
 // settle takes from the memory, or gives back, what goes beyond the free bytes.
 func (a *Allowance) settle() bool {
@@ -118,14 +118,14 @@ func (a *Allowance) Release() {
 	}
 }
 
-// grown returns b with room for n bytes in all, what it held included, and counts
+// Grown returns b with room for n bytes in all, what it held included, and counts
 // what that takes. Buffers at least double, up to most bytes.
-func (a *Allowance) grown(b []byte, n, most int) ([]byte, error) {
+func (a *Allowance) Grown(b []byte, n, most int) ([]byte, error) {
 	if n <= cap(b) {
 		return b, nil
 	}
 	size := max(n, min(2*cap(b), most))
-	if err := a.grow(int64(size - cap(b))); err != nil {
+	if err := a.Grow(int64(size - cap(b))); err != nil {
 		return b, err
 	}
 	return append(make([]byte, 0, size), b...), nil

@@ -1,160 +1,33 @@
 package codec
 
-import (
-	"errors"
-	"fmt"
-	"io"
-
-	"github.com/klauspost/compress/zstd"
-)
-
-// ReadMeta returns what all rows of the chunk of sizeBytes in r have in common;
-// one without rows tells nothing. Errors are *CorruptError where the chunk is at
-// fault.
-func ReadMeta(f Format, r io.ReaderAt, sizeBytes int64, lim Limits) (Meta, error) {
-	src := source{r: r, size: sizeBytes, lim: lim}
-	defer lim.Memory.Release()
-	switch f {
-	case Parquet:
-		return parquetMeta(src)
-	case NDJSON:
-		return ndjsonMeta(src)
-	}
-	return Meta{}, fmt.Errorf("format %q: must be parquet or ndjson", f)
-}
+import "errors"
 
 // metaReadBytes bounds what is read of a container's description: labels and
 // attributes were bounded by a segment's header of 4 MiB alone once. Beside its
 // bytes, each costs pairBytes.
 const (
 	metaReadBytes = 32 << 20
-	pairBytes     = 64
+	MetaPairBytes = 64
 )
 
 var errMeta = errors.New("implausibly many or long labels")
 
-// A metaBudget counts what is read of a container's description.
-type metaBudget struct {
+// A MetaBudget counts what is read of a container's description.
+type MetaBudget struct {
 	left int
 	mem  *Allowance
 }
 
-func newMetaBudget(mem *Allowance) *metaBudget { return &metaBudget{metaReadBytes, mem} }
+func NewMetaBudget(mem *Allowance) *MetaBudget { return &MetaBudget{metaReadBytes, mem} }
 
-// take counts n bytes.
-func (b *metaBudget) take(n int) error {
+// Take counts n bytes.
+func (b *MetaBudget) Take(n int) error {
 	if b.left -= n; b.left < 0 {
 		return errMeta
 	}
-	return b.mem.grow(int64(n))
+	return b.mem.Grow(int64(n))
 }
 
-func parquetMeta(src source) (m Meta, err error) {
-	f, err := openParquet(src)
-	if err != nil || f.rows == 0 {
-		return m, err
-	}
-	z, err := newZstdDecoder()
-	if err != nil {
-		return m, err
-	}
-	defer z.Close()
-	budget := newMetaBudget(f.lim.Memory)
-	for i, to := range []*string{
-		&m.ServiceName, &m.ContainerID, &m.ContainerName, &m.ImageName, &m.ImageID, &m.HostName, &m.Tag,
-	} {
-		texts, err := f.firstTexts(z, budget, colServiceName+i)
-		if err != nil {
-			return m, err
-		}
-		if len(texts) > 0 {
-			*to = texts[0]
-		}
-	}
-	if m.Labels, err = f.firstMap(z, budget, colLabelsKey); err != nil {
-		return m, err
-	}
-	m.Attributes, err = f.firstMap(z, budget, colAttributesKey)
-	return m, err
-}
-
-// firstMap returns the map in the first row of the column of keys i, which that
-// of the values follows.
-func (f *parquetFile) firstMap(z *zstd.Decoder, budget *metaBudget, i int) (map[string]string, error) {
-	keys, err := f.firstTexts(z, budget, i)
-	if err != nil || len(keys) == 0 {
-		return nil, err
-	}
-	values, err := f.firstTexts(z, budget, i+1)
-	if err != nil {
-		return nil, err
-	}
-	if len(values) != len(keys) {
-		return nil, f.columnError(i, errValueCount)
-	}
-	m := make(map[string]string, len(keys))
-	for k, key := range keys {
-		m[key] = values[k]
-	}
-	return m, nil
-}
-
-// firstTexts returns the texts in the first row of column i: one, a list's, or
-// none for null.
-func (f *parquetFile) firstTexts(z *zstd.Decoder, budget *metaBudget, i int) ([]string, error) {
-	if f.chunks[i].MetaData.NumValues == 0 || f.chunks[i].MetaData.DictionaryPageOffset == 0 {
-		return nil, nil // a file without the column, or one of nulls
-	}
-	c, err := f.reader(z, i)
-	if err != nil {
-		return nil, err
-	}
-	where, err := f.chunkSpan(i)
-	if err != nil {
-		return nil, err
-	}
-	dict, err := c.dictionary(c.dictionarySpan(where))
-	if err != nil {
-		return nil, err
-	}
-	p, err := c.read()
-	if err != nil {
-		return nil, endOfColumn(err)
-	}
-	var rep, index runReader
-	data, ok1, ok2 := p.data, true, true
-	if c.maxRep > 0 {
-		var levels []byte
-		levels, data, ok1 = takeLevels(data)
-		rep.reset(levels, 1)
-	}
-	if c.maxDef > 0 {
-		_, data, ok2 = takeLevels(data) // no row is null where one is not
-	}
-	if !ok1 || !ok2 || len(data) < 1 || data[0] > 32 {
-		return nil, c.corrupt(p.loc.off, errValues)
-	}
-	index.reset(data[1:], int(data[0]))
-	var texts []string
-	for n := range p.values {
-		if c.maxRep > 0 {
-			if r, err := rep.next(); err != nil {
-				return nil, c.corrupt(p.loc.off, err)
-			} else if n > 0 && r == 0 {
-				break // the next row
-			}
-		} else if n > 0 {
-			break
-		}
-		k, err := index.next()
-		if err != nil || int64(k) >= int64(dict.len()) {
-			return nil, c.corrupt(p.loc.off, errValues)
-		}
-		text := dict.text(int(k))
-		if err := budget.take(len(text) + pairBytes/2); err != nil {
-			return nil, c.corrupt(p.loc.off, err)
-		}
-		texts = append(texts, string(text))
-	}
-	return texts, nil
-}
+// MetaTextMaxBytes bounds a text that is the same in all rows: it was in a
+// segment's header, which had 4 MiB at most.
+const MetaTextMaxBytes = 4 << 20

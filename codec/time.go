@@ -18,3 +18,12 @@ func UnixNano(t time.Time) int64 {
 	}
 	return t.UnixNano()
 }
+
+// FloorMicros rounds down, also before 1970, as engines do that cast.
+func FloorMicros(nano int64) int64 {
+	q := nano / 1000
+	if nano%1000 < 0 {
+		q--
+	}
+	return q
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/readback/catalog"
 )
 
@@ -92,7 +93,7 @@ func archivedMeta(t *testing.T, state, id string) codec.Meta {
 	if err != nil {
 		t.Fatal(err)
 	}
-	meta, err := codec.ReadMeta(chunks[0].Format, bytes.NewReader(body), int64(len(body)), codec.Limits{})
+	meta, err := chunkfile.ReadMeta(chunks[0].Format, bytes.NewReader(body), int64(len(body)), codec.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

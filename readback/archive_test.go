@@ -19,6 +19,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/codec/key"
 )
 
@@ -99,7 +100,7 @@ func (a *archive) put(byHour map[time.Time][]codec.Entry) {
 			continue
 		}
 		var buf bytes.Buffer
-		enc, err := codec.NewEncoder(a.format, &buf, codec.Meta{ContainerID: id}, codec.ChunkInfo{SpoolID: a.spool, SegmentSeq: a.seg})
+		enc, err := chunkfile.NewEncoder(a.format, &buf, codec.Meta{ContainerID: id}, codec.ChunkInfo{SpoolID: a.spool, SegmentSeq: a.seg})
 		check(a.t, err)
 		for i := range entries {
 			check(a.t, enc.Encode(&entries[i]))

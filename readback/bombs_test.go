@@ -14,6 +14,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -68,7 +69,7 @@ func TestObjectsTogether(t *testing.T) {
 							a.seg = i + 1
 						}
 						var buf bytes.Buffer
-						enc, err := codec.NewEncoder(f, &buf, codec.Meta{ContainerID: id}, codec.ChunkInfo{SpoolID: a.spool, SegmentSeq: a.seg})
+						enc, err := chunkfile.NewEncoder(f, &buf, codec.Meta{ContainerID: id}, codec.ChunkInfo{SpoolID: a.spool, SegmentSeq: a.seg})
 						check(t, err)
 						for k := range rows {
 							seq := rows*i + k + 1

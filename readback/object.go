@@ -12,6 +12,8 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
+	"github.com/coldtail/coldtail/codec/ranged"
 )
 
 // input is an object that is being decoded.
@@ -94,17 +96,17 @@ func (rd *reading) open(ctx context.Context, o object, from int64, memory *codec
 		if sum := sha256.Sum256(b); o.SHA256 != "" && hex.EncodeToString(sum[:]) != o.SHA256 {
 			return fail(or.overwritten())
 		}
-		r = codec.Bytes(b)
+		r = ranged.Bytes(b)
 	}
 	limits := codec.Limits{Memory: memory, Stop: func() error { return context.Cause(ctx) }}
-	d, err := codec.NewDecoder(o.Format, r, o.SizeBytes, codec.Range{Tail: o.tail, FromSeq: from, Limits: limits})
+	d, err := chunkfile.NewDecoder(o.Format, r, o.SizeBytes, codec.Range{Tail: o.tail, FromSeq: from, Limits: limits})
 	if err != nil {
 		return fail(err)
 	}
 	in.d = d
 	if rd.q.Described != nil {
 		// Damage there is none to the entries.
-		if in.meta, err = codec.ReadMeta(o.Format, r, o.SizeBytes, limits.With(codec.Allow(mergedInflated, rd.r.inflated))); isBucket(err) {
+		if in.meta, err = chunkfile.ReadMeta(o.Format, r, o.SizeBytes, limits.With(codec.Allow(mergedInflated, rd.r.inflated))); isBucket(err) {
 			in.close()
 			return fail(err)
 		}

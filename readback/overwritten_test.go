@@ -14,7 +14,9 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/codec/key"
+	"github.com/coldtail/coldtail/codec/ranged"
 	"github.com/coldtail/coldtail/readback"
 	"github.com/coldtail/coldtail/readback/catalog"
 )
@@ -33,11 +35,11 @@ func forge(t *testing.T, b bucket.Bucket, c catalog.Chunk) []byte {
 // reencode makes another object of the same entries, with a word instead of "line".
 func reencode(t *testing.T, c key.Meta, raw []byte, m codec.Meta, word string) []byte {
 	t.Helper()
-	d, err := codec.NewDecoder(c.Format, codec.Bytes(raw), int64(len(raw)), codec.Range{Tail: codec.All})
+	d, err := chunkfile.NewDecoder(c.Format, ranged.Bytes(raw), int64(len(raw)), codec.Range{Tail: codec.All})
 	check(t, err)
 	defer d.Close()
 	var out bytes.Buffer
-	enc, err := codec.NewEncoder(c.Format, &out, m, codec.ChunkInfo{SpoolID: c.SpoolID, SegmentSeq: c.SegmentSeq, Origin: true})
+	enc, err := chunkfile.NewEncoder(c.Format, &out, m, codec.ChunkInfo{SpoolID: c.SpoolID, SegmentSeq: c.SegmentSeq, Origin: true})
 	check(t, err)
 	for {
 		var e codec.Entry

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/readback"
 	"github.com/coldtail/coldtail/readback/catalog"
 )
@@ -242,7 +243,7 @@ func decodeAll(b *testing.B, from bucket.Bucket, o catalog.Chunk) {
 	raw := make([]byte, o.SizeBytes)
 	_, err = io.ReadFull(body, raw)
 	check(b, err)
-	d, err := codec.NewDecoder(o.Format, bytes.NewReader(raw), o.SizeBytes, codec.Range{Tail: codec.All})
+	d, err := chunkfile.NewDecoder(o.Format, bytes.NewReader(raw), o.SizeBytes, codec.Range{Tail: codec.All})
 	check(b, err)
 	defer d.Close()
 	var e codec.Entry

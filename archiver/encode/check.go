@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/codec/key"
 )
 
@@ -101,7 +102,7 @@ func (e *Encoder) encodable(c *content, es []codec.Entry) (ok bool) {
 
 // compare decodes the chunk: only what reads back is put in the bucket.
 func compare(f io.ReaderAt, sizeBytes int64, format codec.Format, want *summary) error {
-	d, err := codec.NewDecoder(format, f, sizeBytes, codec.Range{Tail: codec.All})
+	d, err := chunkfile.NewDecoder(format, f, sizeBytes, codec.Range{Tail: codec.All})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMismatch, err)
 	}

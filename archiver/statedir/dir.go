@@ -100,7 +100,7 @@ func (d *Dir) Forget(by time.Time) error {
 	if err := d.use.leaveMark(string(d.Path), by); err != nil {
 		return err
 	}
-	d.forgot.Store(by.UnixNano())
+	d.forgot.Store(codec.UnixNano(by))
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/filebucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/codec/key"
 )
 
@@ -88,7 +89,7 @@ func (s *shelf) segment(n key.Name, says ...said) (out []object) {
 	for hour, entries := range byHour {
 		var body bytes.Buffer
 		info := codec.ChunkInfo{SpoolID: strings.Repeat("5", 16), SegmentSeq: s.segs[id], Origin: s.segs[id] == 1}
-		enc, err := codec.NewEncoder(codec.Parquet, &body, codec.Meta{ContainerID: id, ContainerName: n.Name, ServiceName: n.Service, HostName: n.Host}, info)
+		enc, err := chunkfile.NewEncoder(codec.Parquet, &body, codec.Meta{ContainerID: id, ContainerName: n.Name, ServiceName: n.Service, HostName: n.Host}, info)
 		s.check(err)
 		for i := range entries {
 			s.check(enc.Encode(&entries[i]))

@@ -9,6 +9,8 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
+	"github.com/coldtail/coldtail/codec/ranged"
 )
 
 // maxGapReads bounds how many objects a proof reads to see whether they are gap rows.
@@ -144,7 +146,7 @@ func gapEntries(ctx context.Context, b bucket.Bucket, c Chunk) (int64, error) {
 func gapIn(format codec.Format, raw []byte) (n int64) {
 	n = 1 // also if it is damaged: whoever reads it says so
 	defer func() { _ = recover() }()
-	d, err := codec.NewDecoder(format, codec.Bytes(raw), int64(len(raw)), codec.Range{
+	d, err := chunkfile.NewDecoder(format, ranged.Bytes(raw), int64(len(raw)), codec.Range{
 		Tail: codec.All, Limits: codec.Limits{Memory: codec.Allow(gapMemoryBytes, nil)},
 	})
 	if err != nil {

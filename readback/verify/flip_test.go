@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/readback/catalog"
 	"github.com/coldtail/coldtail/readback/verify"
 )
@@ -59,7 +60,7 @@ func readable(format codec.Format, b []byte) bool {
 }
 
 func tryDecode(format codec.Format, b []byte) (entries []codec.Entry, err error) {
-	d, err := codec.NewDecoder(format, bytes.NewReader(b), int64(len(b)), codec.Range{Tail: codec.All})
+	d, err := chunkfile.NewDecoder(format, bytes.NewReader(b), int64(len(b)), codec.Range{Tail: codec.All})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func TestGarbledRows(t *testing.T) {
 		entries := decode(t, c.Format, whole)
 		entries[len(entries)-1].Seq += 5000
 		var b bytes.Buffer
-		enc, err := codec.NewEncoder(c.Format, &b, codec.Meta{ContainerID: c.ContainerID}, codec.ChunkInfo{SpoolID: c.SpoolID, SegmentSeq: c.SegmentSeq})
+		enc, err := chunkfile.NewEncoder(c.Format, &b, codec.Meta{ContainerID: c.ContainerID}, codec.ChunkInfo{SpoolID: c.SpoolID, SegmentSeq: c.SegmentSeq})
 		check(t, err)
 		for k := range entries {
 			check(t, enc.Encode(&entries[k]))

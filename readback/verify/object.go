@@ -12,6 +12,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback/catalog"
 )
@@ -123,7 +124,7 @@ func (r *read) read(ctx context.Context, b bucket.Bucket) error {
 	// damaged page the footer.
 	p := &place{hour: r.chunk.Hour}
 	rowsErr := r.rows(ctx, src, sizeBytes, p)
-	claims, err := codec.Inspect(r.chunk.Format, src, sizeBytes, r.limits(ctx))
+	claims, err := chunkfile.Inspect(r.chunk.Format, src, sizeBytes, r.limits(ctx))
 	if err == nil {
 		r.compareClaims(&claims, rowsErr == nil)
 	}
@@ -188,7 +189,7 @@ func (w *windowed) ReadAt(p []byte, off int64) (int, error) {
 
 // rows decodes all entries.
 func (r *read) rows(ctx context.Context, src io.ReaderAt, sizeBytes int64, p *place) error {
-	d, err := codec.NewDecoder(r.chunk.Format, src, sizeBytes, codec.Range{Tail: codec.All, Limits: r.limits(ctx)})
+	d, err := chunkfile.NewDecoder(r.chunk.Format, src, sizeBytes, codec.Range{Tail: codec.All, Limits: r.limits(ctx)})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/plugin"
 	"github.com/coldtail/coldtail/readback"
@@ -125,7 +126,7 @@ func fillArchive(t *testing.T, b bucket.Bucket, last time.Time, chunks, entries 
 	for i := range chunks {
 		var buf bytes.Buffer
 		var e codec.Entry
-		enc, err := codec.NewEncoder(codec.Parquet, &buf, codec.Meta{}, codec.ChunkInfo{})
+		enc, err := chunkfile.NewEncoder(codec.Parquet, &buf, codec.Meta{}, codec.ChunkInfo{})
 		check(t, err)
 		at := last.Add(-time.Duration(chunks-1-i) * 10 * time.Minute).Truncate(time.Hour / 6)
 		for k := range entries {

@@ -14,6 +14,7 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/fifotest"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/plugin"
 	"github.com/coldtail/coldtail/readback/verify"
@@ -112,7 +113,7 @@ func archived(t *testing.T, b bucket.Bucket) (lines map[string][]string, objects
 		check(t, err)
 		raw, err := io.ReadAll(body)
 		check(t, errors.Join(err, body.Close()))
-		d, err := codec.NewDecoder(m.Format, strings.NewReader(string(raw)), int64(len(raw)), codec.Range{Tail: codec.All})
+		d, err := chunkfile.NewDecoder(m.Format, strings.NewReader(string(raw)), int64(len(raw)), codec.Range{Tail: codec.All})
 		check(t, err)
 		for {
 			var e codec.Entry

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/chunkfile"
 	"github.com/coldtail/coldtail/codec/key"
 )
 
@@ -134,7 +135,7 @@ func StoreHours(t testing.TB, b bucket.Bucket, f codec.Format, meta codec.Meta, 
 func store(t testing.TB, b bucket.Bucket, f codec.Format, meta codec.Meta, hour time.Time, entries []codec.Entry) string {
 	t.Helper()
 	var buf bytes.Buffer
-	enc, err := codec.NewEncoder(f, &buf, meta, codec.ChunkInfo{SpoolID: spoolID, SegmentSeq: 1, Origin: true})
+	enc, err := chunkfile.NewEncoder(f, &buf, meta, codec.ChunkInfo{SpoolID: spoolID, SegmentSeq: 1, Origin: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,181 @@
+package parquet
+
+import (
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/coldtail/coldtail/codec"
+	"github.com/coldtail/coldtail/codec/join"
+	"github.com/coldtail/coldtail/codec/ranged"
+)
+
+// A Decoder reads the columns that make entries, side by side.
+type Decoder struct {
+	f     *file
+	z     *zstd.Decoder
+	split join.Splitter
+	row   int64 // the next
+
+	streamSpan ranged.Span
+	times      int64Cursor
+	seqs       int64Cursor
+	streams    streamCursor
+	bodies     bytesCursor
+	raws       bytesCursor
+	partial    boolCursor
+	parts      partsCursor
+}
+
+// NewDecoder returns a decoder of the chunk of sizeBytes in r. It reads no more of
+// r than the range needs. After an error nothing of the range's memory is held.
+func NewDecoder(r io.ReaderAt, sizeBytes int64, rg codec.Range) (_ codec.Decoder, err error) {
+	defer func() {
+		if err != nil {
+			rg.Limits.Memory.Release()
+		}
+	}()
+	f, err := open(ranged.Source{R: r, Size: sizeBytes, Limits: rg.Limits})
+	if err != nil {
+		return nil, err
+	}
+	d := &Decoder{f: f, row: f.rows}
+	if f.rows == 0 || rg.Tail <= 0 {
+		d.split = join.NewSplitter(d, 0, &f.Limits)
+		d.row = f.rows
+		return d, nil
+	}
+	if d.z, err = newZstdDecoder(); err != nil {
+		return nil, err
+	}
+	if err := d.openColumns(); err != nil {
+		d.z.Close()
+		return nil, err
+	}
+	if err := d.start(rg); err != nil {
+		d.z.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Next implements [codec.Decoder].
+func (d *Decoder) Next(e *codec.Entry) error { return d.split.Next(e) }
+
+// Close implements [codec.Decoder].
+func (d *Decoder) Close() error {
+	if d.z != nil {
+		d.z.Close()
+		d.z = nil
+	}
+	// Nothing is left to read: Next answers io.EOF.
+	d.row = d.f.rows
+	d.f.Limits.Memory.Release()
+	return nil
+}
+
+func (d *Decoder) readers() [8]*pageReader {
+	return [8]*pageReader{
+		&d.times.pageReader, &d.seqs.pageReader, &d.streams.pageReader, &d.bodies.pageReader,
+		&d.raws.pageReader, &d.partial.pageReader, &d.parts.seqs, &d.parts.sizes,
+	}
+}
+
+// openColumns reads the offset indexes.
+func (d *Decoder) openColumns() error {
+	leaves := leaves()
+	var err error
+	if d.streamSpan, err = d.f.chunkSpan(colStream); err != nil {
+		return err
+	}
+	for i, c := range d.readers() {
+		col := colTimeNano + i
+		pages, err := d.f.pages(col)
+		if err != nil {
+			return err
+		}
+		*c = pageReader{leaf: leaves[col], f: d.f, z: d.z, pages: pages, window: ranged.WindowBytes}
+		if col == colBody {
+			c.window = ranged.BodyWindowBytes
+		}
+	}
+	return nil
+}
+
+// start makes the decoder begin with the first row that the range needs.
+func (d *Decoder) start(rg codec.Range) error {
+	row, from, skip := int64(0), join.FromSeq(rg), int64(0)
+	if rg.Tail < d.f.entries || rg.FromSeq > 0 {
+		var err error
+		if row, from, skip, err = d.locate(rg); err != nil {
+			return err
+		}
+	}
+	d.split = join.NewSplitter(d, from, &d.f.Limits)
+	d.split.Skip = skip
+	d.row = row
+	if row == d.f.rows {
+		return nil
+	}
+	return d.seek(row)
+}
+
+// seek prepares all columns from the row on.
+func (d *Decoder) seek(row int64) error {
+	dict := d.streams.dictionarySpan(d.streamSpan)
+	ranges := []ranged.Span{dict}
+	for _, c := range d.readers() {
+		ranges = append(ranges, c.spanFrom(row))
+	}
+	if err := d.f.Prefetch(ranges); err != nil {
+		return err
+	}
+	if err := d.streams.open(dict); err != nil {
+		return err
+	}
+	for _, seek := range []func(int64) error{
+		d.times.seek, d.seqs.seek, d.streams.seek, d.bodies.seek, d.raws.seek, d.partial.seek, d.parts.seek,
+	} {
+		if err := seek(row); err != nil {
+			return endOfColumn(err)
+		}
+	}
+	return nil
+}
+
+// NextRow fills r with the next row; it is the splitter's rowSource.
+func (d *Decoder) NextRow(r *join.Row) error {
+	if d.row >= d.f.rows {
+		return io.EOF
+	}
+	d.row++
+	return endOfColumn(d.read(r))
+}
+
+func (d *Decoder) read(r *join.Row) (err error) {
+	if r.TimeNano, err = d.times.next(); err != nil {
+		return err
+	}
+	if r.Seq, err = d.seqs.next(); err != nil {
+		return err
+	}
+	if r.Source, err = d.streams.next(); err != nil {
+		return err
+	}
+	if r.Line, err = d.raws.next(); err != nil {
+		return err
+	}
+	if r.Line == nil {
+		r.Line, err = d.bodies.next()
+	} else {
+		err = d.bodies.pass()
+	}
+	if err != nil {
+		return err
+	}
+	if r.Partial, err = d.partial.next(); err != nil {
+		return err
+	}
+	r.Parts, err = d.parts.next()
+	return err
+}
