@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -180,78 +181,50 @@ func SourceName(b []byte) string {
 	return strings.ToValidUTF8(string(b), "\uFFFD")
 }
 
-// AppendFrame appends e's frame as the daemon would write it to a FIFO.
+// AppendFrame appends e's frame as the daemon would write it to a FIFO: the
+// generated code writes it.
 func AppendFrame(dst []byte, e *Entry) []byte {
-	return appendFrame(dst, e, false)
+	m := LogEntry{Source: e.Source, TimeNano: e.TimeNano, Line: e.Line, Partial: e.Partial}
+	if e.Partial && (e.Last || len(e.PartID) > 0 || e.Ordinal != 0) {
+		m.PartialLogMetadata = &PartialLogEntryMetadata{Last: e.Last, Id: e.PartID, Ordinal: e.Ordinal}
+	}
+	size := m.Size()
+	dst = binary.BigEndian.AppendUint32(dst, uint32(size))
+	body := len(dst)
+	dst = slices.Grow(dst, size)[:body+size]
+	if _, err := m.MarshalToSizedBuffer(dst[body:]); err != nil {
+		panic(err) // the generated code has no error to return
+	}
+	return dst
 }
 
 // AppendReadFrame appends e's frame as ReadLogs must answer it: with a newline
-// after the line where the container wrote one, and without partial metadata,
-// which the daemon's adapter ignores.
+// after the line if the container wrote one, and without partial metadata,
+// which the daemon's adapter ignores. The generated code would need a copy of
+// the line for the newline, and twice the time for a frame.
 func AppendReadFrame(dst []byte, e *Entry) []byte {
-	out := Entry{TimeNano: e.TimeNano, Source: e.Source, Line: e.Line}
-	return appendFrame(dst, &out, e.Newline())
-}
-
-func appendFrame(dst []byte, e *Entry, newline bool) []byte {
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
 	if e.Source != "" {
 		dst = append(dst, byte(tagSource))
-		dst = binary.AppendUvarint(dst, uint64(len(e.Source)))
-		dst = append(dst, e.Source...)
+		dst = protowire.AppendString(dst, e.Source)
 	}
 	if e.TimeNano != 0 {
 		dst = append(dst, byte(tagTime))
-		dst = binary.AppendUvarint(dst, uint64(e.TimeNano))
+		dst = protowire.AppendVarint(dst, uint64(e.TimeNano))
 	}
-	lineLen := len(e.Line)
-	if newline {
-		lineLen++
+	size := len(e.Line)
+	if e.Newline() {
+		size++
 	}
-	if lineLen > 0 {
+	if size > 0 {
 		dst = append(dst, byte(tagLine))
-		dst = binary.AppendUvarint(dst, uint64(lineLen))
+		dst = protowire.AppendVarint(dst, uint64(size))
 		dst = append(dst, e.Line...)
-		if newline {
-			dst = append(dst, '\n')
-		}
 	}
-	if e.Partial {
-		dst = append(dst, byte(tagPartial), 1)
-		dst = appendPartMetadata(dst, e)
+	if e.Newline() {
+		dst = append(dst, '\n')
 	}
 	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-prefixBytes))
-	return dst
-}
-
-func appendPartMetadata(dst []byte, e *Entry) []byte {
-	if !e.Last && len(e.PartID) == 0 && e.Ordinal == 0 {
-		return dst
-	}
-	size := 0
-	if e.Last {
-		size += 2
-	}
-	if n := len(e.PartID); n > 0 {
-		size += 1 + protowire.SizeVarint(uint64(n)) + n
-	}
-	if e.Ordinal != 0 {
-		size += 1 + protowire.SizeVarint(uint64(e.Ordinal))
-	}
-	dst = append(dst, byte(tagPartMD))
-	dst = binary.AppendUvarint(dst, uint64(size))
-	if e.Last {
-		dst = append(dst, byte(tagLast), 1)
-	}
-	if len(e.PartID) > 0 {
-		dst = append(dst, byte(tagID))
-		dst = binary.AppendUvarint(dst, uint64(len(e.PartID)))
-		dst = append(dst, e.PartID...)
-	}
-	if e.Ordinal != 0 {
-		dst = append(dst, byte(tagOrdinal))
-		dst = binary.AppendUvarint(dst, uint64(e.Ordinal))
-	}
 	return dst
 }

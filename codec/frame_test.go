@@ -20,7 +20,7 @@ func wire(t testing.TB, e *codec.Entry) []byte {
 	var buf bytes.Buffer
 	m := &codec.LogEntry{Source: e.Source, TimeNano: e.TimeNano, Line: e.Line, Partial: e.Partial}
 	if e.Partial {
-		m.PartialLogMetadata = &codec.PartialLogEntryMetadata{Last: e.Last, Id: string(e.PartID), Ordinal: e.Ordinal}
+		m.PartialLogMetadata = &codec.PartialLogEntryMetadata{Last: e.Last, Id: e.PartID, Ordinal: e.Ordinal}
 	}
 	w := gogoio.NewUint32DelimitedWriter(&buf, binary.BigEndian)
 	if err := w.WriteMsg(m); err != nil {
@@ -29,8 +29,8 @@ func wire(t testing.TB, e *codec.Entry) []byte {
 	return buf.Bytes()
 }
 
-// TestFramesAreTheDaemons holds our own encoder and decoder against the
-// generated ones.
+// TestFramesAreTheDaemons compares frames with those that the library frames, and
+// our own parser with what they were made of.
 func TestFramesAreTheDaemons(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 2000 {

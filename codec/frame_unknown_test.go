@@ -50,7 +50,7 @@ func sameAsGenerated(t *testing.T, body []byte, e *codec.Entry) (taken bool) {
 	}
 	md := m.GetPartialLogMetadata()
 	if strings.ToValidUTF8(m.Source, "\uFFFD") != e.Source || m.TimeNano != e.TimeNano || !bytes.Equal(m.Line, e.Line) || m.Partial != e.Partial ||
-		md.GetLast() != e.Last || md.GetId() != string(e.PartID) || md.GetOrdinal() != e.Ordinal {
+		md.GetLast() != e.Last || !bytes.Equal(md.GetId(), e.PartID) || md.GetOrdinal() != e.Ordinal {
 		t.Errorf("%x: got %+v, the generated code %+v", body, e, m)
 	}
 	return true

@@ -112,7 +112,7 @@ func TestLongestLines(t *testing.T) {
 func lonelyParts(e *codec.Entry) []byte {
 	m := codec.LogEntry{
 		Source: e.Source, TimeNano: e.TimeNano, Line: e.Line,
-		PartialLogMetadata: &codec.PartialLogEntryMetadata{Last: true, Id: "x", Ordinal: 3},
+		PartialLogMetadata: &codec.PartialLogEntryMetadata{Last: true, Id: []byte("x"), Ordinal: 3},
 	}
 	body, _ := m.Marshal()
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
