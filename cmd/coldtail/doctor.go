@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/coldtail/coldtail/archiver/bucket/probe"
+	"github.com/coldtail/coldtail/cmd/coldtail/probe"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 )

@@ -14,7 +14,7 @@ import (
 
 	"github.com/docker/go-units"
 
-	"github.com/coldtail/coldtail/archiver/bucket/probe"
+	"github.com/coldtail/coldtail/cmd/coldtail/probe"
 	"github.com/coldtail/coldtail/plugin"
 )
 

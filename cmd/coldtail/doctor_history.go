@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/bucket/probe"
 	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/archiver/statedir"
+	"github.com/coldtail/coldtail/cmd/coldtail/probe"
 	"github.com/coldtail/coldtail/codec/key"
 )
 

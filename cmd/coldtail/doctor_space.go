@@ -9,8 +9,8 @@ import (
 	"github.com/docker/go-units"
 	"golang.org/x/sys/unix"
 
-	"github.com/coldtail/coldtail/archiver/bucket/probe"
 	"github.com/coldtail/coldtail/archiver/statedir"
+	"github.com/coldtail/coldtail/cmd/coldtail/probe"
 	"github.com/coldtail/coldtail/plugin"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coldtail/coldtail/archiver/bucket/probe"
+	"github.com/coldtail/coldtail/cmd/coldtail/probe"
 )
 
 func TestJudgeSpace(t *testing.T) {

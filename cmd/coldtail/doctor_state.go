@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver"
-	"github.com/coldtail/coldtail/archiver/bucket/probe"
+	"github.com/coldtail/coldtail/cmd/coldtail/probe"
 	"github.com/coldtail/coldtail/plugin"
 )
 

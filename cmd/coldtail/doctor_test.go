@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver"
-	"github.com/coldtail/coldtail/archiver/bucket/probe"
+	"github.com/coldtail/coldtail/cmd/coldtail/probe"
 	"github.com/coldtail/coldtail/plugin"
 )
 
