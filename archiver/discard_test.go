@@ -5,30 +5,35 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/fifotest"
-	"github.com/coldtail/coldtail/archiver/spool"
 )
 
 // TestDropNewEnds has a container write and stop as soon as there is room again,
 // before the gap of what was dropped is written: what it wrote is not lost.
 func TestDropNewEnds(t *testing.T) {
 	g := newRig(t)
+	g.stop()
+	g.cfg.CommitInterval = time.Hour // nobody looks whether the quota is exceeded
+	g.start()
 	d := newDaemon(t)
 	s, err := g.a.stream(idA)
 	check(t, err)
+	s.setExceeded(&s.quota.own, true)
 	src := source(d.path, idA)
 	src.Options.Overflow = DropNew
-	s.inlet.found(src.Options)
-	s.log.Freeze(spool.Frozen{Format: src.Options.Format, Meta: src.Meta})
-	opened, err := g.a.pipes.Open(d.path)
-	check(t, err)
-	f := &attachment{FIFO: opened, s: s, done: make(chan struct{}), release: s.log.Attached()}
-	s.inlet.fifos = []*attachment{f}
-	// An ingest of one turn, which is told to end the FIFO.
-	s.ingest.discards.take(fifotest.Frame("dropped"), time.Now())
-	d.print("after")
-	f.detach.Store(true)
-	s.ingest.drain(f)
-	<-f.done
+	check(t, g.a.Attach(t.Context(), src))
+	d.print("dropped")
+	waitFor(t, "it to be dropped", func() bool { return g.a.Status().Dropped == 1 })
+	// The ingest finds all of this in one turn.
+	at, _ := g.a.attached(d.path)
+	func() {
+		s.inlet.mu.Lock()
+		defer s.inlet.mu.Unlock()
+		s.quota.own.Store(false)
+		d.print("after")
+		at.detach.Store(true)
+		s.inlet.wakeLocked()
+	}()
+	check(t, g.a.Detach(t.Context(), d.path))
 	g.flush()
 	if got, dropped := split(t, g.archived(idA)); len(got) != 1 || got[0] != "after" || dropped != 1 {
 		t.Fatalf("archived %q, %d dropped", got, dropped)
