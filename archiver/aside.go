@@ -51,7 +51,7 @@ func (q *Quarantine) err() error {
 	if n := q.Unarchived - len(q.Paths); n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Errorf("not everything is archived: %d files with entries that were damaged or could not be encoded lie in quarantine (%s): %s%s; remove them once you need them no longer",
+	return fmt.Errorf("not everything is archived: %d files with entries that were damaged or could not be encoded lie in quarantine (%s): %s%s; remove them once you no longer need them",
 		q.Unarchived, units.BytesSize(float64(q.Bytes)), strings.Join(q.Paths, ", "), more)
 }
 

@@ -64,7 +64,7 @@ func (a *Archiver) openAgain(ctx context.Context) error {
 		}
 	}
 	if n := len(errs) - maxPaths; n > 0 {
-		errs = append(errs[:maxPaths], fmt.Errorf("so are the logs of %d more containers", n))
+		errs = append(errs[:maxPaths], fmt.Errorf("the logs of %d more containers are not archived either", n))
 	}
 	return errors.Join(errs...)
 }

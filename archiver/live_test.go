@@ -115,8 +115,7 @@ func TestDataRemovedUnderTheArchiver(t *testing.T) {
 	}
 }
 
-// TestPanicWhileOpening: a log whose opening panics is opened by the next who
-// wants it.
+// TestPanicWhileOpening: a log whose opening panics is opened by the next caller.
 func TestPanicWhileOpening(t *testing.T) {
 	g, away := defaultsRig(t)
 	d := newDaemon(t)

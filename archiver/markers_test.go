@@ -80,8 +80,8 @@ func (u *unlisted) List(ctx context.Context, prefix string, opts bucket.ListOpti
 	return func(yield func(bucket.Object, error) bool) { yield(bucket.Object{}, u.err) }
 }
 
-// TestEmptyArchiveIsComplete: only who finds an archive empty says that its names
-// are complete.
+// TestEmptyArchiveIsComplete: only an archive that was found empty is marked as having
+// complete names.
 func TestEmptyArchiveIsComplete(t *testing.T) {
 	refused := &bucket.Error{Op: bucket.OpList, Permanent: true, Err: errors.New("access denied")}
 	away := &bucket.Error{Op: bucket.OpList, Err: errors.New("connection refused")}

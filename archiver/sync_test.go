@@ -14,7 +14,7 @@ import (
 )
 
 // hang has everything that waits for the disk hang until its end is called:
-// every step but those of who reads a FIFO and who reads the log.
+// every step but those of readers of a FIFO or of the log.
 type hang struct{ on, off chan struct{} }
 
 func newHang() *hang { return &hang{make(chan struct{}), make(chan struct{})} }

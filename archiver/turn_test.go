@@ -84,7 +84,7 @@ func TestSuccessWakes(t *testing.T) {
 		d.print("x")
 		n := len(g.archived(idA))
 		g.seal(idA)
-		// All of it, with who is woken: then the container can be uploaded again.
+		// All of it, until the others are woken: then the container can be uploaded again.
 		waitFor(t, "an upload", func() bool { return len(g.archived(idA)) > n && len(streams[idA].upload) == 1 })
 	}
 	upload()

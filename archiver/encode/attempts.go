@@ -93,7 +93,7 @@ func (t *attempts) begin(h *spool.Header) (end func() error, err error) {
 	}
 	if err := t.note(name, attempt{h.CreatedNano, before}); err != nil {
 		unlock()
-		return nil, fmt.Errorf("take note of an attempt to encode: %w", errors.Join(err, remove(filepath.Join(t.dir, name))))
+		return nil, fmt.Errorf("note an attempt to encode: %w", errors.Join(err, remove(filepath.Join(t.dir, name))))
 	}
 	return func() error {
 		defer unlock()

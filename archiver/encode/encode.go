@@ -212,14 +212,14 @@ func (e *Encoder) encodeHour(ctx context.Context, c *content, hour time.Time, re
 func (e *Encoder) tempFile() (*os.File, error) {
 	dir := e.cfg.Temp
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make room for a chunk: %w", err)
+		return nil, fmt.Errorf("make a temporary file for a chunk: %w", err)
 	}
 	f, err := os.CreateTemp(dir, "chunk-")
 	if err != nil {
-		return nil, fmt.Errorf("make room for a chunk: %w", err)
+		return nil, fmt.Errorf("make a temporary file for a chunk: %w", err)
 	}
 	if err := unix.Unlink(f.Name()); err != nil {
-		return nil, errors.Join(fmt.Errorf("make room for a chunk: %w", err), f.Close())
+		return nil, errors.Join(fmt.Errorf("make a temporary file for a chunk: %w", err), f.Close())
 	}
 	return f, nil
 }

@@ -31,7 +31,7 @@ func (p *Pipes) Open(path string) (*FIFO, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO {
 		unix.Close(fd)
-		return nil, fmt.Errorf("open fifo %s: %w", path, errors.Join(err, errors.New("it is no FIFO")))
+		return nil, fmt.Errorf("open fifo %s: %w", path, errors.Join(err, errors.New("it is not a FIFO")))
 	}
 	size, err := unix.FcntlInt(uintptr(fd), unix.F_GETPIPE_SZ, 0)
 	if err != nil {

@@ -69,7 +69,7 @@ func readState(dir string, log *slog.Logger) (st state, whole bool, err error) {
 	case err != nil: // also where one is newer, and the other is not
 		return state{}, false, fmt.Errorf("read state %w", err)
 	case !found:
-		return st, false, fmt.Errorf("read state: damaged, without a copy that is not: remove %s to go on with a new spool id", strings.Join(copies.Damaged, " and "))
+		return st, false, fmt.Errorf("read state: damaged, and no copy is whole: remove %s to go on with a new spool id", strings.Join(copies.Damaged, " and "))
 	case copies.Damaged != nil:
 		log.Error("a file of the state was damaged: writing it again from the other", "file", copies.Damaged[0])
 	}

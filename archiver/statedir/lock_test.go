@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestRemovedMeanwhile: who waits for the lock of a state that is removed under it
-// gets a new one, in a directory that is there.
+// TestRemovedMeanwhile: a process that waits for the lock of a state which is removed
+// meanwhile gets that of a new state, in a directory that is there.
 func TestRemovedMeanwhile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	check(t, os.MkdirAll(Path(dir).Spool(), 0o700))
