@@ -24,6 +24,9 @@ type Object struct {
 	SizeBytes int64
 	ModTime   time.Time
 	ETag      string
+	// CommonPrefix reports that this is no object: Key ends with a slash, and
+	// objects have keys that start with it. Only a delimited listing has such.
+	CommonPrefix bool
 }
 
 // Body is an object's content, or the part asked for; Object describes the
@@ -95,8 +98,15 @@ func (o GetOptions) Span(sizeBytes int64) (start, length int64) {
 
 // ListOptions narrow a listing.
 type ListOptions struct {
-	// StartAfter skips keys up to and including this one.
+	// StartAfter skips keys, and common prefixes, up to and including this one.
+	// A listing after "a/b" therefore has no common prefix "a/".
 	StartAfter string
+	// Delimited lists one level: keys with a slash after the listing's prefix
+	// are not yielded. In their place comes what they share up to that slash,
+	// once, as a common prefix in the order of keys. Its cost does not grow
+	// with what lies below. The delimiter is no option: MinIO and folders are
+	// fast with the slash alone.
+	Delimited bool
 }
 
 // Bucket is an object store, or a prefix of one. Keys are slash-separated,
@@ -110,7 +120,8 @@ type Bucket interface {
 	// is none. Reading the body may fail later than Get.
 	Get(ctx context.Context, key string, opts GetOptions) (Body, error)
 	// List yields the objects whose key starts with prefix, in lexical order of
-	// their keys. It stops after the first error.
+	// their keys; if it is delimited, those of one level. It stops after the
+	// first error.
 	List(ctx context.Context, prefix string, opts ListOptions) iter.Seq2[Object, error]
 	// Delete removes an object; it is no error if there is none.
 	Delete(ctx context.Context, key string) error

@@ -135,7 +135,9 @@ func (g *guarded) List(ctx context.Context, prefix string, opts bucket.ListOptio
 		for o, err := range g.Bucket.List(ctx, prefix, opts) {
 			if failed = err != nil; !failed {
 				g.timer.Reset(findTimeout)
-				g.wait.add(1)
+				if !o.CommonPrefix {
+					g.wait.add(1)
+				}
 			}
 			if !yield(o, err) {
 				return

@@ -43,7 +43,7 @@ type newerWatch struct {
 func (w *newerWatch) List(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
 	return func(yield func(bucket.Object, error) bool) {
 		for o, err := range w.Bucket.List(ctx, prefix, opts) {
-			if id, ok := key.OfLaterVersion(o.Key); err == nil && ok && (w.wanted == nil || w.wanted(id)) {
+			if id, ok := key.OfLaterVersion(o.Key); err == nil && !o.CommonPrefix && ok && (w.wanted == nil || w.wanted(id)) {
 				w.n.note(o.Key)
 			}
 			if !yield(o, err) {

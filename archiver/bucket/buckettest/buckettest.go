@@ -43,6 +43,8 @@ func Test(t *testing.T, opts Options, open func(t *testing.T) bucket.Bucket) {
 		{"OddKeys", testOddKeys},
 		{"ListOrder", testListOrder},
 		{"ListPages", testListPages},
+		{"ListLevel", testListLevel},
+		{"ListLevelPages", testListLevelPages},
 		{"Cancelled", testCancelled},
 		{"CancelledMidway", testCancelledMidway},
 		{"Concurrent", testConcurrent},

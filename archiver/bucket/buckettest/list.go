@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/coldtail/coldtail/archiver/bucket"
 )
 
@@ -45,7 +43,7 @@ func testOddKeys(t *testing.T, b bucket.Bucket) {
 // testListOrder has names that sort differently as paths and as keys.
 func testListOrder(t *testing.T, b bucket.Bucket) {
 	keys := []string{"a-b", "a.b", "a/b", "a/b-c", "a/b.c/d", "a/b0", "a/c/d/e", "a0", "ab/c", "b", "b!", "c/1", "c/10", "c/2"}
-	for _, i := range rand.Perm(len(keys)) {
+	for _, i := range rand.New(rand.NewPCG(1, 1)).Perm(len(keys)) {
 		put(t, b, keys[i], "x", bucket.PutOptions{})
 	}
 	slices.Sort(keys)
@@ -70,15 +68,10 @@ func testListOrder(t *testing.T, b bucket.Bucket) {
 func testListPages(t *testing.T, b bucket.Bucket) {
 	const n = 1103
 	want := make([]string, n)
-	g, ctx := errgroup.WithContext(t.Context())
-	g.SetLimit(16)
 	for i := range n {
 		want[i] = fmt.Sprintf("p/%02d/%06d", i/100, i)
-		g.Go(func() error { return b.Put(ctx, want[i], strings.NewReader(""), 0, bucket.PutOptions{}) })
 	}
-	if err := g.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	putAll(t, b, want)
 	if got := list(t, b, "p/", ""); !slices.Equal(got, want) {
 		t.Errorf("listed %d keys, want %d in order", len(got), n)
 	}

@@ -76,7 +76,10 @@ type cursor struct {
 	head string
 }
 
-func (c *cursor) load() bool {
+// seek goes to the first key that is one of those wanted, which all later keys
+// are too; ok is false if there is none.
+func (c *cursor) seek(wanted func(key string) bool) (ok bool) {
+	c.i += sort.Search(c.s.N-c.i, func(i int) bool { return wanted(c.s.Key(c.i + i)) })
 	if c.i >= c.s.N {
 		return false
 	}
@@ -84,18 +87,26 @@ func (c *cursor) load() bool {
 	return true
 }
 
+// seekAll does so with each, and drops those that come to their end.
+func seekAll(cs []*cursor, wanted func(key string) bool) []*cursor {
+	return slices.DeleteFunc(cs, func(c *cursor) bool { return !c.seek(wanted) })
+}
+
+// request is one that lists a page.
+func (l *Listing) request() {
+	l.Lists.Add(1)
+	time.Sleep(l.Delay)
+}
+
 // List is as bucket.Bucket has it.
 func (l *Listing) List(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
 	return func(yield func(bucket.Object, error) bool) {
 		var cs []*cursor
 		for _, s := range append(slices.Clone(l.Sections), l.contents()) {
-			c := &cursor{s: s, i: sort.Search(s.N, func(i int) bool { k := s.Key(i); return k >= prefix && k > opts.StartAfter })}
-			if c.load() {
-				cs = append(cs, c)
-			}
+			cs = append(cs, &cursor{s: s})
 		}
-		l.Lists.Add(1)
-		time.Sleep(l.Delay)
+		cs = seekAll(cs, func(key string) bool { return key >= prefix && key > opts.StartAfter })
+		l.request()
 		for n := 0; len(cs) > 0; n++ {
 			c := slices.MinFunc(cs, func(a, b *cursor) int { return cmp.Compare(a.head, b.head) })
 			if ctx.Err() != nil {
@@ -106,16 +117,21 @@ func (l *Listing) List(ctx context.Context, prefix string, opts bucket.ListOptio
 				return
 			}
 			if n > 0 && n%PageKeys == 0 {
-				l.Lists.Add(1)
-				time.Sleep(l.Delay)
+				l.request()
 				if l.Listed != nil && l.Lists.Load()%64 == 0 {
 					l.Listed()
 				}
 			}
-			if !yield(bucket.Object{Key: c.head, SizeBytes: int64(len(l.Content[c.head]))}, nil) {
+			o := bucket.Object{Key: c.head, SizeBytes: int64(len(l.Content[c.head]))}
+			if i := strings.IndexByte(c.head[len(prefix):], '/') + 1; opts.Delimited && i > 0 {
+				o = bucket.Object{Key: c.head[:len(prefix)+i], CommonPrefix: true}
+			}
+			if o.Key > opts.StartAfter && !yield(o, nil) {
 				return
 			}
-			if c.i++; !c.load() {
+			if o.CommonPrefix {
+				cs = seekAll(cs, func(key string) bool { return key > o.Key && !strings.HasPrefix(key, o.Key) })
+			} else if c.i++; !c.seek(func(string) bool { return true }) {
 				cs = slices.DeleteFunc(cs, func(o *cursor) bool { return o == c })
 			}
 		}

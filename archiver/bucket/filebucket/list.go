@@ -3,6 +3,7 @@ package filebucket
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -26,7 +27,7 @@ func (b *Bucket) List(ctx context.Context, prefix string, opts bucket.ListOption
 		}
 		if err == nil {
 			defer root.Close()
-			w := walker{ctx: ctx, folder: b.cfg.Dir, prefix: prefix, after: opts.StartAfter, yield: yield}
+			w := walker{ctx: ctx, folder: b.cfg.Dir, prefix: prefix, after: opts.StartAfter, delimited: opts.Delimited, yield: yield}
 			err = w.start(root, dir)
 		}
 		if err != nil && !errors.Is(err, errStop) {
@@ -52,6 +53,7 @@ type walker struct {
 	// passLinks passes over links. Otherwise they are errors, as what is behind
 	// one would be missing without a word.
 	passLinks bool
+	delimited bool
 }
 
 // start walks the directory of a prefix.
@@ -80,6 +82,8 @@ func (w *walker) walk(d *os.Root, dir string) error {
 	for _, e := range entries {
 		key := dir + e.sortName
 		switch {
+		case e.IsDir() && w.delimited:
+			err = w.visitPrefix(d, e.Name(), key)
 		case e.IsDir():
 			err = w.walkBelow(d, e.Name(), key)
 		case e.Type()&fs.ModeSymlink == 0:
@@ -111,6 +115,74 @@ func (w *walker) walkBelow(parent *os.Root, name, dir string) error {
 	}
 	defer d.Close()
 	return w.walk(d, dir)
+}
+
+// visitPrefix yields a directory as the common prefix of what is in it. A crash
+// or somebody else may have left it empty: then there is no such prefix.
+func (w *walker) visitPrefix(parent *os.Root, name, dir string) error {
+	if !strings.HasPrefix(dir, w.prefix) || dir <= w.after {
+		return nil
+	}
+	some, err := w.holds(parent, name, dir)
+	if err != nil || !some {
+		return err
+	}
+	if !w.yield(bucket.Object{Key: dir, CommonPrefix: true}, nil) {
+		return errStop
+	}
+	return nil
+}
+
+// holdsBatch is how many names holds reads at once.
+const holdsBatch = 64
+
+// holds reports whether a directory has an object in it, at any depth. It looks
+// no further than the first one. A link counts, so that a listing of what is
+// below names it.
+func (w *walker) holds(parent *os.Root, name, dir string) (bool, error) {
+	if err := w.ctx.Err(); err != nil || len(dir) >= keyMaxBytes {
+		return false, err
+	}
+	root, err := parent.OpenRoot(name)
+	if err == nil {
+		defer root.Close()
+		var some bool
+		if some, err = w.holdsAny(root, dir); err == nil {
+			return some, nil
+		}
+	}
+	if absent(err) { // deleted meanwhile
+		return false, nil
+	}
+	return false, named(w.folder, dir, err)
+}
+
+func (w *walker) holdsAny(root *os.Root, dir string) (bool, error) {
+	d, err := root.Open(".")
+	if err != nil {
+		return false, err
+	}
+	defer d.Close()
+	for {
+		entries, err := d.ReadDir(holdsBatch)
+		for _, e := range entries {
+			if e.Type().IsRegular() || e.Type()&fs.ModeSymlink != 0 {
+				return true, nil
+			}
+			if !e.IsDir() {
+				continue
+			}
+			if some, err := w.holds(root, e.Name(), dir+e.Name()+"/"); some || err != nil {
+				return some, err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
 }
 
 func (w *walker) visit(d *os.Root, name, key string) error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
@@ -154,17 +155,28 @@ func describe(info minio.ObjectInfo) bucket.Object {
 
 // List pages through the keys.
 func (b *Bucket) List(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
+	if opts.Delimited {
+		return s3http.Level(b.list(ctx, prefix, opts), opts.StartAfter)
+	}
+	return b.list(ctx, prefix, opts)
+}
+
+// list yields of each page the objects, then the common prefixes.
+func (b *Bucket) list(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
 	return func(yield func(bucket.Object, error) bool) {
 		noOwner := false
 		objects := b.core.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{
-			Prefix: prefix, Recursive: true, StartAfter: opts.StartAfter, FetchOwner: &noOwner,
+			Prefix: prefix, Recursive: !opts.Delimited, StartAfter: opts.StartAfter, FetchOwner: &noOwner, MaxKeys: s3http.PageKeys,
 		})
 		for info := range objects {
 			if info.Err != nil {
 				yield(bucket.Object{}, wrap(ctx, bucket.OpList, prefix, info.Err))
 				return
 			}
-			if !yield(describe(info), nil) {
+			o := describe(info)
+			// minio-go's common prefixes are objects of which nothing is known.
+			o.CommonPrefix = opts.Delimited && o.ModTime.IsZero() && strings.HasSuffix(o.Key, "/")
+			if !yield(o, nil) {
 				return
 			}
 		}

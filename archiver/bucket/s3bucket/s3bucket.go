@@ -73,12 +73,20 @@ func (b *Bucket) emptyRange(ctx context.Context, key string, opts bucket.GetOpti
 
 // List pages through the keys.
 func (b *Bucket) List(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
+	if opts.Delimited {
+		return s3http.Level(b.list(ctx, prefix, opts), opts.StartAfter)
+	}
+	return b.list(ctx, prefix, opts)
+}
+
+// list yields of each page the objects, then the common prefixes.
+func (b *Bucket) list(ctx context.Context, prefix string, opts bucket.ListOptions) iter.Seq2[bucket.Object, error] {
+	in := &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: optional(prefix), StartAfter: optional(opts.StartAfter)}
+	if opts.Delimited {
+		in.Delimiter, in.MaxKeys = aws.String("/"), aws.Int32(s3http.PageKeys)
+	}
 	return func(yield func(bucket.Object, error) bool) {
-		pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{
-			Bucket:     &b.name,
-			Prefix:     optional(prefix),
-			StartAfter: optional(opts.StartAfter),
-		})
+		pages := s3.NewListObjectsV2Paginator(b.client, in)
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
@@ -88,6 +96,11 @@ func (b *Bucket) List(ctx context.Context, prefix string, opts bucket.ListOption
 			for _, c := range page.Contents {
 				o := bucket.Object{Key: aws.ToString(c.Key), SizeBytes: aws.ToInt64(c.Size), ModTime: aws.ToTime(c.LastModified), ETag: aws.ToString(c.ETag)}
 				if !yield(o, nil) {
+					return
+				}
+			}
+			for _, p := range page.CommonPrefixes {
+				if !yield(bucket.Object{Key: aws.ToString(p.Prefix), CommonPrefix: true}, nil) {
 					return
 				}
 			}
