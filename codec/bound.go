@@ -75,11 +75,19 @@ func (m Meta) Bound(f Format, first ...string) (Meta, Cut) {
 func (m Meta) BoundAfter(before Cut, f Format, first ...string) (Meta, Cut) {
 	b := BoundsOf(f)
 	names := before.Names
-	m.ContainerID = ValidText(m.ContainerID)
-	for _, s := range []*string{&m.ServiceName, &m.ContainerName, &m.ImageName, &m.ImageID, &m.HostName} {
-		*s = shorten(*s, MetaNameMaxBytes, &names)
+	for _, c := range columns {
+		if c.Text == nil {
+			continue
+		}
+		switch s := c.Text(&m); s {
+		case &m.ContainerID:
+			*s = ValidText(*s)
+		case &m.Tag:
+			*s = shorten(*s, b.Tag, &names)
+		default:
+			*s = shorten(*s, MetaNameMaxBytes, &names)
+		}
 	}
-	m.Tag = shorten(m.Tag, b.Tag, &names)
 	head := make(map[string]bool, len(first))
 	for _, k := range first {
 		head[k] = true

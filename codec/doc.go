@@ -1,6 +1,6 @@
-// Package codec has log entries, what is said of their container, and the Docker
-// daemon's frames. Like all packages below it, it has no clock, writes no log and
-// takes no context.
+// Package codec has log entries, what is said of their container, the table of a
+// chunk's columns, and the Docker daemon's frames. Like all packages below it, it
+// has no clock, writes no log and takes no context.
 //
 // A frame is what the daemon writes to a container's FIFO and reads from
 // ReadLogs (moby daemon/logger/adapter.go, api/types/plugins/logdriver):

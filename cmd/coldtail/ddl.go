@@ -15,7 +15,6 @@ import (
 	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/key"
-	"github.com/coldtail/coldtail/codec/parquet"
 	"github.com/coldtail/coldtail/plugin"
 )
 
@@ -118,7 +117,7 @@ func (c *ddlConfig) ddlTable(e *ddlEngine, getenv func(string) string) (*ddlTabl
 	if _, err := time.Parse(time.DateOnly, c.since); err != nil {
 		return nil, usagef("--since %q: must be a day such as 2026-01-31", c.since)
 	}
-	for _, col := range parquet.Columns() {
+	for _, col := range codec.Columns() {
 		t.Columns = append(t.Columns, ddlColumn{col.Name, e.typeOf(col, format)})
 	}
 	rawURL, _ := c.bucketURL()

@@ -8,7 +8,6 @@ import (
 	"text/template"
 
 	"github.com/coldtail/coldtail/codec"
-	"github.com/coldtail/coldtail/codec/parquet"
 )
 
 //go:embed ddl/*.sql.tmpl
@@ -24,22 +23,22 @@ type ddlEngine struct {
 	amazonOnly bool
 	quote      string // around names
 	escape     string // for a quote in a text; of a backslash, it escapes backslashes, too
-	types      map[parquet.ColumnType]string
+	types      map[codec.ColumnType]string
 	// ndjson has the types that differ in NDJSON, where time and body_raw are texts.
-	ndjson map[parquet.ColumnType]string
+	ndjson map[codec.ColumnType]string
 	// list is the type of a list of structs, with a %s for the fields; field is
 	// such a field's, of name and type; nullable is a nullable type.
 	list, field, nullable string
 }
 
 var (
-	hiveTypes = map[parquet.ColumnType]string{
-		parquet.TimestampColumn: "timestamp", parquet.Int64Column: "bigint", parquet.Int32Column: "int", parquet.BooleanColumn: "boolean",
-		parquet.StringColumn: "string", parquet.BytesColumn: "binary", parquet.MapColumn: "map<string,string>",
+	hiveTypes = map[codec.ColumnType]string{
+		codec.TimestampColumn: "timestamp", codec.Int64Column: "bigint", codec.Int32Column: "int", codec.BooleanColumn: "boolean",
+		codec.StringColumn: "string", codec.BytesColumn: "binary", codec.MapColumn: "map<string,string>",
 	}
 	// Serializers of JSON do not agree on timestamps with nine digits and a zone,
 	// nor on base64.
-	hiveJSON = map[parquet.ColumnType]string{parquet.TimestampColumn: "string", parquet.BytesColumn: "string"}
+	hiveJSON = map[codec.ColumnType]string{codec.TimestampColumn: "string", codec.BytesColumn: "string"}
 
 	hiveList, hiveField = "array<struct<%s>>", "%s:%s"
 )
@@ -54,35 +53,35 @@ var ddlEngines = []*ddlEngine{
 	},
 	{
 		name: "trino", database: "default", scheme: "s3", quote: `"`, escape: `''`,
-		types: map[parquet.ColumnType]string{
-			parquet.TimestampColumn: "timestamp(6)", parquet.Int64Column: "bigint", parquet.Int32Column: "integer", parquet.BooleanColumn: "boolean",
-			parquet.StringColumn: "varchar", parquet.BytesColumn: "varbinary", parquet.MapColumn: "map(varchar, varchar)",
+		types: map[codec.ColumnType]string{
+			codec.TimestampColumn: "timestamp(6)", codec.Int64Column: "bigint", codec.Int32Column: "integer", codec.BooleanColumn: "boolean",
+			codec.StringColumn: "varchar", codec.BytesColumn: "varbinary", codec.MapColumn: "map(varchar, varchar)",
 		},
-		ndjson: map[parquet.ColumnType]string{parquet.TimestampColumn: "varchar", parquet.BytesColumn: "varchar"},
+		ndjson: map[codec.ColumnType]string{codec.TimestampColumn: "varchar", codec.BytesColumn: "varchar"},
 		list:   "array(row(%s))", field: "%s %s",
 	},
 	{
 		name: "duckdb", database: "main", scheme: "s3", folders: true, quote: `"`, escape: `''`,
-		types: map[parquet.ColumnType]string{
-			parquet.TimestampColumn: "TIMESTAMPTZ", parquet.Int64Column: "BIGINT", parquet.Int32Column: "INTEGER", parquet.BooleanColumn: "BOOLEAN",
-			parquet.StringColumn: "VARCHAR", parquet.BytesColumn: "BLOB", parquet.MapColumn: "MAP(VARCHAR, VARCHAR)",
+		types: map[codec.ColumnType]string{
+			codec.TimestampColumn: "TIMESTAMPTZ", codec.Int64Column: "BIGINT", codec.Int32Column: "INTEGER", codec.BooleanColumn: "BOOLEAN",
+			codec.StringColumn: "VARCHAR", codec.BytesColumn: "BLOB", codec.MapColumn: "MAP(VARCHAR, VARCHAR)",
 		},
-		ndjson: map[parquet.ColumnType]string{parquet.BytesColumn: "VARCHAR"},
+		ndjson: map[codec.ColumnType]string{codec.BytesColumn: "VARCHAR"},
 		list:   "STRUCT(%s)[]", field: "%s %s",
 	},
 	{
 		name: "spark", database: "default", scheme: "s3a", folder: "file://", folders: true, quote: "`", escape: `\'`,
-		types: map[parquet.ColumnType]string{
-			parquet.TimestampColumn: "TIMESTAMP", parquet.Int64Column: "BIGINT", parquet.Int32Column: "INT", parquet.BooleanColumn: "BOOLEAN",
-			parquet.StringColumn: "STRING", parquet.BytesColumn: "BINARY", parquet.MapColumn: "MAP<STRING, STRING>",
+		types: map[codec.ColumnType]string{
+			codec.TimestampColumn: "TIMESTAMP", codec.Int64Column: "BIGINT", codec.Int32Column: "INT", codec.BooleanColumn: "BOOLEAN",
+			codec.StringColumn: "STRING", codec.BytesColumn: "BINARY", codec.MapColumn: "MAP<STRING, STRING>",
 		},
 		list: "ARRAY<STRUCT<%s>>", field: "%s: %s",
 	},
 	{
 		name: "clickhouse", database: "default", folders: true, quote: "`", escape: `\'`,
-		types: map[parquet.ColumnType]string{
-			parquet.TimestampColumn: "DateTime64(6, 'UTC')", parquet.Int64Column: "Int64", parquet.Int32Column: "Int32", parquet.BooleanColumn: "Bool",
-			parquet.StringColumn: "String", parquet.BytesColumn: "String", parquet.MapColumn: "Map(String, String)",
+		types: map[codec.ColumnType]string{
+			codec.TimestampColumn: "DateTime64(6, 'UTC')", codec.Int64Column: "Int64", codec.Int32Column: "Int32", codec.BooleanColumn: "Bool",
+			codec.StringColumn: "String", codec.BytesColumn: "String", codec.MapColumn: "Map(String, String)",
 		},
 		list: "Array(Tuple(%s))", field: "%s %s", nullable: "Nullable(%s)",
 	},
@@ -109,8 +108,8 @@ func ddlEngineNames() (names []string) {
 }
 
 // typeOf is the engine's name of a column's type.
-func (e *ddlEngine) typeOf(c parquet.Column, f codec.Format) string {
-	if c.Type == parquet.ListColumn {
+func (e *ddlEngine) typeOf(c codec.Column, f codec.Format) string {
+	if c.Type == codec.ListColumn {
 		var fields []string
 		for _, inner := range c.Fields {
 			fields = append(fields, fmt.Sprintf(e.field, inner.Name, e.typeOf(inner, f)))
@@ -126,7 +125,7 @@ func (e *ddlEngine) typeOf(c parquet.Column, f codec.Format) string {
 		text = other
 	}
 	// ClickHouse has no null of a map.
-	if c.Nullable && e.nullable != "" && c.Type != parquet.MapColumn {
+	if c.Nullable && e.nullable != "" && c.Type != codec.MapColumn {
 		text = fmt.Sprintf(e.nullable, text)
 	}
 	return text

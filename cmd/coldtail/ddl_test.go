@@ -14,7 +14,6 @@ import (
 
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/key"
-	"github.com/coldtail/coldtail/codec/parquet"
 )
 
 var updateDDL = flag.Bool("update-ddl", false, "write ddl/testdata anew")
@@ -75,7 +74,7 @@ func checkGolden(t *testing.T, name, got string) {
 }
 
 // The engines' types of what codec writes, written down a second time.
-var ddlWantTypes = map[string]map[parquet.ColumnType]string{
+var ddlWantTypes = map[string]map[codec.ColumnType]string{
 	"athena": {"timestamp": "timestamp", "int64": "bigint", "boolean": "boolean", "string": "string", "bytes": "binary", "map": "map<string,string>", "list": "array<struct<seq:bigint,bytes:int>>"},
 	"hive":   {"timestamp": "timestamp", "int64": "bigint", "boolean": "boolean", "string": "string", "bytes": "binary", "map": "map<string,string>", "list": "array<struct<seq:bigint,bytes:int>>"},
 	"trino":  {"timestamp": "timestamp(6)", "int64": "bigint", "boolean": "boolean", "string": "varchar", "bytes": "varbinary", "map": "map(varchar, varchar)", "list": "array(row(seq bigint, bytes integer))"},
@@ -97,10 +96,10 @@ func TestDDLColumns(t *testing.T) {
 					got = append(got, m[1]+" "+m[2])
 				}
 			}
-			for _, c := range parquet.Columns() {
+			for _, c := range codec.Columns() {
 				typ := types[c.Type]
-				if f == codec.NDJSON && engine != "spark" && (c.Type == parquet.TimestampColumn || c.Type == parquet.BytesColumn) {
-					typ = types[parquet.StringColumn]
+				if f == codec.NDJSON && engine != "spark" && (c.Type == codec.TimestampColumn || c.Type == codec.BytesColumn) {
+					typ = types[codec.StringColumn]
 				}
 				want = append(want, c.Name+" "+typ)
 			}

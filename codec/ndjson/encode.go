@@ -68,25 +68,33 @@ func NewEncoder(w io.Writer, meta codec.Meta) (*Encoder, error) {
 
 // constantMembers returns the JSON of meta from a comma to the end of the line.
 func constantMembers(meta *codec.Meta) ([]byte, error) {
-	b, err := json.Marshal(struct {
-		ServiceName   string            `json:"service_name"`
-		ContainerID   string            `json:"container_id"`
-		ContainerName string            `json:"container_name"`
-		ImageName     string            `json:"image_name"`
-		ImageID       string            `json:"image_id"`
-		HostName      string            `json:"host_name"`
-		Tag           string            `json:"tag,omitempty"`
-		Labels        map[string]string `json:"labels,omitempty"`
-		Attributes    map[string]string `json:"attributes,omitempty"`
-	}{
-		meta.ServiceName, meta.ContainerID, meta.ContainerName, meta.ImageName, meta.ImageID,
-		meta.HostName, meta.Tag, meta.Labels, meta.Attributes,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encode constant columns: %w", err)
+	var b bytes.Buffer
+	b.Grow(1 << 10) // of nearly all
+	enc := json.NewEncoder(&b)
+	for _, c := range codec.Columns() {
+		var value any
+		empty := false
+		switch {
+		case c.Text != nil:
+			text := c.Text(meta)
+			value, empty = text, *text == ""
+		case c.Pairs != nil:
+			pairs := c.Pairs(meta)
+			value, empty = pairs, len(*pairs) == 0
+		}
+		if value == nil || c.Nullable && empty {
+			continue
+		}
+		b.WriteString(`,"`)
+		b.WriteString(c.Name)
+		b.WriteString(`":`)
+		if err := enc.Encode(value); err != nil {
+			return nil, fmt.Errorf("encode column %s: %w", c.Name, err)
+		}
+		b.Truncate(b.Len() - 1) // a line end
 	}
-	b[0] = ','
-	return append(b, '\n'), nil
+	b.WriteString("}\n")
+	return b.Bytes(), nil
 }
 
 func (n *Encoder) Encode(e *codec.Entry) error {
@@ -129,30 +137,30 @@ func (n *Encoder) WriteRow(r *join.Row) error {
 
 // appendRow makes r's line.
 func (n *Encoder) appendRow(r *join.Row) {
-	b := append(n.line[:0], `{"time":"`...)
+	b := append(n.line[:0], `{"`+codec.TimeName+`":"`...)
 	b = time.Unix(0, r.TimeNano).UTC().AppendFormat(b, "2006-01-02T15:04:05.000000000Z")
-	b = append(b, `","time_unix_nano":`...)
+	b = append(b, `","`+codec.TimeNanoName+`":`...)
 	b = strconv.AppendInt(b, r.TimeNano, 10)
-	b = append(b, `,"seq":`...)
+	b = append(b, `,"`+codec.SeqName+`":`...)
 	b = strconv.AppendInt(b, r.Seq, 10)
-	b = append(b, `,"stream":`...)
+	b = append(b, `,"`+codec.StreamName+`":`...)
 	if r.Source == codec.Stdout || r.Source == codec.Stderr {
 		b = append(append(append(b, '"'), r.Source...), '"')
 	} else {
 		b = appendJSONString(b, []byte(r.Source))
 	}
-	b = append(b, `,"body":`...)
+	b = append(b, `,"`+codec.BodyName+`":`...)
 	if utf8.Valid(r.Line) {
 		b = appendJSONString(b, r.Line)
 	} else {
 		n.fixed = codec.AppendValidUTF8(n.fixed[:0], r.Line)
 		b = appendJSONString(b, n.fixed)
-		b = append(b, `,"body_raw":"`...)
+		b = append(b, `,"`+codec.BodyRawName+`":"`...)
 		b = base64.StdEncoding.AppendEncode(b, r.Line)
 		b = append(b, '"')
 	}
 	if r.Partial {
-		b = append(b, `,"partial":true`...)
+		b = append(b, `,"`+codec.PartialName+`":true`...)
 	}
 	if len(r.Parts) > 0 {
 		b = appendJSONParts(b, r.Parts)
@@ -161,14 +169,14 @@ func (n *Encoder) appendRow(r *join.Row) {
 }
 
 func appendJSONParts(b []byte, parts []join.Part) []byte {
-	b = append(b, `,"parts":[`...)
+	b = append(b, `,"`+codec.PartsName+`":[`...)
 	for i, p := range parts {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, `{"seq":`...)
+		b = append(b, `{"`+codec.PartSeqName+`":`...)
 		b = strconv.AppendInt(b, p.Seq, 10)
-		b = append(b, `,"bytes":`...)
+		b = append(b, `,"`+codec.PartBytesName+`":`...)
 		b = strconv.AppendInt(b, int64(p.Bytes), 10)
 		b = append(b, '}')
 	}

@@ -1,6 +1,8 @@
 package ndjson
 
 import (
+	"slices"
+
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/ranged"
 )
@@ -65,21 +67,17 @@ func (r *metaReader) read(m *codec.Meta) error {
 }
 
 func (r *metaReader) member(name []byte, m *codec.Meta) (err error) {
-	switch string(name) {
-	case "labels":
-		m.Labels, err = r.pairs()
-		return err
-	case "attributes":
-		m.Attributes, err = r.pairs()
-		return err
-	}
-	to := map[string]*string{
-		"container_id": &m.ContainerID, "container_name": &m.ContainerName, "service_name": &m.ServiceName,
-		"image_name": &m.ImageName, "image_id": &m.ImageID, "host_name": &m.HostName, "tag": &m.Tag,
-	}[string(name)]
-	if to == nil {
+	columns := codec.Columns()
+	i := slices.IndexFunc(columns, func(c codec.Column) bool { return c.Constant() && c.Name == string(name) })
+	if i < 0 {
 		return r.s.skip(0)
 	}
+	c := &columns[i]
+	if c.Pairs != nil {
+		*c.Pairs(m), err = r.pairs()
+		return err
+	}
+	to := c.Text(m)
 	r.id = r.id || to == &m.ContainerID
 	*to, err = r.text()
 	return err

@@ -132,3 +132,29 @@ func TestNDJSONMembers(t *testing.T) {
 		t.Errorf("%d rows, want %d", rows, stats.Rows)
 	}
 }
+
+// TestEveryColumnIsAMember: a row of everything has codec's columns, in its order.
+func TestEveryColumnIsAMember(t *testing.T) {
+	n, err := NewEncoder(nil, codectest.Meta())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.appendRow(&join.Row{Seq: 1, TimeNano: 2, Source: codec.Stdout, Line: []byte("\xff"), Partial: true, Parts: []join.Part{{Seq: 1, Bytes: 1}}})
+	d := json.NewDecoder(bytes.NewReader(n.line))
+	if _, err := d.Token(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range codec.Columns() {
+		name, err := d.Token()
+		if err != nil || name != c.Name {
+			t.Fatalf("member %v, want column %s, error %v", name, c.Name, err)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d.More() {
+		t.Error("there are more members than columns")
+	}
+}

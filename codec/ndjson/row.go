@@ -63,34 +63,34 @@ func (j *jsonRow) read(s *jsonScanner) error {
 
 func (j *jsonRow) member(s *jsonScanner, name []byte) (err error) {
 	switch string(name) {
-	case "time_unix_nano", "seq", "stream", "body", "body_raw", "partial", "parts":
+	case codec.TimeNanoName, codec.SeqName, codec.StreamName, codec.BodyName, codec.BodyRawName, codec.PartialName, codec.PartsName:
 		if null, err := s.null(); null || err != nil {
 			return err
 		}
 	}
 	switch string(name) {
-	case "time_unix_nano":
+	case codec.TimeNanoName:
 		j.timeNano, err = s.number()
 		j.hasTime = true
-	case "seq":
+	case codec.SeqName:
 		j.seq, err = s.number()
 		j.hasSeq = true
-	case "stream":
+	case codec.StreamName:
 		j.stream, err = s.appendText(j.stream[:0], readSourceBytes)
 		j.hasStream = true
-	case "body":
+	case codec.BodyName:
 		// Of a long line that is no text, body is three times as long as body_raw.
 		j.body, err = s.appendText(j.body[:0], bodyReadBytes)
 		if j.longBody = err == errText; j.longBody {
 			err = nil
 		}
 		j.hasBody = true
-	case "body_raw":
+	case codec.BodyRawName:
 		j.raw, err = s.appendBase64(j.raw[:0], codec.MaxFrameBytes)
 		j.hasRaw = true
-	case "partial":
+	case codec.PartialName:
 		j.partial, err = s.boolean()
-	case "parts":
+	case codec.PartsName:
 		err = j.readParts(s)
 	default:
 		err = s.skip(0)
@@ -133,9 +133,9 @@ func readPart(s *jsonScanner) (p join.Part, err error) {
 			return p, err
 		}
 		switch string(name) {
-		case "seq":
+		case codec.PartSeqName:
 			p.Seq, err = s.number()
-		case "bytes":
+		case codec.PartBytesName:
 			var n int64
 			if n, err = s.number(); int64(int32(n)) != n {
 				return p, errJSON

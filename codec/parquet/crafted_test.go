@@ -91,6 +91,7 @@ func thriftList(typ thrift.Type, n int) []byte {
 }
 
 func craftedParquet(t testing.TB, large int) map[string][]byte {
+	labelKeys := leafAt("labels" + keyPath)
 	plain := craftParquet(t, 100, func(*Encoder) {})
 	onePage := func(col int, data []byte, values int) []byte {
 		return craftParquet(t, 100, func(p *Encoder) {
@@ -123,9 +124,9 @@ func craftedParquet(t testing.TB, large int) map[string][]byte {
 		"bodies of 48 MB":           onePage(colBody, zeros(large), 100),
 		"dictionary of 12.8 M":      dict(colStream, make([]string, large/4)),
 		"dictionary of 1 M":         dict(colStream, make([]string, 1<<20)),
-		"dictionary of labels":      dict(colLabelsKey, make([]string, 1<<20)),
-		"dictionary of long labels": dict(colLabelsKey, []string{strings.Repeat("x", large)}),
-		"1 M labels in a row": onePage(colLabelsKey, appendRun(append(appendLevels(appendLevels(nil, appendRun(nil, 1, 1<<20, 1)),
+		"dictionary of labels":      dict(labelKeys, make([]string, 1<<20)),
+		"dictionary of long labels": dict(labelKeys, []string{strings.Repeat("x", large)}),
+		"1 M labels in a row": onePage(labelKeys, appendRun(append(appendLevels(appendLevels(nil, appendRun(nil, 1, 1<<20, 1)),
 			appendRun(nil, 2, 1<<20, 2)), 1), 0, 1<<20, 1), 1<<20),
 		"runs of 2^31":      onePage(colStream, append([]byte{1}, binary.AppendUvarint(nil, 1<<32)...), 100),
 		"indexes of no bit": onePage(colStream, append([]byte{0}, binary.AppendUvarint(nil, 1<<30|1)...), 100),

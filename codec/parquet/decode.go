@@ -74,30 +74,50 @@ func (d *Decoder) Close() error {
 	return nil
 }
 
-func (d *Decoder) readers() [8]*pageReader {
-	return [8]*pageReader{
-		&d.times.pageReader, &d.seqs.pageReader, &d.streams.pageReader, &d.bodies.pageReader,
-		&d.raws.pageReader, &d.partial.pageReader, &d.parts.seqs, &d.parts.sizes,
+// A leafReader reads a leaf that makes entries.
+type leafReader struct {
+	*pageReader
+	leaf   int
+	window int64 // how much is read ahead
+}
+
+func (d *Decoder) readers() [8]leafReader {
+	return [8]leafReader{
+		{&d.times.pageReader, colTimeNano, ranged.WindowBytes},
+		{&d.seqs.pageReader, colSeq, ranged.WindowBytes},
+		{&d.streams.pageReader, colStream, ranged.WindowBytes},
+		{&d.bodies.pageReader, colBody, ranged.BodyWindowBytes},
+		{&d.raws.pageReader, colBodyRaw, ranged.WindowBytes},
+		{&d.partial.pageReader, colPartial, ranged.WindowBytes},
+		{&d.parts.seqs, colPartsSeq, ranged.WindowBytes},
+		{&d.parts.sizes, colPartsBytes, ranged.WindowBytes},
 	}
+}
+
+// needed has the leaves that make entries. Others may be missing: another version
+// may not have them.
+var needed = neededLeaves()
+
+func neededLeaves() []bool {
+	needed := make([]bool, len(leaves))
+	for _, c := range new(Decoder).readers() {
+		needed[c.leaf] = true
+	}
+	return needed
 }
 
 // openColumns reads the offset indexes.
 func (d *Decoder) openColumns() error {
-	leaves := leaves()
 	var err error
 	if d.streamSpan, err = d.f.chunkSpan(colStream); err != nil {
 		return err
 	}
-	for i, c := range d.readers() {
-		col := colTimeNano + i
-		pages, err := d.f.pages(col)
+	for _, c := range d.readers() {
+		pages, err := d.f.pages(c.leaf)
 		if err != nil {
 			return err
 		}
-		*c = pageReader{leaf: leaves[col], f: d.f, z: d.z, pages: pages, window: ranged.WindowBytes}
-		if col == colBody {
-			c.window = ranged.BodyWindowBytes
-		}
+		*c.pageReader = pageReader{leaf: leaves[c.leaf], f: d.f, z: d.z, pages: pages, window: c.window}
 	}
 	return nil
 }

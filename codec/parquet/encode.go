@@ -29,7 +29,7 @@ type Encoder struct {
 	meta   codec.Meta
 	info   codec.ChunkInfo
 	z      *zstd.Encoder
-	chunks [colCount]columnChunk
+	chunks []columnChunk // of each leaf
 
 	times   timeColumns
 	seqs    seqColumn
@@ -50,9 +50,9 @@ func NewEncoder(w io.Writer, meta codec.Meta, info codec.ChunkInfo) (*Encoder, e
 	if err != nil {
 		return nil, fmt.Errorf("create zstd encoder: %w", err)
 	}
-	p := &Encoder{w: w, meta: meta, info: info, z: z}
+	p := &Encoder{w: w, meta: meta, info: info, z: z, chunks: make([]columnChunk, len(leaves))}
 	p.asm.Sink = p
-	for i, l := range leaves() {
+	for i, l := range leaves {
 		p.chunks[i].leaf, p.chunks[i].z = l, z
 	}
 	at := func(i int) *columnChunk { return &p.chunks[i] }
@@ -126,31 +126,24 @@ func (p *Encoder) finish() error {
 }
 
 func (p *Encoder) writeConstants() error {
-	rows, m := p.asm.Stats.Rows, &p.meta
-	tag := &m.Tag
-	if m.Tag == "" {
-		tag = nil
-	}
-	for _, c := range []struct {
-		col int
-		v   *string
-	}{
-		{colServiceName, &m.ServiceName},
-		{colContainerID, &m.ContainerID},
-		{colContainerName, &m.ContainerName},
-		{colImageName, &m.ImageName},
-		{colImageID, &m.ImageID},
-		{colHostName, &m.HostName},
-		{colTag, tag},
-	} {
-		if err := writeConstant(&p.chunks[c.col], c.v, rows); err != nil {
+	rows := p.asm.Stats.Rows
+	for i := range constants {
+		c := &constants[i]
+		var err error
+		if c.Pairs != nil {
+			err = writeConstantMap(&p.chunks[c.leaf], &p.chunks[c.values], *c.Pairs(&p.meta), rows)
+		} else {
+			text := c.Text(&p.meta)
+			if c.Nullable && *text == "" {
+				text = nil
+			}
+			err = writeConstant(&p.chunks[c.leaf], text, rows)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	if err := writeConstantMap(&p.chunks[colLabelsKey], &p.chunks[colLabelsValue], m.Labels, rows); err != nil {
-		return err
-	}
-	return writeConstantMap(&p.chunks[colAttributesKey], &p.chunks[colAttributesValue], m.Attributes, rows)
+	return nil
 }
 
 // A countingWriter knows its offset, and keeps the first error.
@@ -184,7 +177,7 @@ func (p *Encoder) writeFile() error {
 	rg := format.RowGroup{
 		NumRows:        p.asm.Stats.Rows,
 		FileOffset:     w.n,
-		SortingColumns: []format.SortingColumn{{ColumnIdx: colSeq}},
+		SortingColumns: []format.SortingColumn{{ColumnIdx: int32(colSeq)}},
 	}
 	for i := range p.chunks {
 		c := &p.chunks[i]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,12 +37,16 @@ type file struct {
 	ranged.Source
 	rows    int64
 	entries int64
-	chunks  [colCount]format.ColumnChunk
+	chunks  []format.ColumnChunk // of each leaf
 }
 
-// openParquet reads the footer.
+func newFile(src ranged.Source) *file {
+	return &file{Source: src, chunks: make([]format.ColumnChunk, len(leaves))}
+}
+
+// open reads the footer.
 func open(src ranged.Source) (*file, error) {
-	f := &file{Source: src}
+	f := newFile(src)
 	raw, off, err := f.footer()
 	if err != nil {
 		return nil, err
@@ -106,15 +111,10 @@ func (f *file) check(m *format.FileMetaData) error {
 	if len(m.RowGroups) != 1 || m.NumRows <= 0 || m.RowGroups[0].NumRows != m.NumRows {
 		return errFooter
 	}
-	byPath := make(map[string]*format.ColumnChunk)
-	for i := range m.RowGroups[0].Columns {
-		c := &m.RowGroups[0].Columns[i]
-		byPath[strings.Join(c.MetaData.PathInSchema, ".")] = c
-	}
-	for i, l := range leaves() {
-		c := byPath[l.path]
+	for i, l := range leaves {
+		c := chunkOf(m.RowGroups[0].Columns, l.path)
 		if c == nil {
-			if neededColumn(i) {
+			if needed[i] {
 				return fmt.Errorf("%w: no %s", errColumns, l.path)
 			}
 			continue
@@ -127,8 +127,32 @@ func (f *file) check(m *format.FileMetaData) error {
 	return nil
 }
 
-// neededColumn tells which columns make entries.
-func neededColumn(i int) bool { return i >= colTimeNano && i <= colPartsBytes }
+// chunkOf returns the last chunk of a path, or nil.
+func chunkOf(chunks []format.ColumnChunk, path string) *format.ColumnChunk {
+	for i := range slices.Backward(chunks) {
+		if isPath(chunks[i].MetaData.PathInSchema, path) {
+			return &chunks[i]
+		}
+	}
+	return nil
+}
+
+// isPath reports whether the names, with dots between them, are the path.
+func isPath(names []string, path string) bool {
+	for i, name := range names {
+		if i > 0 {
+			if !strings.HasPrefix(path, ".") {
+				return false
+			}
+			path = path[1:]
+		}
+		if !strings.HasPrefix(path, name) {
+			return false
+		}
+		path = path[len(name):]
+	}
+	return path == ""
+}
 
 // chunkSpan returns where column i's pages are, the dictionary included.
 func (f *file) chunkSpan(i int) (ranged.Span, error) {
@@ -182,7 +206,6 @@ func (f *file) pages(i int) ([]pageLoc, error) {
 			pages[k-1].rows = p.row - pages[k-1].row
 		}
 	}
-	leaves := leaves()
 	most := leaves[i].pageRows()
 	for k, p := range pages {
 		if p.rows <= 0 || p.rows > most || k == 0 && p.row != 0 {

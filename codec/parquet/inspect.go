@@ -13,7 +13,7 @@ import (
 )
 
 func Inspect(src ranged.Source) (codec.Claims, error) {
-	f := &file{Source: src}
+	f := newFile(src)
 	raw, off, err := f.footer()
 	if err != nil {
 		return codec.Claims{}, err

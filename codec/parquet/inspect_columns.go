@@ -35,16 +35,15 @@ func (f *file) inspectColumns(containerID string) error {
 	if err := f.inspectNumbers(z); err != nil {
 		return err
 	}
-	for i := colServiceName; i < colCount; i++ {
-		if f.chunks[i].MetaData.NumValues == 0 {
-			continue // a file without the column
+	for i, l := range leaves {
+		if !l.constant || f.chunks[i].MetaData.NumValues == 0 {
+			continue // or a file without the column
 		}
 		dict, err := f.inspectConstant(z, i)
 		if err != nil {
 			return err
 		}
-		flat := leaves()[i].maxRep == 0
-		if flat && dict.len() > 1 || i <= colHostName && dict.len() != 1 {
+		if l.maxRep == 0 && dict.len() > 1 || l.maxDef == 0 && dict.len() != 1 {
 			return f.columnError(i, errConstant)
 		}
 		if err := f.inspectTexts(i, dict); err != nil {
@@ -58,19 +57,18 @@ func (f *file) inspectColumns(containerID string) error {
 }
 
 func (f *file) columnError(i int, err error) error {
-	leaves := leaves()
 	return &codec.CorruptError{What: "parquet column " + leaves[i].path, Offset: f.chunks[i].MetaData.DataPageOffset, Err: err}
 }
 
 func (f *file) reader(z *zstd.Decoder, i int) (pageReader, error) {
 	pages, err := f.pages(i)
-	return pageReader{leaf: leaves()[i], f: f, z: z, pages: pages, window: ranged.WindowBytes}, err
+	return pageReader{leaf: leaves[i], f: f, z: z, pages: pages, window: ranged.WindowBytes}, err
 }
 
 // inspectNumbers checks time, time_unix_nano and seq.
 func (f *file) inspectNumbers(z *zstd.Decoder) error {
-	for i := colTime; i <= colSeq; i++ {
-		if f.chunks[i].MetaData.NumValues == 0 && !neededColumn(i) {
+	for _, i := range []int{colTime, colTimeNano, colSeq} {
+		if f.chunks[i].MetaData.NumValues == 0 && !needed[i] {
 			return nil // a file without time
 		}
 		if err := f.inspectBounds(z, i); err != nil {

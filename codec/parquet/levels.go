@@ -109,6 +109,16 @@ func (r *runReader) peek() (uint32, int, error) {
 	return r.val, r.n, nil
 }
 
+// peekMore returns the next value. More reports whether there is one: it is no
+// error here that nothing is left.
+func (r *runReader) peekMore() (v uint32, more bool, err error) {
+	v, _, err = r.peek()
+	if err != nil && len(r.b) == 0 {
+		return 0, false, nil
+	}
+	return v, err == nil, err
+}
+
 func (r *runReader) load() error {
 	for {
 		if r.packed > 0 {

@@ -54,7 +54,7 @@ func (d *Decoder) prefetchKeys(row int64, others ...ranged.Span) error {
 	row = max(0, row-codec.JoinMaxSeqs)
 	ranges := append(others, d.streams.dictionarySpan(d.streamSpan))
 	for _, c := range d.readers() {
-		if c != &d.bodies.pageReader {
+		if c.leaf != colBody {
 			ranges = append(ranges, c.spanFrom(row))
 		}
 	}

@@ -18,37 +18,37 @@ func ReadMeta(src ranged.Source) (m codec.Meta, err error) {
 	}
 	defer z.Close()
 	budget := codec.NewMetaBudget(f.Limits.Memory)
-	for i, to := range []*string{
-		&m.ServiceName, &m.ContainerID, &m.ContainerName, &m.ImageName, &m.ImageID, &m.HostName, &m.Tag,
-	} {
-		texts, err := f.firstTexts(z, budget, colServiceName+i)
+	for i := range constants {
+		c := &constants[i]
+		if c.Pairs != nil {
+			if *c.Pairs(&m), err = f.firstMap(z, budget, c); err != nil {
+				return m, err
+			}
+			continue
+		}
+		texts, err := f.firstTexts(z, budget, c.leaf)
 		if err != nil {
 			return m, err
 		}
 		if len(texts) > 0 {
-			*to = texts[0]
+			*c.Text(&m) = texts[0]
 		}
 	}
-	if m.Labels, err = f.firstMap(z, budget, colLabelsKey); err != nil {
-		return m, err
-	}
-	m.Attributes, err = f.firstMap(z, budget, colAttributesKey)
-	return m, err
+	return m, nil
 }
 
-// firstMap returns the map in the first row of the column of keys i, which that
-// of the values follows.
-func (f *file) firstMap(z *zstd.Decoder, budget *codec.MetaBudget, i int) (map[string]string, error) {
-	keys, err := f.firstTexts(z, budget, i)
+// firstMap returns the map in the first row.
+func (f *file) firstMap(z *zstd.Decoder, budget *codec.MetaBudget, c *constant) (map[string]string, error) {
+	keys, err := f.firstTexts(z, budget, c.leaf)
 	if err != nil || len(keys) == 0 {
 		return nil, err
 	}
-	values, err := f.firstTexts(z, budget, i+1)
+	values, err := f.firstTexts(z, budget, c.values)
 	if err != nil {
 		return nil, err
 	}
 	if len(values) != len(keys) {
-		return nil, f.columnError(i, errValueCount)
+		return nil, f.columnError(c.leaf, errValueCount)
 	}
 	m := make(map[string]string, len(keys))
 	for k, key := range keys {

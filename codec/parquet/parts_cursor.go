@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"encoding/binary"
-	"errors"
 
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/join"
@@ -90,15 +89,17 @@ func (c *partsCursor) list() ([]join.Part, error) {
 			Bytes: int32(binary.LittleEndian.Uint32(c.lens)),
 		})
 		c.seqVals, c.lens = c.seqVals[8:], c.lens[4:]
-		rep, _, err := c.rep.peek()
-		if c.left == 0 && len(c.rep.b) == 0 && errors.Is(err, errLevels) || err == nil && rep == 0 {
-			return c.mem, nil
-		}
-		if err != nil {
+		rep, more, err := c.rep.peekMore()
+		switch {
+		case err != nil:
 			return nil, c.seqs.corrupt(-1, err)
+		case more && rep == 0 || !more && c.left == 0:
+			return c.mem, nil
+		case !more:
+			return nil, c.seqs.corrupt(-1, errLevels)
 		}
-		c.rep.n--
-		if def, err := c.def.next(); err != nil || def != 2 {
+		_, err = c.rep.next()
+		if def, err2 := c.def.next(); err != nil || err2 != nil || def != 2 {
 			return nil, c.seqs.corrupt(-1, errLevels)
 		}
 	}

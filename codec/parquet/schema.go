@@ -1,7 +1,7 @@
 package parquet
 
 import (
-	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/parquet-go/parquet-go/deprecated"
@@ -11,31 +11,6 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
-// The leaf columns, in the file's order.
-const (
-	colTime = iota
-	colTimeNano
-	colSeq
-	colStream
-	colBody
-	colBodyRaw
-	colPartial
-	colPartsSeq
-	colPartsBytes
-	colServiceName
-	colContainerID
-	colContainerName
-	colImageName
-	colImageID
-	colHostName
-	colTag
-	colLabelsKey
-	colLabelsValue
-	colAttributesKey
-	colAttributesValue
-	colCount
-)
-
 // A leaf is what page headers and the footer say about a column.
 type leaf struct {
 	path           string // dotted
@@ -43,6 +18,7 @@ type leaf struct {
 	encoding       format.Encoding
 	maxRep, maxDef int
 	noIndex        bool // no statistics and no column index
+	constant       bool // the same in all rows
 	pageBytes      int  // of a page at most, as a reader takes it
 }
 
@@ -59,48 +35,122 @@ const (
 
 // pageRows is how many rows a page has at most.
 func (l *leaf) pageRows() int64 {
-	if l.encoding == format.RLEDictionary && l.path != "stream" {
+	if l.constant {
 		return constantPageValues
 	}
 	return pageReadRows
 }
 
-func leaves() [colCount]leaf {
-	var (
-		int64s  = leaf{typ: format.Int64, encoding: format.DeltaBinaryPacked}
-		dict    = leaf{typ: format.ByteArray, encoding: format.RLEDictionary}
-		mapLeaf = leaf{typ: format.ByteArray, encoding: format.RLEDictionary, maxRep: 1, maxDef: 2, pageBytes: mapPageReadBytes}
-	)
-	named := func(path string, l leaf) leaf {
-		l.path = path
-		return l
-	}
-	leaves := [colCount]leaf{
-		colTime:            named("time", int64s),
-		colTimeNano:        named("time_unix_nano", int64s),
-		colSeq:             named("seq", int64s),
-		colStream:          named("stream", dict),
-		colBody:            {path: "body", typ: format.ByteArray, noIndex: true, pageBytes: codec.MaxFrameBytes + 4},
-		colBodyRaw:         {path: "body_raw", typ: format.ByteArray, maxDef: 1, noIndex: true, pageBytes: codec.MaxFrameBytes + pageReadBytes},
-		colPartial:         {path: "partial", typ: format.Boolean},
-		colPartsSeq:        {path: "parts.list.element.seq", typ: format.Int64, maxRep: 1, maxDef: 2},
-		colPartsBytes:      {path: "parts.list.element.bytes", typ: format.Int32, maxRep: 1, maxDef: 2},
-		colServiceName:     named("service_name", dict),
-		colContainerID:     named("container_id", dict),
-		colContainerName:   named("container_name", dict),
-		colImageName:       named("image_name", dict),
-		colImageID:         named("image_id", dict),
-		colHostName:        named("host_name", dict),
-		colTag:             {path: "tag", typ: format.ByteArray, encoding: format.RLEDictionary, maxDef: 1},
-		colLabelsKey:       named("labels.key_value.key", mapLeaf),
-		colLabelsValue:     named("labels.key_value.value", mapLeaf),
-		colAttributesKey:   named("attributes.key_value.key", mapLeaf),
-		colAttributesValue: named("attributes.key_value.value", mapLeaf),
-	}
-	for i := range leaves {
-		leaves[i].pageBytes = cmp.Or(leaves[i].pageBytes, pageReadBytes)
+// leaves are the leaf columns, in the file's order.
+var leaves = leavesOf(codec.Columns())
+
+func leavesOf(columns []codec.Column) (leaves []leaf) {
+	for i := range columns {
+		leaves = append(leaves, columnLeaves(&columns[i])...)
 	}
 	return leaves
+}
+
+// columnLeaves returns a column's leaves, which are several of a list or map.
+func columnLeaves(c *codec.Column) []leaf {
+	l := leaf{path: c.Name, pageBytes: pageReadBytes, constant: c.Constant()}
+	if c.Nullable {
+		l.maxDef = 1
+	}
+	inner := func(name string) leaf {
+		in := l
+		in.path, in.maxRep, in.maxDef = c.Name+name, 1, l.maxDef+1
+		return in
+	}
+	switch c.Type {
+	case codec.ListColumn:
+		var fields []leaf
+		for _, f := range c.Fields {
+			in := inner(listPath + f.Name)
+			in.typ = physicalType(f.Type)
+			fields = append(fields, in)
+		}
+		return fields
+	case codec.MapColumn:
+		l.typ, l.encoding, l.pageBytes = format.ByteArray, format.RLEDictionary, mapPageReadBytes
+		return []leaf{inner(keyPath), inner(valuePath)}
+	}
+	l.typ = physicalType(c.Type)
+	switch {
+	case c.Long:
+		l.noIndex, l.pageBytes = true, codec.MaxFrameBytes+4
+		if c.Nullable {
+			l.pageBytes = codec.MaxFrameBytes + pageReadBytes // with the levels
+		}
+	case l.typ == format.ByteArray:
+		l.encoding = format.RLEDictionary
+	case l.typ == format.Int64:
+		l.encoding = format.DeltaBinaryPacked
+	}
+	return []leaf{l}
+}
+
+// Paths below a list's and a map's column.
+const (
+	listPath  = ".list.element."
+	keyPath   = ".key_value.key"
+	valuePath = ".key_value.value"
+)
+
+func physicalType(t codec.ColumnType) format.Type {
+	switch t {
+	case codec.TimestampColumn, codec.Int64Column:
+		return format.Int64
+	case codec.Int32Column:
+		return format.Int32
+	case codec.BooleanColumn:
+		return format.Boolean
+	}
+	return format.ByteArray
+}
+
+// The leaves that are made of entries, as indexes of leaves.
+var (
+	colTime       = leafAt(codec.TimeName)
+	colTimeNano   = leafAt(codec.TimeNanoName)
+	colSeq        = leafAt(codec.SeqName)
+	colStream     = leafAt(codec.StreamName)
+	colBody       = leafAt(codec.BodyName)
+	colBodyRaw    = leafAt(codec.BodyRawName)
+	colPartial    = leafAt(codec.PartialName)
+	colPartsSeq   = leafAt(codec.PartsName + listPath + codec.PartSeqName)
+	colPartsBytes = leafAt(codec.PartsName + listPath + codec.PartBytesName)
+
+	colContainerID = leafAt(codec.ContainerIDName)
+)
+
+// leafAt returns the index of a leaf that is in the table.
+func leafAt(path string) int {
+	i := slices.IndexFunc(leaves, func(l leaf) bool { return l.path == path })
+	if i < 0 {
+		panic("no column " + path)
+	}
+	return i
+}
+
+// A constant is a column that is the same in all rows, with its leaf or a map's two.
+type constant struct {
+	codec.Column
+	leaf, values int
+}
+
+var constants = constantsOf(codec.Columns())
+
+func constantsOf(columns []codec.Column) (constants []constant) {
+	for _, c := range columns {
+		switch {
+		case c.Text != nil:
+			constants = append(constants, constant{Column: c, leaf: leafAt(c.Name)})
+		case c.Pairs != nil:
+			constants = append(constants, constant{Column: c, leaf: leafAt(c.Name + keyPath), values: leafAt(c.Name + valuePath)})
+		}
+	}
+	return constants
 }
 
 func (l *leaf) pathInSchema() []string { return strings.Split(l.path, ".") }
@@ -110,76 +160,69 @@ type schemaBuilder struct {
 	elements []format.SchemaElement
 }
 
-func (b *schemaBuilder) leaf(id int32, name string, rep format.FieldRepetitionType, typ format.Type) *format.SchemaElement {
-	b.elements = append(b.elements, format.SchemaElement{
-		Type:           thrift.New(typ),
-		RepetitionType: thrift.New(rep),
-		Name:           name,
-		FieldID:        id,
-	})
+func (b *schemaBuilder) add(id int32, name string, rep format.FieldRepetitionType) *format.SchemaElement {
+	b.elements = append(b.elements, format.SchemaElement{Name: name, FieldID: id, RepetitionType: thrift.New(rep)})
 	return &b.elements[len(b.elements)-1]
 }
 
-func (b *schemaBuilder) str(id int32, name string, rep format.FieldRepetitionType) {
-	e := b.leaf(id, name, rep, format.ByteArray)
-	e.ConvertedType = thrift.New(deprecated.UTF8)
-	e.LogicalType = format.LogicalType{Value: new(format.StringType)}
+func (b *schemaBuilder) group(id int32, name string, rep format.FieldRepetitionType, children int) *format.SchemaElement {
+	e := b.add(id, name, rep)
+	e.NumChildren = thrift.New(int32(children))
+	return e
 }
 
-func (b *schemaBuilder) group(id int32, name string, rep format.FieldRepetitionType, children int32) *format.SchemaElement {
-	b.elements = append(b.elements, format.SchemaElement{
-		RepetitionType: thrift.New(rep),
-		Name:           name,
-		NumChildren:    thrift.New(children),
-		FieldID:        id,
-	})
-	return &b.elements[len(b.elements)-1]
+// column adds a column. Lists and maps have the three levels that the Parquet
+// specification calls canonical.
+func (b *schemaBuilder) column(c *codec.Column) {
+	rep := format.Required
+	if c.Nullable {
+		rep = format.Optional
+	}
+	switch c.Type {
+	case codec.ListColumn:
+		e := b.group(c.ID, c.Name, rep, 1)
+		e.ConvertedType = thrift.New(deprecated.List)
+		e.LogicalType = format.LogicalType{Value: new(format.ListType)}
+		b.group(c.InnerID, "list", format.Repeated, 1)
+		b.group(c.InnerID+1, "element", format.Required, len(c.Fields))
+		for i := range c.Fields {
+			b.column(&c.Fields[i])
+		}
+	case codec.MapColumn:
+		e := b.group(c.ID, c.Name, rep, 1)
+		e.ConvertedType = thrift.New(deprecated.Map)
+		e.LogicalType = format.LogicalType{Value: new(format.MapType)}
+		b.group(c.InnerID, "key_value", format.Repeated, 2)
+		b.leaf(c.InnerID+1, "key", format.Required, codec.StringColumn)
+		b.leaf(c.InnerID+2, "value", format.Required, codec.StringColumn)
+	default:
+		b.leaf(c.ID, c.Name, rep, c.Type)
+	}
 }
 
-func (b *schemaBuilder) strMap(id, inner int32, name string) {
-	m := b.group(id, name, format.Optional, 1)
-	m.ConvertedType = thrift.New(deprecated.Map)
-	m.LogicalType = format.LogicalType{Value: new(format.MapType)}
-	b.group(inner, "key_value", format.Repeated, 2)
-	b.str(inner+1, "key", format.Required)
-	b.str(inner+2, "value", format.Required)
+func (b *schemaBuilder) leaf(id int32, name string, rep format.FieldRepetitionType, t codec.ColumnType) {
+	e := b.add(id, name, rep)
+	e.Type = thrift.New(physicalType(t))
+	switch t {
+	case codec.TimestampColumn:
+		e.ConvertedType = thrift.New(deprecated.TimestampMicros)
+		e.LogicalType = format.LogicalType{Value: &format.TimestampType{
+			IsAdjustedToUTC: true,
+			Unit:            format.TimeUnit{Value: new(format.MicroSeconds)},
+		}}
+	case codec.StringColumn:
+		e.ConvertedType = thrift.New(deprecated.UTF8)
+		e.LogicalType = format.LogicalType{Value: new(format.StringType)}
+	}
 }
 
-// schema is the schema of docs/format.md. Lists and maps have the three
-// levels that the Parquet specification calls canonical.
+// schema is the schema of docs/format.md.
 func schema() []format.SchemaElement {
-	b := &schemaBuilder{}
-	b.elements = append(b.elements, format.SchemaElement{Name: "coldtail", NumChildren: thrift.New(int32(17))})
-
-	t := b.leaf(1, "time", format.Required, format.Int64)
-	t.ConvertedType = thrift.New(deprecated.TimestampMicros)
-	t.LogicalType = format.LogicalType{Value: &format.TimestampType{
-		IsAdjustedToUTC: true,
-		Unit:            format.TimeUnit{Value: new(format.MicroSeconds)},
-	}}
-	b.leaf(2, "time_unix_nano", format.Required, format.Int64)
-	b.leaf(3, "seq", format.Required, format.Int64)
-	b.str(4, "stream", format.Required)
-	b.str(5, "body", format.Required)
-	b.leaf(6, "body_raw", format.Optional, format.ByteArray)
-	b.leaf(7, "partial", format.Required, format.Boolean)
-
-	p := b.group(8, "parts", format.Optional, 1)
-	p.ConvertedType = thrift.New(deprecated.List)
-	p.LogicalType = format.LogicalType{Value: new(format.ListType)}
-	b.group(100, "list", format.Repeated, 1)
-	b.group(101, "element", format.Required, 2)
-	b.leaf(102, "seq", format.Required, format.Int64)
-	b.leaf(103, "bytes", format.Required, format.Int32)
-
-	b.str(9, "service_name", format.Required)
-	b.str(10, "container_id", format.Required)
-	b.str(11, "container_name", format.Required)
-	b.str(12, "image_name", format.Required)
-	b.str(13, "image_id", format.Required)
-	b.str(14, "host_name", format.Required)
-	b.str(15, "tag", format.Optional)
-	b.strMap(16, 104, "labels")
-	b.strMap(17, 107, "attributes")
+	columns := codec.Columns()
+	b := &schemaBuilder{elements: make([]format.SchemaElement, 0, 1+len(columns)+2*len(leaves))}
+	b.elements = append(b.elements, format.SchemaElement{Name: "coldtail", NumChildren: thrift.New(int32(len(columns)))})
+	for i := range columns {
+		b.column(&columns[i])
+	}
 	return b.elements
 }

@@ -107,10 +107,19 @@ func (s *Source) Hold(ranges ...Span) error {
 	return nil
 }
 
+// inMemory returns the file if it is [Bytes]: all of it is held as it is, and
+// nothing is read or copied.
+func (s *Source) inMemory() (all Region, ok bool) {
+	b, ok := s.R.(Bytes)
+	if !ok || s.Size > int64(len(b)) {
+		return Region{}, false
+	}
+	return Region{0, b[:s.Size]}, true
+}
+
 // Find returns a range that is held, or nil.
 func (s *Source) Find(r Span) []byte {
-	if b, ok := s.R.(Bytes); ok && s.Size <= int64(len(b)) {
-		all := Region{0, b[:s.Size]}
+	if all, ok := s.inMemory(); ok {
 		return all.Slice(r)
 	}
 	for i := range s.regions {

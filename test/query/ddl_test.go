@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/coldtail/coldtail/codec"
-	"github.com/coldtail/coldtail/codec/parquet"
 	"github.com/coldtail/coldtail/test/parts"
 	"github.com/coldtail/coldtail/test/samples"
 )
@@ -83,13 +82,13 @@ func openView(t *testing.T, f codec.Format, dir string) *sql.DB {
 // TestViewColumns: both formats give the view codec's columns with the same
 // types, and the two of the key.
 func TestViewColumns(t *testing.T) {
-	types := map[parquet.ColumnType]string{
-		parquet.TimestampColumn: "TIMESTAMP WITH TIME ZONE", parquet.Int64Column: "BIGINT", parquet.BooleanColumn: "BOOLEAN",
-		parquet.StringColumn: "VARCHAR", parquet.BytesColumn: "BLOB", parquet.MapColumn: "MAP(VARCHAR, VARCHAR)",
-		parquet.ListColumn: "STRUCT(seq BIGINT, bytes INTEGER)[]",
+	types := map[codec.ColumnType]string{
+		codec.TimestampColumn: "TIMESTAMP WITH TIME ZONE", codec.Int64Column: "BIGINT", codec.BooleanColumn: "BOOLEAN",
+		codec.StringColumn: "VARCHAR", codec.BytesColumn: "BLOB", codec.MapColumn: "MAP(VARCHAR, VARCHAR)",
+		codec.ListColumn: "STRUCT(seq BIGINT, bytes INTEGER)[]",
 	}
 	var want []string
-	for _, c := range parquet.Columns() {
+	for _, c := range codec.Columns() {
 		want = append(want, c.Name+" "+types[c.Type])
 	}
 	want = append(want, "dt DATE", "hour INTEGER")

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/coldtail/coldtail/codec"
-	"github.com/coldtail/coldtail/codec/parquet"
 	"github.com/coldtail/coldtail/test/samples"
 )
 
@@ -152,7 +151,7 @@ func testNulls(t *testing.T, db *sql.DB) {
 	wants := map[string]int64{
 		"tag": ofDB, "labels": ofDB, "attributes": ofDB, "parts": rows - long, "body_raw": rows - 2,
 	}
-	for _, c := range parquet.Columns() {
+	for _, c := range codec.Columns() {
 		if _, ok := wants[c.Name]; ok != c.Nullable {
 			t.Errorf("column %s: nullable is %v", c.Name, c.Nullable)
 		}
