@@ -113,7 +113,7 @@ func (m Meta) BoundAfter(before Cut, f Format, first ...string) (Meta, Cut) {
 // pair is a label or an attribute.
 type pair struct {
 	key, value string
-	cut        int // 1 where the value was shortened
+	cut        int // 1 if the value was shortened
 }
 
 func (p pair) size() int { return len(p.key) + len(p.value) }

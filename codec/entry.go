@@ -24,9 +24,9 @@ type Entry struct {
 	Source string
 	// Line is the text without its newline; any bytes.
 	Line []byte
-	// Partial tells that Line is a part of a longer line, also of its last part.
+	// Partial means that Line is a part of a longer line, also of its last part.
 	Partial bool
-	// Last tells that a partial entry ends its line. Without Partial it means nothing.
+	// Last means that a partial entry ends its line. Without Partial it means nothing.
 	Last bool
 	// PartID is equal for the parts of one line; empty where the daemon sent
 	// none, and in entries decoded from a chunk.

@@ -96,7 +96,7 @@ func (e *EntryError) Unwrap() error { return e.Err }
 // Decoder reads a chunk's entries in sequence order.
 type Decoder interface {
 	// Next fills e, whose byte slices stay valid until the next call. It
-	// returns io.EOF after the last entry, and a *CorruptError where the chunk
+	// returns io.EOF after the last entry, and a *CorruptError if the chunk
 	// cannot be understood.
 	Next(e *Entry) error
 	// Close releases buffers; it does not close the reader.
@@ -121,17 +121,17 @@ type Claims struct {
 	// ContainerID is the id as the daemon gave it, of the footer or of the
 	// first row.
 	ContainerID string
-	// Footer tells that the chunk has one. NDJSON has none: Info and Stats are
+	// Footer reports whether the chunk has one. NDJSON has none: Info and Stats are
 	// zero then.
 	Footer bool
 	Info   ChunkInfo
 	Stats  Stats
 }
 
-// CorruptError tells where bytes could not be understood.
+// CorruptError says where bytes could not be understood.
 type CorruptError struct {
 	What   string // what was being read: "frame", "parquet page", …
-	Offset int64  // from the start of the file or stream, bytes; -1 where unknown
+	Offset int64  // from the start of the file or stream, bytes; -1 if unknown
 	Err    error
 }
 

@@ -17,7 +17,7 @@ const MaxFrameBytes = 16 << 20
 
 const prefixBytes = 4
 
-// ErrShort tells that the bytes end within a frame.
+// ErrShort means that the bytes end within a frame.
 var ErrShort = errors.New("unfinished frame")
 
 var (
@@ -27,8 +27,8 @@ var (
 )
 
 // ParseFrame decodes the frame at the start of b into e, whose slices then
-// point into b, and returns its size in bytes. It returns ErrShort where b ends
-// before the frame does, and another error where b does not start with a frame;
+// point into b, and returns its size in bytes. It returns ErrShort if b ends
+// before the frame does, and another error if b does not start with a frame;
 // this is known from the frame's first bytes, without waiting for the rest.
 // ParseFrame sets neither Seq nor ArrivalNano.
 func ParseFrame(b []byte, e *Entry) (int, error) {
@@ -55,7 +55,7 @@ func ParseFrame(b []byte, e *Entry) (int, error) {
 }
 
 // FrameMissing returns how many bytes the unfinished frame b lacks, as far as
-// b tells: up to the end of its length prefix, or to its own end.
+// b says: up to the end of its length prefix, or to its own end.
 func FrameMissing(b []byte) int {
 	if len(b) < prefixBytes {
 		return prefixBytes - len(b)

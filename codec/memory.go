@@ -26,7 +26,7 @@ func (l Limits) With(a *Allowance) Limits {
 	return l
 }
 
-// stop returns why to stop, or nil.
+// Err returns why to stop, or nil.
 func (l *Limits) Err() error {
 	if l.Stop == nil {
 		return nil

@@ -18,6 +18,7 @@ type MetaBudget struct {
 	mem  *Allowance
 }
 
+// NewMetaBudget returns a budget whose bytes also count against mem.
 func NewMetaBudget(mem *Allowance) *MetaBudget { return &MetaBudget{metaReadBytes, mem} }
 
 // Take counts n bytes.

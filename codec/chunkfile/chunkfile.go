@@ -40,7 +40,7 @@ func NewDecoder(f codec.Format, r io.ReaderAt, sizeBytes int64, rg codec.Range) 
 // Inspect returns what the chunk of sizeBytes in r claims, and checks what no
 // Decoder looks at: in Parquet the magic, the schema, and the checksums, counts
 // and statistics of the columns that do not make entries. Inspect and a Decoder
-// that is read to its end check every page. Errors are *CorruptError where the
+// that is read to its end check every page. Errors are *CorruptError if the
 // chunk is at fault.
 func Inspect(f codec.Format, r io.ReaderAt, sizeBytes int64, lim codec.Limits) (codec.Claims, error) {
 	src := ranged.Source{R: r, Size: sizeBytes, Limits: lim}
@@ -55,8 +55,7 @@ func Inspect(f codec.Format, r io.ReaderAt, sizeBytes int64, lim codec.Limits) (
 }
 
 // ReadMeta returns what all rows of the chunk of sizeBytes in r have in common;
-// one without rows tells nothing. Errors are *CorruptError where the chunk is at
-// fault.
+// without rows that is nothing. Errors are *CorruptError if the chunk is at fault.
 func ReadMeta(f codec.Format, r io.ReaderAt, sizeBytes int64, lim codec.Limits) (codec.Meta, error) {
 	src := ranged.Source{R: r, Size: sizeBytes, Limits: lim}
 	defer lim.Memory.Release()

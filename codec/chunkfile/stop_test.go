@@ -11,7 +11,7 @@ import (
 	"github.com/coldtail/coldtail/codec/ranged"
 )
 
-// A decoder ends when it is told to, wherever it is.
+// A decoder ends wherever it is as soon as its limits say so.
 func TestDecodersStop(t *testing.T) {
 	ended := errors.New("ended")
 	for _, f := range codec.Formats() {

@@ -13,6 +13,7 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
+// Meta has a value in each field.
 func Meta() codec.Meta {
 	return codec.Meta{
 		ContainerID:   strings.Repeat("ab", 32),
@@ -47,6 +48,7 @@ func brief(e *codec.Entry) string {
 		e.Seq, e.TimeNano, e.Source, e.Newline(), len(e.Line), e.Line)
 }
 
+// Wanted returns the entries that a range asks for.
 func Wanted(all []codec.Entry, rg codec.Range) []codec.Entry {
 	if n := int64(len(all)); rg.Tail < n {
 		all = all[n-rg.Tail:]
@@ -74,6 +76,7 @@ type openLine struct {
 	time    int64
 }
 
+// Entries returns n entries, in sequence order.
 func (g *Generator) Entries(n int) []codec.Entry {
 	g.seq = 1_700_000_000_000_000
 	g.now = 1_700_000_000_000_000_000
@@ -190,6 +193,7 @@ func Ranges(g *Generator, all []codec.Entry) []codec.Range {
 		codec.Range{Tail: codec.All, FromSeq: all[n-1].Seq + 1}, codec.Range{Tail: codec.All, FromSeq: -5})
 }
 
+// WantCorrupt fails the test unless err is a CorruptError.
 func WantCorrupt(t *testing.T, err error) {
 	t.Helper()
 	var corrupt *codec.CorruptError
@@ -198,6 +202,7 @@ func WantCorrupt(t *testing.T, err error) {
 	}
 }
 
+// PlainEntries returns n short lines on stdout.
 func PlainEntries(n int) []codec.Entry {
 	out := make([]codec.Entry, n)
 	for i := range out {

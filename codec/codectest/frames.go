@@ -13,6 +13,7 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
+// RandomEntry is an entry as the daemon sends it, with a line of any bytes.
 func RandomEntry(r *rand.Rand) *codec.Entry {
 	e := &codec.Entry{Source: []string{codec.Stdout, codec.Stderr}[r.IntN(2)], TimeNano: int64(r.Uint64())}
 	if n := r.IntN(300); n > 0 {
@@ -58,7 +59,7 @@ func appendUnknown(r *rand.Rand, b []byte, depth int) []byte {
 }
 
 // Tomorrow is a frame of e as a later daemon may write it: with fields that are
-// not known behind each that is, in an order of its own, and some of them twice.
+// not known after each that is, in an order of its own, and some of them twice.
 func Tomorrow(r *rand.Rand, e *codec.Entry) []byte {
 	bytesField := func(b []byte, num protowire.Number, v []byte) []byte {
 		return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)

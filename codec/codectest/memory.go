@@ -21,8 +21,8 @@ const readMaxBytes = 64 << 20
 
 const craftedEnv = "COLDTAIL_TEST_CRAFTED"
 
-// readCrafted is the process that measureCrafted measures; the test that calls it
-// is called TestReadCrafted.
+// Measured is the process that MeasureMemory measures; the test that calls it is
+// called TestReadCrafted.
 func (rd Reading) Measured(t *testing.T) {
 	path := os.Getenv(craftedEnv)
 	if path == "" {
@@ -60,8 +60,8 @@ func (rd Reading) Measured(t *testing.T) {
 	fmt.Printf("PEAK %d\n", peak(t)-start)
 }
 
-// measureCrafted reads each object in a process of its own, and wants its peak to
-// be in bounds.
+// MeasureMemory reads each object in a process of its own, whose peak must be
+// within bounds.
 func (rd Reading) MeasureMemory(t *testing.T, objects map[string][]byte) {
 	for name, b := range objects {
 		t.Run(name, func(t *testing.T) {

@@ -31,17 +31,19 @@ type Row struct {
 	Attributes    map[string]string `parquet:"attributes,optional"`
 }
 
+// Part is an element of parts.
 type Part struct {
 	Seq   int64 `parquet:"seq"`
 	Bytes int32 `parquet:"bytes"`
 }
 
-// wantRows gives the rows that an assembler makes, with the columns of meta.
+// RowCollector keeps the rows that an assembler makes, with the columns of Meta.
 type RowCollector struct {
 	Meta codec.Meta
 	Rows []Row
 }
 
+// WriteRow implements [join.Sink].
 func (c *RowCollector) WriteRow(r *join.Row) error {
 	m := &c.Meta
 	p := Row{
@@ -65,6 +67,7 @@ func (c *RowCollector) WriteRow(r *join.Row) error {
 	return nil
 }
 
+// SameRow reports whether two rows have equal values.
 func SameRow(a, b *Row) bool {
 	return a.Time == b.Time && a.TimeUnixNano == b.TimeUnixNano && a.Seq == b.Seq && a.Stream == b.Stream &&
 		a.Body == b.Body && bytes.Equal(a.BodyRaw, b.BodyRaw) && a.Partial == b.Partial && slices.Equal(a.Parts, b.Parts) &&

@@ -10,7 +10,7 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
-// holdMaxBytes bounds the bytes of the rows that wait behind an open join, and
+// holdMaxBytes bounds the bytes of the rows that wait after an open join, and
 // of the join itself. More of them close the oldest join.
 const holdMaxBytes = 4 << 20
 
@@ -34,9 +34,10 @@ type Row struct {
 	Source   string
 	Line     []byte
 	Partial  bool   // no newline followed the last part
-	Parts    []Part // nil where the line came in one entry
+	Parts    []Part // nil if the line came in one entry
 }
 
+// A Part is an entry of a joined row: its number, and its length.
 type Part struct {
 	Seq   int64
 	Bytes int32
@@ -206,7 +207,7 @@ func (a *Assembler) flush() error {
 	return nil
 }
 
-// startsJoin tells whether a next part may follow e in its row. An entry
+// startsJoin reports whether a next part may follow e in its row. An entry
 // without an id does not: daemons that send none send no ordinals either.
 func startsJoin(e *codec.Entry) bool {
 	return e.Partial && !e.Last && len(e.PartID) > 0 && e.Ordinal < math.MaxInt32 &&
@@ -262,7 +263,7 @@ func (s *heldRows) put(h *heldRow) {
 // ErrClosed is what an encoder answers after Close.
 var ErrClosed = errors.New("encoder is closed")
 
-// Lasting returns err where it ends an encoder, and nil where it concerns one entry.
+// Lasting returns err if it ends an encoder, and nil if it concerns one entry only.
 func Lasting(err error) error {
 	if _, one := err.(*codec.EntryError); one {
 		return nil

@@ -29,7 +29,7 @@ type Splitter struct {
 	lim     *codec.Limits
 	from    int64 // entries below are passed over
 	Skip    int64 // and so many that come then
-	cur     Row   // the next row, where have is set
+	cur     Row   // the next row, if have is set
 	have    bool
 	eof     bool
 	pending []*splitRow
@@ -45,12 +45,14 @@ type splitRow struct {
 	pos  int // offset in line
 }
 
+// What is wrong with rows that no [Assembler] made.
 var (
 	ErrOrder   = errors.New("rows are not in sequence order")
 	ErrParts   = errors.New("parts do not match their row")
 	errPending = errors.New("too many joined rows at once")
 )
 
+// NewSplitter returns a splitter of src that passes over entries before from.
 func NewSplitter(src Source, from int64, lim *codec.Limits) Splitter {
 	return Splitter{src: src, lim: lim, from: from, last: math.MinInt64}
 }

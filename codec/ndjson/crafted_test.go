@@ -38,7 +38,7 @@ func craftMember(t testing.TB, firstSeq, rows int64, text ...[]byte) []byte {
 	return m
 }
 
-// craftRow is a row with more behind its first members.
+// craftRow is a row with more after its first members.
 func craftRow(seq int64, more string) []byte {
 	return fmt.Appendf(nil, `{"time_unix_nano":1,"seq":%d,"stream":"stdout",%s}`+"\n", seq, more)
 }

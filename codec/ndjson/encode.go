@@ -52,6 +52,7 @@ type Encoder struct {
 	err      error
 }
 
+// NewEncoder returns an encoder that writes to w.
 func NewEncoder(w io.Writer, meta codec.Meta) (*Encoder, error) {
 	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	if err != nil {
@@ -97,6 +98,7 @@ func constantMembers(meta *codec.Meta) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// Encode implements [codec.Encoder].
 func (n *Encoder) Encode(e *codec.Entry) error {
 	if n.err != nil {
 		return n.err
@@ -106,6 +108,7 @@ func (n *Encoder) Encode(e *codec.Entry) error {
 	return err
 }
 
+// Close implements [codec.Encoder].
 func (n *Encoder) Close() (codec.Stats, error) {
 	if n.err == nil {
 		n.err = n.asm.Finish()
@@ -120,6 +123,7 @@ func (n *Encoder) Close() (codec.Stats, error) {
 	return n.asm.Stats, nil
 }
 
+// WriteRow implements [join.Sink].
 func (n *Encoder) WriteRow(r *join.Row) error {
 	n.appendRow(r)
 	if len(n.text) > 0 && len(n.text)+len(n.line) > memberMaxBytes {

@@ -7,13 +7,13 @@ import (
 	"github.com/coldtail/coldtail/codec/ranged"
 )
 
-// inspectNDJSON reads the first row's container id.
+// Inspect reads the first row's container id.
 func Inspect(src ranged.Source) (codec.Claims, error) {
 	m, err := ReadMeta(src)
 	return codec.Claims{ContainerID: m.ContainerID}, err
 }
 
-// ndjsonMeta reads the first row, whose members are called as Meta's.
+// ReadMeta reads the first row.
 func ReadMeta(src ranged.Source) (m codec.Meta, err error) {
 	d := &Decoder{src: src, lim: src.Limits}
 	d.scan.lim = &d.lim

@@ -79,7 +79,7 @@ func (j *jsonRow) member(s *jsonScanner, name []byte) (err error) {
 		j.stream, err = s.appendText(j.stream[:0], readSourceBytes)
 		j.hasStream = true
 	case codec.BodyName:
-		// Of a long line that is no text, body is three times as long as body_raw.
+		// If a long line is not text, body is three times as long as body_raw.
 		j.body, err = s.appendText(j.body[:0], bodyReadBytes)
 		if j.longBody = err == errText; j.longBody {
 			err = nil

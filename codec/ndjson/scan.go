@@ -47,7 +47,7 @@ func (s *jsonScanner) reset(r io.Reader) {
 	s.r, s.b = r, nil
 }
 
-// fill reads on where all was read. At the stream's end it returns io.EOF.
+// fill reads on after all was read. At the stream's end it returns io.EOF.
 func (s *jsonScanner) fill() error {
 	if err := s.lim.Err(); err != nil {
 		return err
@@ -94,7 +94,7 @@ func (s *jsonScanner) take() (byte, error) {
 	return c, err
 }
 
-// token returns the next byte that is no space, and leaves it there.
+// token returns the next byte that is not a space, and leaves it there.
 func (s *jsonScanner) token() (byte, error) {
 	for {
 		c, err := s.peek()
@@ -105,7 +105,7 @@ func (s *jsonScanner) token() (byte, error) {
 	}
 }
 
-// expect takes c, behind spaces.
+// expect takes c, after spaces.
 func (s *jsonScanner) expect(c byte) error {
 	got, err := s.token()
 	if err != nil {

@@ -19,7 +19,7 @@ const (
 // lastMembers finds the members that a range needs, and some before them. Their
 // headers lead from one to the next only forwards, so it looks for the first
 // header near the end from which they lead to the end exactly, and farther off
-// where that is not enough.
+// if that is not enough.
 func (d *Decoder) lastMembers(rg codec.Range) ([]member, error) {
 	for n := int64(suffixBytes); n < d.src.Size && n <= windowBytes; n *= suffixFactor {
 		b, err := d.window(ranged.Span{Off: d.src.Size - n, End: d.src.Size})
@@ -103,7 +103,7 @@ func (c *chainSearch) at(off int64) *member {
 	return &c.found[i]
 }
 
-// reachBack tells whether the last members of a chunk have all that a range
+// reachBack reports whether the last members of a chunk have all that a range
 // needs: enough rows, and what may begin so early that it has a part in them.
 func reachBack(all []member, rg codec.Range) bool {
 	i, rows := len(all), int64(0)

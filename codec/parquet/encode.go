@@ -40,6 +40,7 @@ type Encoder struct {
 	err     error
 }
 
+// NewEncoder returns an encoder that writes to w.
 func NewEncoder(w io.Writer, meta codec.Meta, info codec.ChunkInfo) (*Encoder, error) {
 	z, err := zstd.NewWriter(nil,
 		zstd.WithEncoderLevel(zstd.SpeedFastest),
@@ -68,6 +69,7 @@ func NewEncoder(w io.Writer, meta codec.Meta, info codec.ChunkInfo) (*Encoder, e
 	return p, nil
 }
 
+// Encode implements [codec.Encoder].
 func (p *Encoder) Encode(e *codec.Entry) error {
 	if p.err != nil {
 		return p.err
@@ -77,6 +79,7 @@ func (p *Encoder) Encode(e *codec.Entry) error {
 	return err
 }
 
+// WriteRow implements [join.Sink].
 func (p *Encoder) WriteRow(r *join.Row) error {
 	if err := p.times.add(r.TimeNano); err != nil {
 		return err
@@ -96,6 +99,7 @@ func (p *Encoder) WriteRow(r *join.Row) error {
 	return p.parts.add(r.Parts)
 }
 
+// Close implements [codec.Encoder].
 func (p *Encoder) Close() (codec.Stats, error) {
 	if p.err != nil {
 		return codec.Stats{}, p.err

@@ -257,7 +257,7 @@ func (f *file) index(off int64, size int32, v any) error {
 	if err := f.Limits.Memory.Grow(need); err != nil {
 		return err
 	}
-	defer f.Limits.Memory.Shrink(need) // what is kept of it is counted by who keeps it
+	defer f.Limits.Memory.Shrink(need) // what is kept of it is counted where it is kept
 	if _, err := unmarshalThrift(b, len(b), v); err != nil {
 		return &codec.CorruptError{What: "parquet index", Offset: off, Err: err}
 	}

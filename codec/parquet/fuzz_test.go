@@ -12,7 +12,7 @@ import (
 	"github.com/coldtail/coldtail/codec/ranged"
 )
 
-// Checksums keep FuzzParquetDecoder from most of what lies behind them; here
+// Checksums keep FuzzParquetDecoder from most of what comes after them; here
 // bytes go to the page decoders directly.
 func FuzzParquetPage(f *testing.F) {
 	var e delta.BinaryPackedEncoding

@@ -160,7 +160,7 @@ func (c *streamColumn) flush() error {
 	return c.chunk.addPage(&p)
 }
 
-// bodyColumns writes body, and body_raw where the two differ.
+// bodyColumns writes body, and body_raw if the two differ.
 type bodyColumns struct {
 	body, raw         *columnChunk
 	buf               []byte // body's page

@@ -12,6 +12,8 @@ import (
 	"github.com/coldtail/coldtail/codec/ranged"
 )
 
+// Inspect returns what the footer claims. It checks the schema, and the pages and
+// statistics that a Decoder does not.
 func Inspect(src ranged.Source) (codec.Claims, error) {
 	f := newFile(src)
 	raw, off, err := f.footer()

@@ -134,7 +134,7 @@ func (f *file) inspectBounds(z *zstd.Decoder, i int) error {
 	return nil
 }
 
-// columnIndex reads column i's column index, or nil where there is none.
+// columnIndex reads column i's column index, or nil if there is none.
 func (f *file) columnIndex(i, pages int) (*format.ColumnIndex, error) {
 	c := &f.chunks[i]
 	if c.ColumnIndexOffset == 0 {
@@ -184,7 +184,7 @@ func (f *file) inspectTexts(i int, dict *dictionary) error {
 }
 
 // inspectConstant reads all pages of a column and returns its dictionary, which
-// is empty where all values are null.
+// is empty if all values are null.
 func (f *file) inspectConstant(z *zstd.Decoder, i int) (*dictionary, error) {
 	c, err := f.reader(z, i)
 	if err != nil {

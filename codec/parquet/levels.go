@@ -15,7 +15,7 @@ import (
 var errLevels = errors.New("levels or indexes end early")
 
 // A runWriter writes values as runs only: the columns that need it are nearly
-// constant, and where they are not, compression makes up for it.
+// constant, and if they are not, compression makes up for it.
 type runWriter struct {
 	buf   []byte
 	width int // bits a value

@@ -7,6 +7,7 @@ import (
 	"github.com/coldtail/coldtail/codec/ranged"
 )
 
+// ReadMeta reads the constant columns of the first row.
 func ReadMeta(src ranged.Source) (m codec.Meta, err error) {
 	f, err := open(src)
 	if err != nil || f.rows == 0 {

@@ -23,7 +23,7 @@ type page struct {
 	rows     int
 	values   int // nulls included
 	nulls    int
-	min, max []byte // as plain values, without a length; nil where all are null
+	min, max []byte // as plain values, without a length; nil if all are null
 }
 
 // A columnChunk collects a column's compressed pages. They stay in memory
@@ -190,7 +190,7 @@ func (c *columnChunk) compare(a, b []byte) int {
 	return bytes.Compare(a, b)
 }
 
-// columnIndex returns the column index, or nil where the column has none.
+// columnIndex returns the column index, or nil if the column has none.
 func (c *columnChunk) columnIndex() *format.ColumnIndex {
 	if c.noIndex || c.unbounded || len(c.pages) == 0 {
 		return nil

@@ -24,6 +24,7 @@ const (
 // A Span is a range of bytes of the file.
 type Span struct{ Off, End int64 }
 
+// Size returns the number of bytes.
 func (s Span) Size() int64 { return s.End - s.Off }
 
 // A Region is a range of the file that is in memory.
@@ -32,6 +33,7 @@ type Region struct {
 	B   []byte
 }
 
+// Slice returns the bytes of s, or nil if the region lacks some.
 func (r *Region) Slice(s Span) []byte {
 	if s.Off < r.Off || s.End > r.Off+int64(len(r.B)) {
 		return nil
@@ -80,7 +82,7 @@ func (s *Source) Read(b []byte, off int64) error {
 func (s *Source) Hold(ranges ...Span) error {
 	read := make([]Region, len(ranges))
 	errs := make([]error, len(ranges))
-	panics := make([]any, len(ranges)) // of the reader, for who called
+	panics := make([]any, len(ranges)) // of the reader, for the caller
 	var wg sync.WaitGroup
 	for i, r := range ranges {
 		read[i] = Region{r.Off, make([]byte, r.Size())}
@@ -130,7 +132,7 @@ func (s *Source) Find(r Span) []byte {
 	return nil
 }
 
-// Get returns a range, reading it where it is not held.
+// Get returns a range, and reads it if it is not held.
 func (s *Source) Get(r Span) ([]byte, error) {
 	if b := s.Find(r); b != nil {
 		return b, nil
