@@ -68,8 +68,8 @@ func unarchived(name string) bool {
 	if name == DroppingFile {
 		return true
 	}
-	_, state, _, ok := parseSegmentName(name)
-	return ok && state != Archived
+	_, p, _, ok := parseSegmentName(name)
+	return ok && p != archived
 }
 
 // quarantine moves a file; syncQuarantine makes that durable.
@@ -153,7 +153,7 @@ func (l *Log) KeepCopy(segmentSeq int64) error {
 	if s == nil {
 		return fmt.Errorf("keep segment %d: %w", segmentSeq, ErrGone)
 	}
-	for _, f := range []struct{ file, ext string }{{s.name(s.state), extSealed}, {s.path(extIndex), extIndex}} {
+	for _, f := range []struct{ file, ext string }{{s.name(), extSealed}, {s.path(extIndex), extIndex}} {
 		err := keep(l.cfg.Dir, f.file, segmentName(segmentSeq, f.ext), s.header.CreatedNano)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // what somebody removed cannot be kept
 			return fmt.Errorf("keep segment: %w", full(err))
@@ -168,7 +168,7 @@ func (l *Log) Quarantine(segmentSeq int64) error {
 	l.commitMu.Lock()
 	defer l.commitMu.Unlock()
 	s := l.find(segmentSeq)
-	if s == nil || s.state == Active {
+	if s == nil || s.phase < sealing {
 		return fmt.Errorf("quarantine segment %d: it is not sealed", segmentSeq)
 	}
 	// Its numbers must not be given again.
@@ -181,10 +181,11 @@ func (l *Log) Quarantine(segmentSeq int64) error {
 func (l *Log) moveAside(s *segment) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.quarantine(filepath.Base(s.name(s.state))); err != nil {
+	if err := l.quarantine(filepath.Base(s.name())); err != nil {
 		return err
 	}
 	l.segments = slices.DeleteFunc(l.segments, func(o *segment) bool { return o == s })
+	l.changed()
 	if s.header.Gap != nil {
 		return nil
 	}

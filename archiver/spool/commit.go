@@ -22,7 +22,7 @@ func (l *Log) Commit() error {
 			err = l.seal(s)
 		}
 		errs = append(errs, err)
-		if err != nil && s.header.Gap != nil && !s.named {
+		if err != nil && s.header.Gap != nil && s.unsynced.has(dirtyNames) {
 			break // that a segment has records tells that the gaps before it are there
 		}
 	}
@@ -34,7 +34,7 @@ func (l *Log) uncommitted() (todo []*segment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.segments {
-		if s.state == Active && (s.rolled || s.uncommitted() > 0) || !s.synced {
+		if s.phase == rolled || s.dirty() != 0 {
 			todo = append(todo, s)
 		}
 	}
@@ -48,7 +48,7 @@ func (l *Log) uncommitted() (todo []*segment) {
 func (l *Log) sealable(s *segment) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return s.state == Active && s.rolled && s.committed == len(s.records)
+	return s.phase == rolled && !s.dirty().has(dirtyData)
 }
 
 // forgetTail frees the memory of a container that has been silent for some
@@ -79,7 +79,7 @@ func (l *Log) commit(s *segment) error {
 		// Written, if not yet synced: a retry must not write them again.
 		l.locked(func() {
 			s.committed += len(recs)
-			s.synced = false
+			s.unsynced |= dirtyIndex
 		})
 		l.step("records", s.path(extIndex))
 	}
@@ -96,24 +96,31 @@ func (l *Log) hand(s *segment) []Record {
 // syncNames makes a segment's records, and its names if they are new, durable.
 // Called with commitMu held.
 func (l *Log) syncNames(s *segment) error {
-	if s.synced {
+	if s.unsynced == 0 {
 		return nil
 	}
-	if s.idx != nil {
+	if s.unsynced.has(dirtyIndex) {
 		if err := l.syncIndex(s); err != nil {
 			return err
 		}
 		l.step("index", s.path(extIndex))
 	}
-	if !s.named {
+	if s.unsynced.has(dirtyNames) {
 		if err := l.syncDirs(); err != nil {
 			return err
 		}
 	}
-	if err := s.removeReplaced(); err != nil {
-		return err
+	if s.unsynced.has(unreplaced) {
+		if err := s.removeReplaced(); err != nil {
+			return err
+		}
 	}
-	l.locked(func() { s.synced, s.named = true, true })
+	l.locked(func() {
+		s.unsynced = 0
+		if s.phase == sealing {
+			l.enter(s, sealed)
+		}
+	})
 	l.step("commit", l.cfg.Dir)
 	return nil
 }
@@ -162,7 +169,8 @@ func (l *Log) nameSealed(s *segment) error {
 	if err := os.Rename(s.path(extActive), s.path(extSealed)); err != nil {
 		return err
 	}
-	s.state, s.synced, s.named = Sealed, false, false
+	l.enter(s, sealing)
+	s.unsynced = dirtyNames
 	// Its records are read from the sidecar from now on.
 	s.forget()
 	return s.closeFiles()
@@ -182,7 +190,7 @@ func (l *Log) Pending() []int64 {
 	defer l.mu.Unlock()
 	var out []int64
 	for _, s := range l.segments {
-		if s.state == Sealed && s.synced {
+		if s.phase == sealed {
 			out = append(out, s.header.SegmentSeq)
 		}
 	}
@@ -196,7 +204,7 @@ func (l *Log) Archived(v *View, objs []Object) error {
 	l.commitMu.Lock()
 	defer l.commitMu.Unlock()
 	s := l.find(v.Header.SegmentSeq)
-	if s == nil || s.state != Sealed || (s.header.Gap == nil) != (v.Header.Gap == nil) {
+	if s == nil || s.phase != sealed || (s.header.Gap == nil) != (v.Header.Gap == nil) {
 		return fmt.Errorf("archive segment %d: %w", v.Header.SegmentSeq, ErrGone)
 	}
 	// The list first: a segment that is listed but still sealed is archived
@@ -211,7 +219,7 @@ func (l *Log) Archived(v *View, objs []Object) error {
 	case err != nil:
 		return full(fmt.Errorf("archive segment: %w", err))
 	}
-	l.step("released", s.name(Archived))
+	l.step("released", s.name())
 	return durable.SyncDir(l.cfg.Dir)
 }
 
@@ -219,9 +227,9 @@ func (l *Log) Archived(v *View, objs []Object) error {
 func (l *Log) release(s *segment) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := os.Rename(s.name(Sealed), s.name(Archived))
+	err := os.Rename(s.name(), s.nameIn(archived))
 	if err == nil {
-		s.state = Archived
+		l.enter(s, archived)
 	}
 	return err
 }
@@ -242,9 +250,9 @@ func (l *Log) releaseMissing(s *segment) error {
 func (l *Log) releasedUpTo(s *segment) (out []*segment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.state = Archived
+	l.enter(s, archived)
 	for _, o := range l.segments {
-		if o.state == Archived && o.header.SegmentSeq <= s.header.SegmentSeq {
+		if o.phase == archived && o.header.SegmentSeq <= s.header.SegmentSeq {
 			out = append(out, o)
 		}
 	}
@@ -285,7 +293,7 @@ func (l *Log) Waiting(seq int64) int {
 	defer l.mu.Unlock()
 	n := l.newerPending()
 	for _, s := range l.segments {
-		if s.state != Archived && s.entries() > 0 && s.header.FirstSeq <= seq {
+		if s.phase != archived && s.entries() > 0 && s.header.FirstSeq <= seq {
 			n++
 		}
 	}

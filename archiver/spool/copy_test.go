@@ -12,7 +12,7 @@ import (
 // was read from the FIFO but could not be written is written later, in order.
 func TestFallbackKeepsWhatItRead(t *testing.T) {
 	g := newRig(t)
-	g.log.noSplice = true
+	g.log.intake.noSplice = true
 	for i := range 40 {
 		if i%3 == 2 {
 			g.failingWrites(func() {

@@ -199,7 +199,7 @@ func (x *exhibit) judge(t *testing.T, whole result, trust bool, name string, con
 	for seq, line := range whole.lines {
 		got, ok := r.lines[seq]
 		switch {
-		case ok && got != line && !(state == Active && seq > x.last-2):
+		case ok && got != line && !(state == filling && seq > x.last-2):
 			t.Fatalf("%s: entry %d is %q, not %q", what, seq, got, line)
 		case !ok && seg != 0 && segmentOf(line) != seg && !(seg <= 3 && segmentOf(line) < seg):
 			t.Fatalf("%s: lost %q", what, line)
@@ -213,7 +213,7 @@ func (x *exhibit) judge(t *testing.T, whole result, trust bool, name string, con
 	switch {
 	case seg == 0 && lost > 0:
 		t.Fatalf("%s: lost %d entries", what, lost)
-	case lost > 0 && r.quarantined+r.corrupt == 0 && r.lost == 0 && !(state == Active && isData):
+	case lost > 0 && r.quarantined+r.corrupt == 0 && r.lost == 0 && !(state == filling && isData):
 		t.Fatalf("%s: lost %d entries in silence", what, lost)
 	case name == streamFile && r.quarantined != 1:
 		t.Fatalf("%s: taken for whole", what)

@@ -47,11 +47,11 @@ func (l *Log) Fill(fd int, source string) (Filled, error) {
 func (l *Log) fill(fd int, source string) (Filled, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.unread > 0 {
+	if l.intake.unread > 0 {
 		return l.readBack()
 	}
 	if err := l.prepare(fd, sourceSum(source)); err != nil {
-		return Filled{Torn: l.active != nil && l.active.torn() || len(l.copied) > 0}, err
+		return Filled{Torn: l.active != nil && l.active.torn() || len(l.intake.copied) > 0}, err
 	}
 	if l.active == nil {
 		return Filled{}, nil // the FIFO is empty: no reason to make a segment
@@ -64,10 +64,10 @@ func (l *Log) fill(fd int, source string) (Filled, error) {
 	}
 	n, err := l.move(fd, limit)
 	if n <= 0 {
-		return Filled{Torn: s.torn() || len(l.copied) > 0}, err
+		return Filled{Torn: s.torn() || len(l.intake.copied) > 0}, err
 	}
 	s.written += int64(n)
-	l.unread += n
+	l.intake.unread += n
 	return l.readBack()
 }
 
@@ -80,8 +80,8 @@ func (l *Log) readBack() (Filled, error) {
 		return Filled{Torn: true}, err
 	}
 	l.tail = t
-	f := Filled{Bytes: l.unread}
-	l.unread = 0
+	f := Filled{Bytes: l.intake.unread}
+	l.intake.unread = 0
 	f.Entries, f.Lost = s.take(t.b[s.end-t.off:], l.cfg.Now().UnixNano())
 	l.lost += f.Lost
 	f.Torn = s.torn()
@@ -100,7 +100,7 @@ func (l *Log) prepare(fd int, source uint32) error {
 	l.rollIfDue()
 	if l.active == nil {
 		ready, err := readable(fd)
-		if len(l.copied) == 0 && (err != nil || !ready) {
+		if len(l.intake.copied) == 0 && (err != nil || !ready) {
 			return err
 		}
 		if err := l.ensureActive(); err != nil {
@@ -154,7 +154,7 @@ func (l *Log) missing() int {
 // returns 0 and no error when the FIFO is empty.
 func (l *Log) move(fd, limit int) (int, error) {
 	s := l.active
-	if l.noSplice {
+	if l.intake.noSplice {
 		return l.copy(fd, limit)
 	}
 	for {
@@ -166,7 +166,7 @@ func (l *Log) move(fd, limit int) (int, error) {
 			return 0, nil
 		case errors.Is(err, unix.EINVAL):
 			// This file system cannot splice.
-			l.noSplice = true
+			l.intake.noSplice = true
 			return l.copy(fd, limit)
 		case err != nil:
 			return 0, full(fmt.Errorf("splice into segment: %w", err))
@@ -182,7 +182,7 @@ func (l *Log) move(fd, limit int) (int, error) {
 // two system calls loses what was read. What could not be written is kept for
 // the next attempt.
 func (l *Log) copy(fd, limit int) (int, error) {
-	for len(l.copied) == 0 {
+	for len(l.intake.copied) == 0 {
 		buf := make([]byte, limit)
 		n, err := unix.Read(fd, buf)
 		switch {
@@ -194,15 +194,15 @@ func (l *Log) copy(fd, limit int) (int, error) {
 		case n == 0:
 			return 0, io.EOF
 		default:
-			l.copied = buf[:n]
+			l.intake.copied = buf[:n]
 		}
 	}
-	n := min(limit, len(l.copied))
-	if _, err := l.active.data.WriteAt(l.copied[:n], l.active.written); err != nil {
+	n := min(limit, len(l.intake.copied))
+	if _, err := l.active.data.WriteAt(l.intake.copied[:n], l.active.written); err != nil {
 		return 0, full(fmt.Errorf("write segment: %w", err))
 	}
-	if l.copied = l.copied[n:]; len(l.copied) == 0 {
-		l.copied = nil
+	if l.intake.copied = l.intake.copied[n:]; len(l.intake.copied) == 0 {
+		l.intake.copied = nil
 	}
 	return n, nil
 }

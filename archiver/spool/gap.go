@@ -39,7 +39,7 @@ func (l *Log) Drop(segmentSeq int64, g Gap) error {
 	l.commitMu.Lock()
 	defer l.commitMu.Unlock()
 	s := l.find(segmentSeq)
-	if s == nil || s.state != Sealed || s.header.Gap != nil {
+	if s == nil || s.phase != sealed || s.header.Gap != nil {
 		return fmt.Errorf("drop segment %d: it is not waiting to be archived: %w", segmentSeq, ErrGone)
 	}
 	h := s.header
@@ -51,9 +51,11 @@ func (l *Log) Drop(segmentSeq int64, g Gap) error {
 	}
 	l.step("gap", s.path(extGap))
 	l.locked(func() {
-		s.header = h
-		s.written, s.end = 0, 0
-		s.synced, s.named = false, err == nil
+		l.enter(s, sealing)
+		s.header, s.written, s.end = h, 0, 0
+		if s.unsynced = unreplaced; err != nil {
+			s.unsynced |= dirtyNames
+		}
 	})
 	if err != nil {
 		return err // the next commit syncs the name, and then removes the data
@@ -64,9 +66,6 @@ func (l *Log) Drop(segmentSeq int64, g Gap) error {
 // removeReplaced removes the files of the segment that a gap stands for, if they
 // are there.
 func (s *segment) removeReplaced() error {
-	if s.header.Gap == nil {
-		return nil
-	}
 	for _, name := range []string{s.path(extSealed), s.path(extIndex)} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove a dropped segment: %w", err)
@@ -81,7 +80,7 @@ func (l *Log) OldestPending() (segmentSeq int64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.segments {
-		if s.state == Sealed && s.synced && s.header.Gap == nil {
+		if s.phase == sealed && s.header.Gap == nil {
 			return s.header.SegmentSeq, true
 		}
 	}
@@ -147,7 +146,7 @@ func (l *Log) commitDropping() error {
 func (l *Log) takeDropping() (h Header, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.dropping.Gap == nil || len(l.reserved) > 0 || l.newerDropping {
+	if l.dropping.Gap == nil || l.figures().reserved > 0 || l.newerDropping {
 		return Header{}, nil
 	}
 	if err := l.ensureDir(); err != nil {
@@ -184,7 +183,7 @@ func (l *Log) adoptDropping(d *damage) error {
 		h.SpoolID, h.FirstSeq, h.Origin, h.SegmentSeq = next.SpoolID, next.FirstSeq, next.Origin, next.SegmentSeq
 		l.appendGap(h)
 	}
-	for _, s := range slices.Clone(l.reserved) {
+	for _, s := range slices.Clone(l.segments) {
 		if err := l.writeReserved(s); err != nil {
 			l.cfg.Logger.Error("cannot write yet what was dropped before the restart", "container", l.cfg.ContainerID, "err", err)
 			return nil
@@ -209,20 +208,21 @@ func writeHeader(path string, h *Header) error {
 }
 
 // loadGap reads a gap's header.
-func loadGap(dir string, seq int64, state State) (*segment, error) {
-	s := &segment{dir: dir, state: state, synced: true, named: true}
+func loadGap(dir string, seq int64, found phase) (*segment, error) {
+	s := &segment{dir: dir, phase: found}
 	s.header = Header{SegmentSeq: seq, Gap: &Gap{}}
-	sc, err := openSidecar(s.name(state))
+	sc, err := openSidecar(s.name())
 	if err != nil {
 		return s, err
 	}
 	if sc.header.SegmentSeq != seq || sc.header.Gap == nil {
-		return s, &codec.CorruptError{What: "gap " + s.name(state), Err: errHeader}
+		return s, &codec.CorruptError{What: "gap " + s.name(), Err: errHeader}
 	}
 	s.header = sc.header
 	s.lastSeq = s.header.FirstSeq + s.header.Gap.Entries - 1
-	if s.mended = sc.restored || sc.damaged || sc.rest; s.mended {
-		if err := writeHeader(s.name(state), &s.header); err != nil {
+	if sc.restored || sc.damaged || sc.rest {
+		s.trouble |= mended
+		if err := writeHeader(s.name(), &s.header); err != nil {
 			return s, err
 		}
 	}

@@ -21,10 +21,10 @@ var errGoneData = errors.New("its file was removed")
 // openData opens the segment's data. Called with the log's mu held, so that the
 // name is right.
 func (s *segment) openData() (*os.File, error) {
-	f, err := os.Open(s.name(s.state))
+	f, err := os.Open(s.name())
 	if errors.Is(err, os.ErrNotExist) {
 		if s.data == nil {
-			return nil, &codec.CorruptError{What: "segment " + s.name(s.state), Err: errGoneData}
+			return nil, &codec.CorruptError{What: "segment " + s.name(), Err: errGoneData}
 		}
 		f, err = os.Open(fmt.Sprintf("/proc/self/fd/%d", s.data.Fd()))
 	}
@@ -146,15 +146,15 @@ func (l *Log) keepMended(s *segment, sc *sidecar, lost int64) {
 func (l *Log) rewritable(s *segment) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Contains(l.segments, s) && s.state != Active && s.header.Gap == nil
+	return slices.Contains(l.segments, s) && !s.active() && s.header.Gap == nil
 }
 
 // noteMended reports whether that is the first time.
 func (l *Log) noteMended(s *segment) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	first := !s.mended
-	s.mended = true
+	first := s.trouble&mended == 0
+	s.trouble |= mended
 	return first
 }
 

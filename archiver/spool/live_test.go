@@ -83,12 +83,12 @@ func damages(b []byte) map[string]func(path string) error {
 // archived, in every way: the log that is open reads all of it, and a process
 // that starts then, too.
 func TestSidecarDamagedWhileRunning(t *testing.T) {
-	for _, state := range []State{Sealed, Archived} {
+	for _, state := range []phase{sealed, archived} {
 		t.Run(state.String(), func(t *testing.T) {
 			g, _ := newLive(t)
 			g.log.Roll()
 			check(t, g.log.Commit())
-			if state == Archived {
+			if state == archived {
 				check(t, g.archived(1, Object{Segment: 1, Key: "k"}))
 			}
 			s := g.log.segments[0]

@@ -19,8 +19,8 @@ import (
 // data does, reading tells. An active segment's data past the last record is
 // parsed where only the process had died (trust), and cut off where the machine
 // had. It returns how many bytes were lost.
-func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int64, error) {
-	s := &segment{dir: dir, state: state, synced: true, named: true}
+func loadSegment(dir string, seq int64, found phase, trust bool) (*segment, int64, error) {
+	s := &segment{dir: dir, phase: found}
 	s.header.SegmentSeq = seq
 	sc, err := openSidecar(s.path(extIndex))
 	if err != nil {
@@ -30,24 +30,24 @@ func loadSegment(dir string, seq int64, state State, trust bool) (*segment, int6
 		return s, 0, &codec.CorruptError{What: "sidecar " + s.path(extIndex), Err: errHeader}
 	}
 	s.header = sc.header
-	fi, err := os.Stat(s.name(state))
+	fi, err := os.Stat(s.name())
 	if err != nil {
 		return s, 0, fmt.Errorf("load segment: %w", err)
 	}
 	lost := int64(0)
 	switch {
-	case state == Archived && (sc.damaged || sc.rest || sc.dataEnd() != fi.Size()):
-		return s, 0, &codec.CorruptError{What: "segment " + s.name(state), Offset: min(sc.dataEnd(), fi.Size()), Err: errHole}
-	case sc.damaged, sc.restored, state == Active && sc.foreign, state == Sealed && (sc.rest || sc.dataEnd() < fi.Size()):
-		s.mended = true
-		if lost, err = s.repair(sc, fi.Size(), state == Sealed); err != nil {
+	case found == archived && (sc.damaged || sc.rest || sc.dataEnd() != fi.Size()):
+		return s, 0, &codec.CorruptError{What: "segment " + s.name(), Offset: min(sc.dataEnd(), fi.Size()), Err: errHole}
+	case sc.damaged, sc.restored, found == filling && sc.foreign, found == sealed && (sc.rest || sc.dataEnd() < fi.Size()):
+		s.trouble |= mended
+		if lost, err = s.repair(sc, fi.Size(), found == sealed); err != nil {
 			return s, 0, err
 		}
-	case state != Archived:
+	case found != archived:
 		s.shrink(sc)
 	}
 	s.adopt(sc.records)
-	if state != Active {
+	if found != filling {
 		s.written = s.end
 		s.forget()
 		return s, lost, nil
@@ -97,8 +97,8 @@ func (s *segment) recover(sc *sidecar, fi fs.FileInfo, trust bool) (lost int64, 
 	if err != nil {
 		return 0, errors.Join(fmt.Errorf("recover segment: %w", err), data.Close())
 	}
-	s.data, s.idx = data, &index{f: idx, end: sc.end, last: sc.source, sources: sc.sources, head: make([]byte, sc.start), doubtful: trust}
-	s.synced, s.named = false, false
+	s.data, s.idx = data, &index{f: idx, end: sc.end, last: sc.source, sources: sc.sources, head: make([]byte, sc.start)}
+	s.unsynced, s.resync.index = dirtyIndex|dirtyNames, trust
 	if _, err := idx.ReadAt(s.idx.head, 0); err != nil {
 		return 0, fmt.Errorf("recover segment: %w", err)
 	}
@@ -107,17 +107,21 @@ func (s *segment) recover(sc *sidecar, fi fs.FileInfo, trust bool) (lost int64, 
 	}
 	s.written = s.end
 	if s.end > fi.Size() {
-		s.damaged = true
+		s.enter(rolled) // archiving it reports what is lost
 		return 0, nil
 	}
 	if trust {
 		s.written = fi.Size()
-		s.doubtful = s.written
+		s.resync.data = s.written
 		// What is parsed arrived before the file was last written.
 		return s.parseSources(sc.sources, codec.UnixNano(fi.ModTime()))
 	}
-	if s.damaged, err = s.broken(fi.Size()); err != nil {
+	broken, err := s.broken(fi.Size())
+	if err != nil {
 		return 0, err
+	}
+	if broken {
+		s.enter(rolled) // archiving it reports what is lost
 	}
 	// What no record covers was not synced: pages of it may be missing within a
 	// line, which nothing would tell.

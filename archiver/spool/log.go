@@ -62,18 +62,24 @@ type Log struct {
 	live     int           // attached FIFOs
 	endings  int           // how often live went back to 0
 	rollDue  bool
-	noSplice bool
-	copied   []byte // without splice: read from the FIFO, but not written yet
 	dropping Header // of the gap that grows, where its Gap is new
 	// newerDropping is set where there is one of a newer version: it stays.
 	newerDropping bool
-	reserved      []*segment // the gaps of which there is no file yet, oldest first
-	unread        int        // bytes that were moved into the active segment, but not read back yet
-	idle          int        // commits in a row that found nothing
-	made          bool       // the directory is there
-	found         bool       // its own name is durable
+	tally         *tally // nil after a change
+	idle          int    // commits in a row that found nothing
+	made          bool   // the directory is there
+	found         bool   // its own name is durable
 	closed        bool
 	lost          int64 // bytes that were no frames
+	intake        intake
+}
+
+// intake is what came from a FIFO and is not in the active segment's records yet.
+// Only Fill, DropTorn and TakeTorn touch it, with the Log's mu held.
+type intake struct {
+	unread   int    // bytes that were moved into the active segment, but not read back yet
+	noSplice bool   // the file system cannot
+	copied   []byte // without splice: read from the FIFO, but not written yet
 }
 
 // step tells the hook.
@@ -211,8 +217,7 @@ func (l *Log) rollIfDue() {
 		return
 	}
 	l.rollDue = false
-	s.open = false
-	s.rolled = true
+	l.enter(s, rolled)
 	l.stream.LastSeq = s.lastSeq
 	if s.header.Origin && s.entries() == 0 {
 		l.stream.LastSeq = 0 // the history starts with the next segment
@@ -223,13 +228,12 @@ func (l *Log) rollIfDue() {
 
 // Info describes the log at one moment.
 type Info struct {
-	Segments          int
-	ActiveBytes       int64
 	PendingBytes      int64 // not archived yet, the active segment included
 	PendingSegments   int   // those of a newer version included, which have no bytes here
 	CachedBytes       int64
-	OldestPendingNano int64 // arrival; 0 where nothing is pending
-	ActiveFirstNano   int64 // arrival; 0 where nothing is active
+	OldestPendingNano int64 // arrival; 0 if nothing is pending
+	ActiveBytes       int64
+	ActiveFirstNano   int64 // arrival; 0 if nothing is active
 	LastSeq           int64
 	LostBytes         int64
 	Live              int
@@ -239,24 +243,56 @@ type Info struct {
 func (l *Log) Info() Info {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	in := Info{Segments: len(l.segments), LastSeq: l.lastSeq(), LostBytes: l.lost, Live: l.live, PendingSegments: l.newerPending()}
-	for _, s := range l.segments {
-		if s.state == Archived {
-			in.CachedBytes += s.cachedBytes()
-			continue
-		}
-		in.PendingBytes += s.end
-		if s.entries() > 0 {
-			in.PendingSegments++
-			if in.OldestPendingNano == 0 {
-				in.OldestPendingNano = s.firstNano
+	t := *l.figures()
+	in := Info{LastSeq: l.lastSeq(), LostBytes: l.lost, Live: l.live, CachedBytes: t.cachedBytes}
+	if l.active != nil {
+		t.add(l.active)
+		in.ActiveBytes, in.ActiveFirstNano = l.active.end, l.active.firstNano
+	}
+	in.PendingBytes, in.PendingSegments, in.OldestPendingNano = t.pendingBytes, t.pending+l.newerPending(), t.oldestNano
+	return in
+}
+
+// tally sums up segments.
+type tally struct {
+	pendingBytes, cachedBytes int64
+	pending, reserved         int
+	oldestNano                int64 // the first pending segment's arrival
+}
+
+// figures returns those of all segments but the active one, which change only with
+// what calls changed. Called with mu held.
+func (l *Log) figures() *tally {
+	if l.tally == nil {
+		l.tally = &tally{}
+		for _, s := range l.segments {
+			if s != l.active {
+				l.tally.add(s)
 			}
 		}
 	}
-	if l.active != nil {
-		in.ActiveBytes, in.ActiveFirstNano = l.active.end, l.active.firstNano
+	return l.tally
+}
+
+// changed takes note that a segment that is not active came, went or changed its
+// phase. Called with mu held.
+func (l *Log) changed() { l.tally = nil }
+
+func (t *tally) add(s *segment) {
+	if s.phase == archived {
+		t.cachedBytes += s.cachedBytes()
+		return
 	}
-	return in
+	if s.phase == reserved {
+		t.reserved++
+	}
+	t.pendingBytes += s.end
+	if s.entries() > 0 {
+		t.pending++
+		if t.oldestNano == 0 {
+			t.oldestNano = s.firstNano
+		}
+	}
 }
 
 // wake lets waiting followers look again. Called with mu held.

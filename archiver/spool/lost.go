@@ -13,7 +13,7 @@ const reasonUnreadable = "damaged in the spool"
 // lostSegment is one that was put aside.
 type lostSegment struct {
 	seq   int64
-	state State
+	phase phase
 	newer bool // and stays where it is
 	// What records of its sidecar are whole still tell; 0 where none is.
 	firstSeq, lastSeq, arrivalNano int64
@@ -21,8 +21,8 @@ type lostSegment struct {
 
 // salvage returns what the sidecar of a segment whose header cannot be read tells
 // of the numbers of its entries.
-func salvage(dir string, seq int64, state State) lostSegment {
-	lost := lostSegment{seq: seq, state: state}
+func salvage(dir string, seq int64, found phase) lostSegment {
+	lost := lostSegment{seq: seq, phase: found}
 	b, err := readBounded(filepath.Join(dir, segmentName(seq, extIndex)), maxSidecarBytes)
 	if err != nil {
 		return lost
@@ -60,7 +60,7 @@ func (l *Log) leaveGaps(lost []lostSegment) {
 		last, known := first, true
 		for s, ok := first, true; ok; s, ok = byNumber[s.seq+1] {
 			last = s
-			known = known && s.state != Archived && !s.newer
+			known = known && s.phase != archived && !s.newer
 		}
 		if known {
 			l.leaveGap(first, last)

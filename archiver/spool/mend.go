@@ -29,7 +29,7 @@ func (s *segment) mend(sc *sidecar, data io.ReaderAt, sizeBytes int64, all bool)
 			continue
 		}
 		m.records = append(m.records, r)
-		m.open, m.handed, m.end = false, len(m.records), r.end()
+		m.handed, m.end = len(m.records), r.end()
 		if r.kind == kindBatch {
 			m.lastSeq, arrival = r.LastSeq(), r.ArrivalNano
 		}
@@ -53,8 +53,8 @@ func (s *segment) refill(data io.ReaderAt, sizeBytes int64, hole Record, sources
 		return 0, errHole
 	}
 	n, end, last := len(s.records), s.end, s.lastSeq
-	s.open, s.handed = false, n
-	defer func() { s.open, s.handed = false, len(s.records) }()
+	s.handed = n
+	defer func() { s.handed = len(s.records) }()
 	if hole.end() <= sizeBytes {
 		if lost, err = s.parseWhole(data, hole.end(), sources, arrivalNano); err != nil {
 			return 0, err
@@ -138,7 +138,7 @@ func sumOf(data io.ReaderAt, r Record) (uint32, error) {
 
 // repair mends a segment's sidecar on the disk. What it was stays in the quarantine.
 func (s *segment) repair(sc *sidecar, sizeBytes int64, all bool) (lost int64, err error) {
-	data, err := os.Open(s.name(s.state))
+	data, err := os.Open(s.name())
 	if err != nil {
 		return 0, fmt.Errorf("repair segment: %w", err)
 	}

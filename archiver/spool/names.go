@@ -30,26 +30,6 @@ const (
 // they come: it gets a segment of its own when that is over, or at the next start.
 const DroppingFile = "dropping"
 
-// State is how far a segment has come.
-type State uint8
-
-// The states, in the order in which a segment passes through them.
-const (
-	Active State = iota
-	Sealed
-	Archived
-)
-
-func (s State) String() string {
-	switch s {
-	case Sealed:
-		return extSealed[1:]
-	case Archived:
-		return extArchived[1:]
-	}
-	return extActive[1:]
-}
-
 // segmentDigits fits the object keys' width.
 const segmentDigits = 10
 
@@ -57,8 +37,9 @@ func segmentName(seq int64, ext string) string {
 	return fmt.Sprintf("%0*d%s", segmentDigits, seq, ext)
 }
 
-// parseSegmentName is segmentName's inverse for data files and gaps.
-func parseSegmentName(name string) (seq int64, state State, gap, ok bool) {
+// parseSegmentName is segmentName's inverse for data files and gaps. The phase is that
+// of a segment that is found under the name.
+func parseSegmentName(name string) (seq int64, p phase, gap, ok bool) {
 	base, ext, found := strings.Cut(name, ".")
 	if !found || len(base) != segmentDigits {
 		return 0, 0, false, false
@@ -69,15 +50,15 @@ func parseSegmentName(name string) (seq int64, state State, gap, ok bool) {
 	}
 	switch "." + ext {
 	case extActive:
-		return seq, Active, false, true
+		return seq, filling, false, true
 	case extSealed:
-		return seq, Sealed, false, true
+		return seq, sealed, false, true
 	case extArchived:
-		return seq, Archived, false, true
+		return seq, archived, false, true
 	case extGap:
-		return seq, Sealed, true, true
+		return seq, sealed, true, true
 	case extGapArchived:
-		return seq, Archived, true, true
+		return seq, archived, true, true
 	}
 	return 0, 0, false, false
 }

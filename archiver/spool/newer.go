@@ -15,12 +15,12 @@ import (
 // newerSegment is a segment or gap of a newer version.
 type newerSegment struct {
 	seq   int64
-	state State
+	phase phase
 }
 
 // leave takes note of a newer version's segment.
 func (l *Log) leave(d *damage, n newerSegment, file string, err error) {
-	d.segments = append(d.segments, lostSegment{seq: n.seq, state: n.state, newer: true})
+	d.segments = append(d.segments, lostSegment{seq: n.seq, phase: n.phase, newer: true})
 	l.newer = append(l.newer, n)
 	l.cfg.Logger.Error("left a segment as it is that this version cannot read, and so does not archive", "container", l.cfg.ContainerID, "file", file, "err", err)
 }
@@ -46,7 +46,7 @@ func (l *Log) Newer() error {
 // Called with mu held.
 func (l *Log) newerPending() (n int) {
 	for _, s := range l.newer {
-		if s.state != Archived {
+		if s.phase != archived {
 			n++
 		}
 	}

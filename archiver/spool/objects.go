@@ -3,6 +3,7 @@ package spool
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -154,7 +155,7 @@ func (s *spans) add(n int64) {
 
 // cover reports whether no number from 1 up to last is missing.
 func (s spans) cover(last int64) bool {
-	slices.SortFunc(s, func(a, b span) int { return int(max(-1, min(1, a.first-b.first))) })
+	slices.SortFunc(s, func(a, b span) int { return cmp.Compare(a.first, b.first) })
 	next := int64(1)
 	for _, p := range s {
 		if p.first > next {

@@ -60,26 +60,26 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 	}
 	files := filesOf(names)
 	for _, de := range names {
-		seq, state, gap, ok := parseSegmentName(de.Name())
+		seq, found, gap, ok := parseSegmentName(de.Name())
 		if !ok || files[seq].gap && !gap {
 			continue // a gap replaces the segment of its number
 		}
-		if files[seq].state != state {
+		if files[seq].phase != found {
 			err := &codec.CorruptError{What: "segment " + de.Name(), Offset: -1, Err: errTwice}
 			if err := l.setAside(d, err, de.Name()); err != nil {
 				return err
 			}
 			continue
 		}
-		s, lost, err := load(l.cfg, seq, state, gap)
+		s, lost, err := load(l.cfg, seq, found, gap)
 		if err == nil && s.header.ContainerID != l.cfg.ContainerID {
 			err = &codec.CorruptError{What: "segment " + de.Name(), Err: errors.New("it is another container's")}
 		}
 		if errors.Is(err, codec.ErrNewer) {
-			l.leave(d, newerSegment{seq, state}, de.Name(), err)
+			l.leave(d, newerSegment{seq, found}, de.Name(), err)
 			continue
 		}
-		if state == Active && !l.cfg.Trust && (err != nil || s.committed == 0) {
+		if found == filling && !l.cfg.Trust && (err != nil || s.committed == 0) {
 			// A power loss may leave half of a segment that was being made, or the
 			// header of one whose predecessors are gone.
 			if dropped, derr := l.dropUncommitted(s); derr != nil {
@@ -90,7 +90,7 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 			}
 		}
 		if err != nil {
-			d.segments = append(d.segments, salvage(l.cfg.Dir, seq, state))
+			d.segments = append(d.segments, salvage(l.cfg.Dir, seq, found))
 			aside := []string{de.Name(), segmentName(seq, extIndex)}
 			if gap {
 				aside = aside[:1]
@@ -100,7 +100,7 @@ func (l *Log) loadAll(names []os.DirEntry, d *damage) (err error) {
 			}
 			continue
 		}
-		if s.mended {
+		if s.trouble&mended != 0 {
 			d.files++
 			l.cfg.Logger.Error("repaired the damaged sidecar of a segment", "container", l.cfg.ContainerID, "segment", seq, "lost_bytes", lost)
 		}
@@ -116,7 +116,7 @@ var errTwice = errors.New("there is another one of its number, which is used")
 
 // segmentFile is the file that counts of those with a segment's number.
 type segmentFile struct {
-	state State
+	phase phase
 	gap   bool
 }
 
@@ -125,11 +125,11 @@ type segmentFile struct {
 func filesOf(names []os.DirEntry) map[int64]segmentFile {
 	files := map[int64]segmentFile{}
 	for _, de := range names {
-		seq, state, gap, ok := parseSegmentName(de.Name())
+		seq, found, gap, ok := parseSegmentName(de.Name())
 		if !ok {
 			continue
 		}
-		f := segmentFile{state, gap}
+		f := segmentFile{found, gap}
 		if was, ok := files[seq]; !ok || f.rank() > was.rank() {
 			files[seq] = f
 		}
@@ -141,10 +141,10 @@ func (f segmentFile) rank() (n int) {
 	if f.gap {
 		n = 10
 	}
-	switch f.state {
-	case Sealed:
+	switch f.phase {
+	case sealed:
 		n += 2
-	case Archived:
+	case archived:
 		n++
 	}
 	return n
@@ -170,18 +170,18 @@ func (l *Log) dropUncommitted(s *segment) (dropped bool, err error) {
 	return true, durable.SyncDir(l.cfg.Dir)
 }
 
-func load(cfg Config, seq int64, state State, gap bool) (s *segment, lost int64, err error) {
+func load(cfg Config, seq int64, found phase, gap bool) (s *segment, lost int64, err error) {
 	if gap {
-		s, err = loadGap(cfg.Dir, seq, state)
+		s, err = loadGap(cfg.Dir, seq, found)
 		return s, 0, err
 	}
-	return loadSegment(cfg.Dir, seq, state, cfg.Trust)
+	return loadSegment(cfg.Dir, seq, found, cfg.Trust)
 }
 
 // arrange orders the segments found and picks the one that takes more entries:
 // the last, where it is still active.
 func (l *Log) arrange() {
-	slices.SortFunc(l.segments, func(a, b *segment) int { return int(a.header.SegmentSeq - b.header.SegmentSeq) })
+	slices.SortFunc(l.segments, func(a, b *segment) int { return cmp.Compare(a.header.SegmentSeq, b.header.SegmentSeq) })
 	for i, s := range l.segments {
 		if i > 0 && reflect.DeepEqual(s.header.Frozen, l.segments[i-1].header.Frozen) {
 			s.header.Frozen = l.segments[i-1].header.Frozen // one copy for hundreds of segments
@@ -189,12 +189,9 @@ func (l *Log) arrange() {
 		l.stream.LastSeq = max(l.stream.LastSeq, s.lastSeq)
 		l.stream.LastSegment = max(l.stream.LastSegment, s.header.SegmentSeq)
 		switch {
-		case s.state != Active:
-			s.rolled = true
+		case s.phase != filling:
 		case i < len(l.segments)-1:
-			s.rolled = true // a crash came between rolling and sealing
-		case s.damaged:
-			s.rolled = true // archiving it reports what is lost
+			l.enter(s, rolled) // a crash came between rolling and sealing
 		default:
 			l.active = s
 			l.frozen = s.header.Frozen

@@ -178,7 +178,7 @@ func (g *rig) lose(d *disk, committed int, r *rand.Rand) {
 // formerName is what a segment's file was called before it was sealed.
 func formerName(name string) string {
 	seq, state, gap, ok := parseSegmentName(name)
-	if !ok || gap || state != Sealed {
+	if !ok || gap || state != sealed {
 		return ""
 	}
 	return segmentName(seq, extActive)

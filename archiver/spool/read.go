@@ -1,11 +1,11 @@
 package spool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"sort"
 	"time"
 )
 
@@ -34,7 +34,6 @@ type Snapshot struct {
 // View is a segment for reading.
 type View struct {
 	Header  Header
-	State   State
 	LastSeq int64 // as of the snapshot
 
 	log  *Log
@@ -67,12 +66,12 @@ func (l *Log) Snapshot() *Snapshot {
 	defer l.mu.Unlock()
 	sn := &Snapshot{log: l, SpoolID: l.cfg.SpoolID, LastSeq: l.lastSeq(), ending: l.endings, lastSegment: l.stream.LastSegment}
 	for _, n := range l.newer {
-		if n.state != Archived {
+		if n.phase != archived {
 			sn.newer = append(sn.newer, n.seq)
 		}
 	}
 	for _, s := range l.segments {
-		if s.entries() > 0 || !s.rolled {
+		if s.entries() > 0 || s.phase == filling {
 			sn.Segments = append(sn.Segments, l.view(s))
 		}
 	}
@@ -102,7 +101,7 @@ func (l *Log) viewOf(s *segment) *View {
 
 // view describes a segment. Called with mu held.
 func (l *Log) view(s *segment) *View {
-	return &View{Header: s.header, State: s.state, LastSeq: s.lastSeq, log: l, seg: s}
+	return &View{Header: s.header, LastSeq: s.lastSeq, log: l, seg: s}
 }
 
 // open opens the segment's files, whatever their names are by now. ErrGone
@@ -192,11 +191,11 @@ func (v *View) next(off int64) (piece, error) {
 func (v *View) active(off int64) (p piece, ok bool) {
 	v.log.mu.Lock()
 	defer v.log.mu.Unlock()
-	if v.seg.state != Active {
+	if !v.seg.active() {
 		return piece{}, false
 	}
 	p = findPiece(v.seg.records, off)
-	p.rolled = v.seg.rolled
+	p.rolled = v.seg.phase != filling
 	if p.ok && v.seg == v.log.active && v.log.tail.holds(p.Offset, p.end()) {
 		p.tail = v.log.tail
 		p.tail.refs++
@@ -208,7 +207,7 @@ func (v *View) active(off int64) (p piece, ok bool) {
 
 // findPiece returns what the records say of the frames from off on.
 func findPiece(recs []Record, off int64) piece {
-	i := sort.Search(len(recs), func(i int) bool { return recs[i].end() > off })
+	i, _ := slices.BinarySearchFunc(recs, off+1, func(r Record, end int64) int { return cmp.Compare(r.end(), end) })
 	for ; i < len(recs); i++ {
 		if r := recs[i]; r.kind == kindBatch {
 			whole := r.Offset >= off

@@ -19,15 +19,19 @@ func (l *Log) remove(s *segment) error {
 	l.locked(func() {
 		i = slices.Index(l.segments, s)
 		l.segments = slices.Delete(l.segments, i, i+1)
+		l.changed()
 	})
 	// The data first: a sidecar alone is nothing.
-	err := errors.Join(s.closeFiles(), os.Remove(s.name(s.state)))
+	err := errors.Join(s.closeFiles(), os.Remove(s.name()))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		// It is still there, and what is local has to be in one piece.
-		l.locked(func() { l.segments = slices.Insert(l.segments, i, s) })
+		l.locked(func() {
+			l.segments = slices.Insert(l.segments, i, s)
+			l.changed()
+		})
 		return fmt.Errorf("remove segment: %w", err)
 	}
-	l.step("removed", s.name(s.state))
+	l.step("removed", s.name())
 	if s.header.Gap == nil {
 		if err := os.Remove(s.path(extIndex)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove sidecar: %w", err)
@@ -83,10 +87,10 @@ func (l *Log) committedState(except *segment) streamState {
 // isCommitted tells whether a power loss takes nothing of a segment. Called with
 // mu held.
 func (l *Log) isCommitted(s *segment) bool {
-	if s.state != Active {
-		return !slices.Contains(l.reserved, s)
+	if s.active() {
+		return s.committed > 0 && !s.dirty().has(dirtyData)
 	}
-	return s.committed == len(s.records) && s.committed > 0 && s.uncommitted() == 0
+	return s.phase != reserved
 }
 
 // Forget removes the local copy of an archived segment.
@@ -94,7 +98,7 @@ func (l *Log) Forget(segmentSeq int64) error {
 	l.commitMu.Lock()
 	defer l.commitMu.Unlock()
 	s := l.find(segmentSeq)
-	if s == nil || s.state != Archived {
+	if s == nil || s.phase != archived {
 		return fmt.Errorf("forget segment %d: it is not archived", segmentSeq)
 	}
 	return l.remove(s)
@@ -117,11 +121,11 @@ func (l *Log) Cached() (sizeBytes int64, oldest string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.segments {
-		if s.state != Archived {
+		if s.phase != archived {
 			continue
 		}
 		if sizeBytes += s.cachedBytes(); oldest == "" {
-			oldest = s.name(Archived)
+			oldest = s.name()
 		}
 	}
 	return sizeBytes, oldest
@@ -136,7 +140,7 @@ func (l *Log) Evict(keepBytes int64) (freedBytes int64, err error) {
 	total := int64(0)
 	l.locked(func() {
 		for _, s := range l.segments {
-			if s.state == Archived {
+			if s.phase == archived {
 				cached = append(cached, s)
 				total += s.cachedBytes()
 			}

@@ -37,7 +37,7 @@ func (l *Log) renew(stream streamState) error {
 	st := &l.stream
 	l.stream = streamState{SpoolID: l.cfg.SpoolID, LastSegment: st.LastSegment, Floor: max(st.LastSeq+1, st.NextSeq, st.Floor)}
 	for _, s := range slices.Clone(l.segments) {
-		if s.state == Archived {
+		if s.phase == archived {
 			if err := l.remove(s); err != nil {
 				return err
 			}

@@ -62,7 +62,7 @@ func (l *Log) settle(d damage) error {
 	for _, s := range d.segments {
 		l.stream.LastSegment = max(l.stream.LastSegment, s.seq)
 		jump = jump || s.seq > last
-		if s.state == Archived {
+		if s.phase == archived {
 			cached = max(cached, s.seq)
 		}
 	}
@@ -75,7 +75,7 @@ func (l *Log) settle(d damage) error {
 		if s.torn() {
 			s.skip(s.written - s.end)
 		}
-		s.rolled = true
+		l.enter(s, rolled)
 		l.stream.LastSeq, l.active = s.lastSeq, nil
 	}
 	if jump {
@@ -90,7 +90,7 @@ func (l *Log) settle(d damage) error {
 	// What is local has to be in one piece, as reading goes to the bucket for
 	// what is older.
 	for _, s := range slices.Clone(l.segments) {
-		if s.state == Archived && s.header.SegmentSeq < cached {
+		if s.phase == archived && s.header.SegmentSeq < cached {
 			if err := l.remove(s); err != nil {
 				return err
 			}

@@ -19,23 +19,26 @@ import (
 func (l *Log) Reserved() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.reserved) > 0
+	return l.figures().reserved > 0
 }
 
 // reserve adds a gap of which there is no file yet, behind the segments before
 // it. Called with mu held.
 func (l *Log) reserve(h Header) {
-	s := &segment{dir: l.cfg.Dir, header: h, state: Sealed, rolled: true, lastSeq: h.FirstSeq + h.Gap.Entries - 1}
+	s := &segment{dir: l.cfg.Dir, header: h, phase: reserved, unsynced: dirtyNames | unreplaced, lastSeq: h.FirstSeq + h.Gap.Entries - 1}
 	i, _ := slices.BinarySearchFunc(l.segments, h.SegmentSeq, func(s *segment, seq int64) int { return cmp.Compare(s.header.SegmentSeq, seq) })
 	l.segments = slices.Insert(l.segments, i, s)
-	l.reserved = append(l.reserved, s)
+	l.changed()
 }
 
 // reservations are the gaps that wait to be written, for the header of the
 // segment behind them. Called with mu held.
 func (l *Log) reservations() []Reservation {
 	var out []Reservation
-	for _, s := range l.reserved {
+	for _, s := range l.segments {
+		if s.phase != reserved {
+			continue
+		}
 		h := &s.header
 		out = append(out, Reservation{SegmentSeq: h.SegmentSeq, FirstSeq: h.FirstSeq, Origin: h.Origin, CreatedNano: h.CreatedNano, Gap: *h.Gap})
 	}
@@ -53,8 +56,10 @@ func (l *Log) writeReserved(s *segment) error {
 		return l.dirGone(err)
 	}
 	l.locked(func() {
-		l.reserved = slices.DeleteFunc(l.reserved, func(o *segment) bool { return o == s })
-		s.named = err == nil
+		l.enter(s, sealing)
+		if err == nil {
+			s.unsynced &^= dirtyNames
+		}
 	})
 	l.step("gap", s.path(extGap))
 	return err
@@ -65,7 +70,7 @@ func (l *Log) writeReserved(s *segment) error {
 func (l *Log) isReserved(s *segment) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !slices.Contains(l.reserved, s) {
+	if s.phase != reserved {
 		return false, nil
 	}
 	return true, l.ensureDir()
@@ -80,7 +85,7 @@ func (l *Log) adoptReserved(stream streamState) {
 		there[s.header.SegmentSeq] = true
 	}
 	for _, s := range slices.Clone(l.segments) {
-		if s.state != Active || s.committed > 0 {
+		if !s.active() || s.committed > 0 {
 			continue
 		}
 		for _, r := range s.header.Reserved {

@@ -19,7 +19,7 @@ import (
 // syncData syncs the data under the records that are not in the sidecar yet.
 // Called with commitMu held.
 func (l *Log) syncData(s *segment, recs []Record) error {
-	if s.doubtful > 0 {
+	if s.resync.data > 0 {
 		if err := l.rewrite(s, recs); err != nil {
 			return full(fmt.Errorf("write segment again: %w", err))
 		}
@@ -28,10 +28,10 @@ func (l *Log) syncData(s *segment, recs []Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
-		s.doubtful = s.written
+		s.resync.data = s.written
 		return full(fmt.Errorf("sync segment: %w", err))
 	}
-	s.doubtful = 0
+	s.resync.data = 0
 	return nil
 }
 
@@ -42,7 +42,7 @@ func (l *Log) rewrite(s *segment, recs []Record) error {
 	end := int64(0)
 	for _, r := range recs {
 		end = r.end()
-		if r.Offset >= s.doubtful {
+		if r.Offset >= s.resync.data {
 			break
 		}
 		b, err := l.wanted(s, r)
@@ -54,11 +54,11 @@ func (l *Log) rewrite(s *segment, recs []Record) error {
 			return err
 		}
 	}
-	if end >= s.doubtful {
+	if end >= s.resync.data {
 		return nil
 	}
 	// An unfinished frame.
-	b, err := l.lockedBytes(s, end, s.doubtful)
+	b, err := l.lockedBytes(s, end, s.resync.data)
 	if err != nil {
 		return err
 	}
@@ -79,11 +79,11 @@ func (l *Log) wanted(s *segment, r Record) ([]byte, error) {
 func (l *Log) giveUp(s *segment, r Record, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !s.damaged {
+	if s.trouble&lostData == 0 {
 		l.cfg.Logger.Error("the disk lost entries before they were synced: reading names them in their place", "container", l.cfg.ContainerID,
 			"segment", s.header.SegmentSeq, "first_seq", r.FirstSeq, "entries", r.Entries, "err", err)
 	}
-	s.damaged = true
+	s.trouble |= lostData
 	if s == l.active {
 		l.rollDue = true
 	}
@@ -92,14 +92,14 @@ func (l *Log) giveUp(s *segment, r Record, err error) {
 // syncIndex syncs the sidecar of an active segment. Called with commitMu held.
 func (l *Log) syncIndex(s *segment) error {
 	x := s.idx
-	if x.doubtful {
+	if s.resync.index {
 		if err := l.rewriteIndex(s); err != nil {
 			return full(fmt.Errorf("write sidecar again: %w", err))
 		}
 	}
 	// Without x.mu: Fill takes it where a container's FIFO is a new one.
 	err := unix.Fdatasync(int(x.f.Fd()))
-	if x.doubtful = err != nil; x.doubtful {
+	if s.resync.index = err != nil; s.resync.index {
 		return full(fmt.Errorf("sync sidecar: %w", err))
 	}
 	return nil

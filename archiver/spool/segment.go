@@ -12,19 +12,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// segment is one segment of a Log. Fields are guarded by the Log's mu, except
-// for those of the sidecar file, which have a lock of their own because the
+// segment is one segment of a Log. Its fields are guarded by the Log's mu, except
+// for resync and for the sidecar's, which has a lock of its own because the
 // committer writes there while Fill goes on.
 type segment struct {
 	dir    string
-	header Header
-	state  State
+	header Header // of a gap if one has taken its place
+	phase  phase
+	// unsynced is changed with the Log's commitMu held, too.
+	unsynced dirt
+	trouble  trouble
 
-	// records cover the data from offset 0; the last one may still grow while
-	// it is not closed. Dropped once the segment is committed for good: then
-	// they are read from the sidecar again.
+	// records cover the data from offset 0. The last one grows until a commit takes
+	// it. Once the segment is sealed they are read from the sidecar.
 	records   []Record
-	open      bool    // the last record may grow
 	committed int     // how many of the records are in the sidecar
 	handed    int     // how many of them a commit has taken: these never change
 	written   int64   // bytes in the data file, an unfinished frame included
@@ -33,37 +34,40 @@ type segment struct {
 	firstNano int64   // arrival of the first batch, 0 while empty
 	bounds    []int64 // once the records are dropped: offsets that no frame crosses
 
-	data *os.File // nil unless active or about to be sealed
-	idx  *index
-	// rolled is set when a later segment takes the entries.
-	rolled bool
-	// mended and damaged tell what was found: a sidecar that was repaired, and data
-	// that is no longer what its records say.
-	mended, damaged bool
-	unread          int // how often its sidecar could not be read
-	// doubtful is how far the data has to be written again before it is synced,
-	// from the last record in the sidecar on; 0 where it has not. Guarded by
-	// commitMu.
-	doubtful int64
-	// synced tells that what was written to the sidecar, and the segment's
-	// names, are durable; named that the names are.
-	synced, named bool
+	data   *os.File // nil unless the segment is active
+	idx    *index   // nil unless the segment is active
+	unread int      // how often its sidecar could not be read
+	resync resync
+}
+
+// resync is what has to be written again before it is synced, as the last sync
+// failed. Only the holder of the Log's commitMu touches it.
+type resync struct {
+	data  int64 // up to this offset, from the last record in the sidecar on
+	index bool  // all of the sidecar
 }
 
 func (s *segment) path(ext string) string {
 	return filepath.Join(s.dir, segmentName(s.header.SegmentSeq, ext))
 }
 
-// name is the path of the segment's data as its state has it; of a gap, that of
-// its header.
-func (s *segment) name(state State) string {
+// name is the path of the segment's data; of a gap, that of its header.
+func (s *segment) name() string { return s.nameIn(s.phase) }
+
+// nameIn is name for a phase.
+func (s *segment) nameIn(p phase) string {
+	gap := s.header.Gap != nil
 	switch {
-	case s.header.Gap != nil && state == Archived:
+	case p == archived && gap:
 		return s.path(extGapArchived)
-	case s.header.Gap != nil:
+	case p == archived:
+		return s.path(extArchived)
+	case gap:
 		return s.path(extGap)
+	case p == filling, p == rolled:
+		return s.path(extActive)
 	}
-	return s.path("." + state.String())
+	return s.path(extSealed)
 }
 
 func (s *segment) entries() int64 { return s.lastSeq - s.header.FirstSeq + 1 }
@@ -77,12 +81,13 @@ func (s *segment) uncommitted() int64 {
 	return s.end - s.records[s.committed-1].end()
 }
 
-// openRecord returns the record that may take more data, or nil.
+// openRecord returns the batch that may take more data, or nil.
 func (s *segment) openRecord() *Record {
-	if !s.open {
+	last := len(s.records) - 1
+	if last < s.handed || s.records[last].kind != kindBatch {
 		return nil
 	}
-	return &s.records[len(s.records)-1]
+	return &s.records[last]
 }
 
 // extend adds whole frames that end the data so far.
@@ -92,7 +97,6 @@ func (s *segment) extend(frames []byte, entries, arrivalNano int64) {
 		s.records = append(s.records, Record{
 			kind: kindBatch, Offset: s.end, FirstSeq: s.lastSeq + 1, ArrivalNano: arrivalNano,
 		})
-		s.open = true
 		r = s.openRecord()
 	}
 	r.CRC = crc32.Update(r.CRC, castagnoli, frames)
@@ -111,7 +115,6 @@ const maxSkipBytes = maxRecordBytes
 
 // skip marks n bytes after the last whole frame as not being frames.
 func (s *segment) skip(n int64) {
-	s.open = false
 	for ; n > 0; n -= s.skipPart(n) {
 	}
 }
@@ -133,22 +136,20 @@ func (s *segment) skipPart(n int64) int64 {
 // hand closes the last record and returns those that are not in the sidecar.
 // What is handed out never changes: what comes next has a record of its own.
 func (s *segment) hand() []Record {
-	s.open = false
 	s.handed = len(s.records)
 	return slices.Clone(s.records[s.committed:])
 }
 
 // index is the sidecar's file, to which records are appended.
 type index struct {
-	mu   sync.Mutex
-	f    *os.File
-	end  int64
-	buf  []byte
-	last uint32 // the last source record's
+	mu      sync.Mutex
+	f       *os.File
+	end     int64
+	buf     []byte
+	head    []byte   // the header
+	sources []placed // the source records
 
-	head     []byte   // the header
-	sources  []placed // the source records
-	doubtful bool     // has to be written again before it is synced; guarded by commitMu
+	last uint32 // the last source record's; guarded by the Log's mu
 }
 
 func (x *index) append(recs ...Record) error {
@@ -174,7 +175,7 @@ func (x *index) append(recs ...Record) error {
 // createSegment makes the files of a new active segment. They become durable
 // with the first commit.
 func createSegment(dir string, h Header) (*segment, error) {
-	s := &segment{dir: dir, header: h, lastSeq: h.FirstSeq - 1}
+	s := &segment{dir: dir, header: h, unsynced: dirtyIndex | dirtyNames, lastSeq: h.FirstSeq - 1}
 	b, err := appendHeader(nil, &h)
 	if err != nil {
 		return nil, err

@@ -52,7 +52,7 @@ func FuzzSegment(f *testing.F) {
 		cfg := cfg
 		cfg.Dir, cfg.Trust = filepath.Join(t.TempDir(), "c"), trust
 		check(t, os.Mkdir(cfg.Dir, 0o700))
-		check(t, os.WriteFile(filepath.Join(cfg.Dir, segmentName(1, "."+State(state%3).String())), data, 0o600))
+		check(t, os.WriteFile(filepath.Join(cfg.Dir, segmentName(1, []string{extActive, extSealed, extArchived}[state%3])), data, 0o600))
 		check(t, os.WriteFile(filepath.Join(cfg.Dir, segmentName(1, extIndex)), idx, 0o600))
 		first, _ := reread(t, cfg, len(data)+len(idx))
 		second, quarantined := reread(t, cfg, len(data)+len(idx))

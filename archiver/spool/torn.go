@@ -17,7 +17,7 @@ func (l *Log) DropTorn() int64 {
 	s.skip(n)
 	s.idx.last = 0 // the next source record tells a restart that the frame ends here
 	l.lost += n
-	l.unread = 0
+	l.intake.unread = 0
 	l.rollIfDue()
 	return n
 }
@@ -28,8 +28,8 @@ func (l *Log) DropTorn() int64 {
 func (l *Log) TakeTorn() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	copied := l.copied
-	l.copied, l.unread = nil, 0
+	copied := l.intake.copied
+	l.intake.copied, l.intake.unread = nil, 0
 	s := l.active
 	if s == nil || !s.torn() {
 		return copied
