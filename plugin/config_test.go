@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
+	"github.com/coldtail/coldtail/cmd/coldtail/bucketurl"
 )
 
 // fifoDir is where the daemon makes a plugin's FIFOs. They outlive an upgrade,

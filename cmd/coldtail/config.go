@@ -12,8 +12,8 @@ import (
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
-	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
 	"github.com/coldtail/coldtail/archiver/statedir"
+	"github.com/coldtail/coldtail/cmd/coldtail/bucketurl"
 	"github.com/coldtail/coldtail/plugin"
 )
 

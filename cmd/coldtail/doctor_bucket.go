@@ -13,7 +13,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
+	"github.com/coldtail/coldtail/cmd/coldtail/bucketurl"
 	"github.com/coldtail/coldtail/cmd/coldtail/probe"
 	"github.com/coldtail/coldtail/plugin"
 )

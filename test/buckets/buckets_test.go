@@ -16,7 +16,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver/bucket"
 	"github.com/coldtail/coldtail/archiver/bucket/buckettest"
-	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
+	"github.com/coldtail/coldtail/cmd/coldtail/bucketurl"
 	"github.com/coldtail/coldtail/test/parts"
 )
 

@@ -22,7 +22,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/bucket/bucketurl"
+	"github.com/coldtail/coldtail/cmd/coldtail/bucketurl"
 	"github.com/coldtail/coldtail/test/parts"
 )
 
