@@ -49,9 +49,9 @@ type Column struct {
 	// without bounds.
 	Long bool
 
-	// Text and Pairs return where a Meta has the value, which is the same in all
-	// rows. A column of neither is made of entries. "" and no pairs are null in a
-	// column that is Nullable.
+	// Text or Pairs returns the field of a Meta that has the value, which is the
+	// same in all rows. A column with neither is made of entries. If the column is
+	// Nullable, "" and no pairs are null.
 	Text  func(*Meta) *string
 	Pairs func(*Meta) *map[string]string
 }
@@ -59,9 +59,9 @@ type Column struct {
 // Constant reports whether the column has the same value in all rows.
 func (c *Column) Constant() bool { return c.Text != nil || c.Pairs != nil }
 
-// columns is the only list of columns. A Meta's columns need no other line: both
-// formats write, read and inspect them by this one. For a column of entries,
-// each format has a name of the above where it gathers, writes or reads a row.
+// columns is the only list of columns. A column of a Meta needs no other line in
+// codec: both formats write, read and inspect it by this one. A column of entries
+// is written and read where a format uses its name, which is above.
 var columns = []Column{
 	{ID: 1, Name: TimeName, Type: TimestampColumn},
 	{ID: 2, Name: TimeNanoName, Type: Int64Column},

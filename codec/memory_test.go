@@ -1,4 +1,4 @@
-package codec
+package codec // compares an allowance's own counts
 
 import (
 	"testing"

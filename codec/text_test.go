@@ -1,8 +1,10 @@
-package codec
+package codec_test
 
 import (
 	"testing"
 	"unicode/utf8"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 func TestAppendValidUTF8(t *testing.T) {
@@ -15,7 +17,7 @@ func TestAppendValidUTF8(t *testing.T) {
 		"\uFFFDa\x80":    "\uFFFDa\uFFFD",
 		"nul \x00 stays": "nul \x00 stays",
 	} {
-		got := string(AppendValidUTF8(nil, []byte(in)))
+		got := string(codec.AppendValidUTF8(nil, []byte(in)))
 		if got != want || !utf8.ValidString(got) {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}

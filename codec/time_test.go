@@ -1,4 +1,4 @@
-package codec
+package codec_test
 
 import (
 	"go/ast"
@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 func TestUnixNano(t *testing.T) {
@@ -24,17 +26,17 @@ func TestUnixNano(t *testing.T) {
 		math.MaxInt64 - 1:  time.Unix(0, math.MaxInt64-1),
 		1764374400_000_000: time.Unix(1764374, 400_000_000),
 	} {
-		if got := UnixNano(at); got != want {
+		if got := codec.UnixNano(at); got != want {
 			t.Errorf("%v: %d, want %d", at, got, want)
 		}
 	}
 	for _, at := range []time.Time{{}, time.Unix(0, math.MinInt64).Add(-1), time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(-1<<60, 0)} {
-		if got := UnixNano(at); got != math.MinInt64 {
+		if got := codec.UnixNano(at); got != math.MinInt64 {
 			t.Errorf("%v: %d", at, got)
 		}
 	}
 	for _, at := range []time.Time{time.Unix(0, math.MaxInt64).Add(1), time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Unix(1<<60, 0)} {
-		if got := UnixNano(at); got != math.MaxInt64 {
+		if got := codec.UnixNano(at); got != math.MaxInt64 {
 			t.Errorf("%v: %d", at, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package codec
+package codec_test
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 func TestVisible(t *testing.T) {
@@ -24,11 +26,11 @@ func TestVisible(t *testing.T) {
 		"\ufffd":                 `�`,
 		"\U000e0041":             `\U000e0041`,
 	} {
-		if got := Visible(in); got != want {
+		if got := codec.Visible(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
-	if got := OneLine(errors.Join(errors.New("one"), errors.New("two\x1b"))); got != `one; two\x1b` {
+	if got := codec.OneLine(errors.Join(errors.New("one"), errors.New("two\x1b"))); got != `one; two\x1b` {
 		t.Errorf("got %q", got)
 	}
 }
@@ -38,16 +40,16 @@ func FuzzVisible(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, r := range Visible(s) {
+		for _, r := range codec.Visible(s) {
 			if r != utf8.RuneError && !unicode.IsPrint(r) {
-				t.Errorf("%q is in %q", r, Visible(s))
+				t.Errorf("%q is in %q", r, codec.Visible(s))
 			}
 		}
 		js, err := json.Marshal(map[string]string{"key": s})
 		if err != nil {
 			t.Fatal(err)
 		}
-		safe := VisibleJSON(js)
+		safe := codec.VisibleJSON(js)
 		for _, r := range string(safe) {
 			if !unicode.IsPrint(r) || r == utf8.RuneError && !bytes.ContainsRune(safe, r) {
 				t.Errorf("%q is in %q", r, safe)

@@ -1,4 +1,4 @@
-package join
+package join // bounds what an Assembler holds, which no caller sees
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package ndjson
+package ndjson // makes members by the places in their headers
 
 import (
 	"bytes"

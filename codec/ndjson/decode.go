@@ -205,7 +205,7 @@ func (d *Decoder) window(s ranged.Span) ([]byte, error) {
 	return d.win.Slice(s), nil
 }
 
-// NextRow fills r with the next row; it is the splitter's rowSource.
+// NextRow fills r with the next row, as a [join.Source].
 func (d *Decoder) NextRow(r *join.Row) error {
 	for d.rows == 0 {
 		if d.next > 0 && d.next <= len(d.list) {

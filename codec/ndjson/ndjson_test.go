@@ -1,4 +1,4 @@
-package ndjson
+package ndjson // takes members apart as a Decoder does, and makes single rows
 
 import (
 	"bytes"

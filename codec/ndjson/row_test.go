@@ -1,4 +1,4 @@
-package ndjson
+package ndjson // compares single rows with encoding/json
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package ndjson
+package ndjson // counts the headers that are looked at
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package parquet
+package parquet // changes what an Encoder has gathered before it writes it
 
 import (
 	"bytes"

@@ -163,7 +163,7 @@ func (d *Decoder) seek(row int64) error {
 	return nil
 }
 
-// NextRow fills r with the next row; it is the splitter's rowSource.
+// NextRow fills r with the next row, as a [join.Source].
 func (d *Decoder) NextRow(r *join.Row) error {
 	if d.row >= d.f.rows {
 		return io.EOF

@@ -1,4 +1,4 @@
-package parquet
+package parquet // gives pages to the readers that a checksum would keep away
 
 import (
 	"io"

@@ -1,4 +1,4 @@
-package parquet
+package parquet // compares runs, which no caller sees
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package parquet
+package parquet // compares the footer with the leaves
 
 import (
 	"bytes"
