@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/coldtail/coldtail/cmd/coldtail/ddl"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/key"
 )
@@ -22,14 +23,14 @@ var updateDDL = flag.Bool("update-ddl", false, "write ddl/testdata anew")
 // that was read by someone who knows the engine.
 func TestDDLGolden(t *testing.T) {
 	h := newHome(t)
-	for _, e := range ddlEngines {
+	for _, e := range ddl.Engines() {
 		for _, f := range codec.Formats() {
-			t.Run(fmt.Sprintf("%s %s", e.name, f), func(t *testing.T) {
-				res := h.run(nil, "ddl", e.name, "--format", string(f), "--bucket", "s3://my-logs/docker?region=eu-central-1")
+			t.Run(fmt.Sprintf("%s %s", e, f), func(t *testing.T) {
+				res := h.run(nil, "ddl", e, "--format", string(f), "--bucket", "s3://my-logs/docker?region=eu-central-1")
 				if res.status != exitOK || res.stderr != "" {
 					t.Fatalf("%+v", res)
 				}
-				checkGolden(t, fmt.Sprintf("%s.%s.sql", e.name, f), res.stdout)
+				checkGolden(t, fmt.Sprintf("%s.%s.sql", e, f), res.stdout)
 			})
 		}
 	}
@@ -43,9 +44,9 @@ func TestDDLPlaces(t *testing.T) {
 		"s3://my-logs", "s3://my.dotted.logs/a/b/?region=us-west-2", "s3://logs/p?endpoint=https://store.example:9000&region=eu",
 		"s3://logs/p?endpoint=https://store.example&path-style=false", "minio://127.0.0.1:9000/logs/it's%20a%20%23/?tls=false", "file:///var/lib/it's%20logs",
 	} {
-		for _, e := range ddlEngines {
-			res := h.run(nil, "ddl", e.name, "--bucket", bucket, "--database", "ops", "--table", "container_logs", "--since", "2026-01-31")
-			fmt.Fprintf(&all, "---- %s %s: status %d\n", e.name, bucket, res.status)
+		for _, e := range ddl.Engines() {
+			res := h.run(nil, "ddl", e, "--bucket", bucket, "--database", "ops", "--table", "container_logs", "--since", "2026-01-31")
+			fmt.Fprintf(&all, "---- %s %s: status %d\n", e, bucket, res.status)
 			for line := range strings.Lines(res.stdout + res.stderr) {
 				if regexp.MustCompile(`(?i)://|/var|endpoint|region|path|url_style|ssl|container_logs|create|2026|scope|reads`).MatchString(line) {
 					all.WriteString(line)

@@ -1,4 +1,4 @@
-package main
+package ddl
 
 import (
 	"bytes"
@@ -10,11 +10,11 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
-//go:embed ddl/*.sql.tmpl
-var ddlTemplates embed.FS
+//go:embed *.sql.tmpl
+var templates embed.FS
 
-// ddlEngine is how an engine writes things.
-type ddlEngine struct {
+// A dialect is how an engine writes things.
+type dialect struct {
 	name       string
 	database   string // where --database is not given
 	scheme     string // of buckets
@@ -43,10 +43,10 @@ var (
 	hiveList, hiveField = "array<struct<%s>>", "%s:%s"
 )
 
-// ddlEngines are in the order in which they are named to users. dt is a text in
+// dialects are in the order in which they are named to users. dt is a text in
 // all that keep it in a metastore, so that one table there serves them all, and
 // dt = '2026-01-31' is right for every engine.
-var ddlEngines = []*ddlEngine{
+var dialects = []*dialect{
 	{
 		name: "athena", database: "default", scheme: "s3", amazonOnly: true, quote: "`", escape: `\'`,
 		types: hiveTypes, ndjson: hiveJSON, list: hiveList, field: hiveField,
@@ -91,24 +91,25 @@ var ddlEngines = []*ddlEngine{
 	},
 }
 
-func ddlEngineOf(name string) (*ddlEngine, error) {
-	for _, e := range ddlEngines {
+func dialectOf(name string) (*dialect, error) {
+	for _, e := range dialects {
 		if e.name == name {
 			return e, nil
 		}
 	}
-	return nil, usagef("there is no engine %q: must be one of %s", name, strings.Join(ddlEngineNames(), ", "))
+	return nil, fmt.Errorf("there is no engine %q: must be one of %s", name, strings.Join(Engines(), ", "))
 }
 
-func ddlEngineNames() (names []string) {
-	for _, e := range ddlEngines {
+// Engines lists the engines, as they are named to users.
+func Engines() (names []string) {
+	for _, e := range dialects {
 		names = append(names, e.name)
 	}
 	return names
 }
 
 // typeOf is the engine's name of a column's type.
-func (e *ddlEngine) typeOf(c codec.Column, f codec.Format) string {
+func (e *dialect) typeOf(c codec.Column, f codec.Format) string {
 	if c.Type == codec.ListColumn {
 		var fields []string
 		for _, inner := range c.Fields {
@@ -132,7 +133,7 @@ func (e *ddlEngine) typeOf(c codec.Column, f codec.Format) string {
 }
 
 // text is a literal that the engine reads as s.
-func (e *ddlEngine) text(s string) string {
+func (e *dialect) text(s string) string {
 	if strings.HasPrefix(e.escape, `\`) {
 		s = strings.ReplaceAll(s, `\`, `\\`)
 	}
@@ -140,12 +141,12 @@ func (e *ddlEngine) text(s string) string {
 }
 
 // print fills in the engine's template.
-func (e *ddlEngine) print(t *ddlTable) ([]byte, error) {
+func (e *dialect) print(t *table) ([]byte, error) {
 	file := e.name + ".sql.tmpl"
 	tmpl, err := template.New(file).Option("missingkey=error").Funcs(template.FuncMap{
-		"ident": func(s string) string { return e.quote + s + e.quote }, // ddlName has no quotes
+		"ident": func(s string) string { return e.quote + s + e.quote }, // nameText has no quotes
 		"text":  e.text,
-	}).ParseFS(ddlTemplates, "ddl/"+file)
+	}).ParseFS(templates, file)
 	if err != nil {
 		return nil, fmt.Errorf("read template of %s: %w", e.name, err)
 	}
