@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/coldtail/coldtail/archiver/durable"
+	"github.com/coldtail/coldtail/archiver/spool/archivedlog"
 )
 
 // Commit makes durable what Fill brought so far: it syncs the data, then writes
@@ -209,7 +210,7 @@ func (l *Log) Archived(v *View, objs []Object) error {
 	}
 	// The list first: a segment that is listed but still sealed is archived
 	// again, under the same keys.
-	if err := appendObjects(l.cfg.Dir, objs); err != nil {
+	if err := archivedlog.Append(l.cfg.Dir, objs); err != nil {
 		return full(err)
 	}
 	l.step("listed", l.cfg.Dir)

@@ -7,8 +7,6 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -125,45 +123,6 @@ func FuzzStream(f *testing.F) {
 		check(t, st.write(dir))
 		if again, err := readStream(dir); err != nil || fmt.Sprint(again) != fmt.Sprint(st) {
 			t.Fatalf("written as %+v, read as %+v, %v", st, again, err)
-		}
-	})
-}
-
-// FuzzArchivedLog reads anything for archived.log, in bounded memory, and what is
-// added to it then is found.
-func FuzzArchivedLog(f *testing.F) {
-	line := Object{Segment: 1, SizeBytes: 2, Key: "parquet/dt=2026-01-01/hour=00/x.parquet"}.line()
-	for _, text := range []string{
-		"", "\n", line, line + line, line[:len(line)-1], line[:10], line + "1 2 old-without-sum\n", "\x00\xff\n" + line,
-		"1 2:00000000 k\n" + line, strings.Repeat(line, 50) + "torn", "9223372036854775808 1 k\n", strings.Repeat("x", 100_000), "1 2:zz \n",
-	} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		dir := t.TempDir()
-		check(t, os.WriteFile(filepath.Join(dir, archivedFile), b, 0o600))
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		objs, _, err := readObjects(dir)
-		check(t, err)
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(1<<20+100*len(b)) {
-			t.Fatalf("allocated %d bytes to read %d", n, len(b))
-		}
-		seen := map[string]bool{}
-		for _, o := range objs {
-			if o.Segment <= 0 || o.SizeBytes < 0 || o.Key == "" || strings.Contains(o.Key, "\n") || seen[o.Key] {
-				t.Fatalf("took %+v for an object", o)
-			}
-			seen[o.Key] = true
-		}
-		added := Object{Segment: 7, SizeBytes: 8, Key: "added"}
-		check(t, appendObjects(dir, []Object{added}))
-		again, _, err := readObjects(dir)
-		check(t, err)
-		i := slices.IndexFunc(again, func(o Object) bool { return o.Key == added.Key })
-		if i < 0 || len(again) < len(objs) {
-			t.Fatalf("%d objects, then %d, of which %d is the added one", len(objs), len(again), i)
 		}
 	})
 }

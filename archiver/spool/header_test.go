@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldtail/coldtail/archiver/spool/archivedlog"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/randtest"
 )
@@ -106,10 +107,10 @@ func TestStreamStateIsReadBack(t *testing.T) {
 		{Segment: -1, Key: "k"}, {Segment: 1, SizeBytes: -1, Key: "k"}, {Segment: 1 << 62, Key: "\xff"},
 	} {
 		dir := t.TempDir()
-		if appendObjects(dir, []Object{o}) != nil {
+		if archivedlog.Append(dir, []Object{o}) != nil {
 			continue
 		}
-		if got, whole, err := readObjects(dir); err != nil || !whole || len(got) != 1 || !reflect.DeepEqual(got[0], o) {
+		if got, whole, err := archivedlog.Objects(dir); err != nil || !whole || len(got) != 1 || !reflect.DeepEqual(got[0], o) {
 			t.Errorf("%+v became %+v, whole: %t, %v", o, got, whole, err)
 		}
 	}

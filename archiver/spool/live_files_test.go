@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/coldtail/coldtail/archiver/spool/archivedlog"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/randtest"
 )
@@ -66,7 +67,7 @@ func TestHugeFiles(t *testing.T) {
 		t.Fatal("a stream.json of 1 TiB is believed")
 	}
 	check(t, os.Truncate(filepath.Join(g.cfg.Dir, archivedFile), 100<<20)) // it is read to its end
-	if objs, whole, err := readObjects(g.cfg.Dir); err != nil || whole || len(objs) != 1 {
+	if objs, whole, err := archivedlog.Objects(g.cfg.Dir); err != nil || whole || len(objs) != 1 {
 		t.Fatalf("%d objects, whole: %t, %v", len(objs), whole, err)
 	}
 	check(t, os.Truncate(g.log.segments[0].path(extIndex), 1<<40))

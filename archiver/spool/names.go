@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/coldtail/coldtail/archiver/spool/archivedlog"
 )
 
 // Every name that the spool puts on the disk.
@@ -22,7 +24,7 @@ const (
 	extGapArchived = ".gap-archived"
 
 	streamFile    = "stream.json"
-	archivedFile  = "archived.log"
+	archivedFile  = archivedlog.Name
 	quarantineDir = "quarantine"
 )
 

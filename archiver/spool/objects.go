@@ -1,29 +1,21 @@
 package spool
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
+
+	"github.com/coldtail/coldtail/archiver/spool/archivedlog"
 )
 
-// Objects are all that were archived from this spool up to now, in the order of
-// archiving. What was archived since the snapshot is in both: nothing is in neither.
-func (sn *Snapshot) Objects() ([]Object, error) {
-	objs, _, err := sn.AllObjects()
-	return objs, err
-}
+// Object is an archived object, as archived.log lists it.
+type Object = archivedlog.Object
 
-// AllObjects is Objects, and tells whether these are all: where the list was
-// damaged, or a segment was lost, the bucket may have more.
+// AllObjects returns what was archived from this spool up to now, in the order of
+// archiving, and reports whether that is all: if the list was damaged, or a segment was
+// lost, the bucket may have more. What was archived since the snapshot is in both:
+// nothing is in neither.
 func (sn *Snapshot) AllObjects() (objs []Object, all bool, err error) {
-	objs, whole, err := readObjects(sn.log.cfg.Dir)
+	objs, whole, err := archivedlog.Objects(sn.log.cfg.Dir)
 	var known spans
 	for _, o := range objs {
 		known.add(o.Segment)
@@ -35,7 +27,7 @@ func (sn *Snapshot) AllObjects() (objs []Object, all bool, err error) {
 // some of them again, as a segment is listed again whose archiving was cut short.
 func (sn *Snapshot) EachObject(f func(Object)) (all bool, err error) {
 	var known spans
-	whole, err := eachObject(sn.log.cfg.Dir, func(o Object) {
+	whole, err := archivedlog.Each(sn.log.cfg.Dir, func(o Object) {
 		known.add(o.Segment)
 		f(o)
 	})
@@ -51,88 +43,9 @@ func (sn *Snapshot) complete(known spans) bool {
 	return known.cover(sn.lastSegment)
 }
 
-// eachObject calls f with the objects of archived.log. Lines that are not whole are
-// passed over, and make the list not whole: where it was cut by a power loss, the
-// segment is archived again.
-func eachObject(dir string, f func(Object)) (whole bool, err error) {
-	file, err := os.Open(filepath.Join(dir, archivedFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("read archived objects: %w", err)
-	}
-	defer file.Close()
-	whole = true
-	r := bufio.NewReader(file)
-	for {
-		line, err := r.ReadString('\n')
-		if errors.Is(err, io.EOF) {
-			return whole && line == "", nil
-		}
-		if err != nil {
-			return false, fmt.Errorf("read archived objects: %w", err)
-		}
-		if o, ok := parseObject(strings.TrimSuffix(line, "\n")); ok {
-			f(o)
-		} else {
-			whole = false
-		}
-	}
-}
-
-// NewestObjects calls f with objects of archived.log from its end on, until f returns
-// false or a line is not whole. It reads no more of the file than that takes, and
-// returns how f ended it.
+// NewestObjects is [archivedlog.Newest] of this log.
 func (sn *Snapshot) NewestObjects(f func(Object) bool) (ended bool, err error) {
-	file, err := os.Open(filepath.Join(sn.log.cfg.Dir, archivedFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("read archived objects: %w", err)
-	}
-	defer file.Close()
-	fi, err := file.Stat()
-	if err != nil {
-		return false, fmt.Errorf("read archived objects: %w", err)
-	}
-	var rest []byte // of a line whose beginning is not read yet
-	for end, first := fi.Size(), true; end > 0; first = false {
-		b := make([]byte, min(end, endBytes), min(end, endBytes)+int64(len(rest)))
-		end -= int64(len(b))
-		if _, err := file.ReadAt(b, end); err != nil {
-			return false, fmt.Errorf("read archived objects: %w", err)
-		}
-		if b = append(b, rest...); len(b) > 2*endBytes {
-			return false, nil // no line is so long
-		}
-		if first {
-			if b[len(b)-1] != '\n' {
-				return false, nil
-			}
-			b = b[:len(b)-1]
-		}
-		for {
-			i := bytes.LastIndexByte(b, '\n')
-			if i < 0 && end > 0 {
-				break
-			}
-			o, ok := parseObject(string(b[i+1:]))
-			if !ok {
-				return false, nil
-			}
-			if !f(o) {
-				return true, nil
-			}
-			if i < 0 {
-				return false, nil
-			}
-			b = b[:i]
-		}
-		rest = b
-	}
-	return false, nil
+	return archivedlog.Newest(sn.log.cfg.Dir, f)
 }
 
 // spans are numbers, mostly in order.

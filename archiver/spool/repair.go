@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/coldtail/coldtail/archiver/spool/archivedlog"
 )
 
 // Damage is never made worse and never hidden:
@@ -102,7 +104,7 @@ func (l *Log) settle(d damage) error {
 // findLastSegment makes up for a lost stream.json: the number of the last
 // segment is in the list of archived objects, or in the name of a file.
 func (l *Log) findLastSegment() error {
-	objs, _, err := readObjects(l.cfg.Dir)
+	objs, _, err := archivedlog.Objects(l.cfg.Dir)
 	if err != nil {
 		return err
 	}

@@ -109,14 +109,3 @@ func reread(t *testing.T, cfg Config, sizeBytes int) (seqs []int64, quarantined 
 	t.Fatal("reading does not end")
 	return nil, 0
 }
-
-// FuzzParseObject: a line of archived.log is taken only if it was written so.
-func FuzzParseObject(f *testing.F) {
-	f.Add(Object{Segment: 1, SizeBytes: 2, Key: "k"}.line())
-	f.Add("1 2 k")
-	f.Fuzz(func(t *testing.T, line string) {
-		if o, ok := parseObject(line); ok && o.line() != line+"\n" {
-			t.Errorf("%q is taken for %+v", line, o)
-		}
-	})
-}

@@ -208,7 +208,7 @@ func TestLifecycle(t *testing.T) {
 		t.Fatalf("last seq %d, want %d", got, first+5)
 	}
 	sn := g.log.Snapshot()
-	if got, err := sn.Objects(); err != nil || !slices.Equal(got, objs) {
+	if got, all, err := sn.AllObjects(); err != nil || !all || !slices.Equal(got, objs) {
 		t.Fatalf("objects %v, %v", got, err)
 	}
 	if v := sn.Segments[0]; v.Header.SegmentSeq != 2 || v.Header.Origin {

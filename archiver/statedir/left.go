@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/archiver/spool/archivedlog"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -31,7 +32,7 @@ func Left(stateDir string) ([]codec.Meta, error) {
 // ArchivedLists returns the ends of the lists of archived objects in a state
 // directory: of the most containers that archived last. It changes nothing, and
 // another process may use the directory.
-func ArchivedLists(stateDir string, most int) ([]spool.ListEnds, error) {
+func ArchivedLists(stateDir string, most int) ([]archivedlog.Ends, error) {
 	ids, err := Path(stateDir).logs()
 	if err != nil {
 		return nil, err
@@ -43,14 +44,14 @@ func ArchivedLists(stateDir string, most int) ([]spool.ListEnds, error) {
 	var lists []list
 	for _, id := range ids {
 		dir := Path(stateDir).Log(id)
-		if at, err := spool.ListModified(dir); err == nil {
+		if at, err := archivedlog.Modified(dir); err == nil {
 			lists = append(lists, list{dir, at})
 		}
 	}
 	slices.SortStableFunc(lists, func(a, b list) int { return b.modified.Compare(a.modified) })
-	var ends []spool.ListEnds
+	var ends []archivedlog.Ends
 	for _, l := range lists[:min(len(lists), most)] {
-		e, err := spool.ArchivedEnds(l.dir)
+		e, err := archivedlog.ReadEnds(l.dir)
 		switch {
 		case err == nil:
 			ends = append(ends, e)

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/coldtail/coldtail/archiver/bucket"
-	"github.com/coldtail/coldtail/archiver/spool"
+	"github.com/coldtail/coldtail/archiver/spool/archivedlog"
 	"github.com/coldtail/coldtail/archiver/statedir"
 	"github.com/coldtail/coldtail/cmd/coldtail/probe"
 	"github.com/coldtail/coldtail/codec/key"
@@ -71,7 +71,7 @@ func archivedKeys(state string) ([]key.Meta, error) {
 	for _, p := range pipes {
 		states = append(states, filepath.Join(statedir.Path(state).Pipes(), p.Name()))
 	}
-	var lists []spool.ListEnds
+	var lists []archivedlog.Ends
 	for _, dir := range states {
 		found, err := statedir.ArchivedLists(dir, sampledLogs)
 		if err != nil {
@@ -79,10 +79,10 @@ func archivedKeys(state string) ([]key.Meta, error) {
 		}
 		lists = append(lists, found...)
 	}
-	slices.SortStableFunc(lists, func(a, b spool.ListEnds) int { return b.Modified.Compare(a.Modified) })
+	slices.SortStableFunc(lists, func(a, b archivedlog.Ends) int { return b.Modified.Compare(a.Modified) })
 	var keys []key.Meta
 	for _, l := range lists[:min(len(lists), sampledLogs)] {
-		for _, o := range []spool.Object{l.First, l.Last} {
+		for _, o := range []archivedlog.Object{l.First, l.Last} {
 			m, err := key.Parse(o.Key)
 			if err == nil && (len(keys) == 0 || keys[len(keys)-1].Key() != m.Key()) {
 				keys = append(keys, m)

@@ -111,7 +111,7 @@ func (p *process) where(t testing.TB, containerID string) (local, remote int64) 
 		here[v.Header.SegmentSeq] = true
 		local += v.Entries()
 	}
-	objects, err := sn.Objects()
+	objects, _, err := sn.AllObjects()
 	check(t, err)
 	for _, o := range objects {
 		m, err := key.Parse(o.Key)

@@ -1,4 +1,4 @@
-package spool
+package archivedlog // lines are made and parsed by hand
 
 import (
 	"strings"

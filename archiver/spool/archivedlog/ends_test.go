@@ -1,4 +1,4 @@
-package spool
+package archivedlog // lines are made and parsed by hand
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestArchivedEnds: the ends of a list are its first and last whole line.
-func TestArchivedEnds(t *testing.T) {
+// TestReadEnds: the ends of a list are its first and last whole line.
+func TestReadEnds(t *testing.T) {
 	object := func(n int64) Object { return Object{Segment: n, SizeBytes: 10, Key: "key-" + strings.Repeat("x", 200)} }
 	line := func(n int64) string { return object(n).line() }
 	long := ""
@@ -35,15 +35,15 @@ func TestArchivedEnds(t *testing.T) {
 		"a long line":   {strings.Repeat("y", 3*endBytes) + "\n" + line(4), 4, 4},
 	} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, archivedFile), []byte(tc.content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, Name), []byte(tc.content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := ArchivedEnds(dir)
+		got, err := ReadEnds(dir)
 		if got.First.Segment != tc.first || got.Last.Segment != tc.last || errors.Is(err, os.ErrNotExist) != (tc.first == 0) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	if _, err := ArchivedEnds(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+	if _, err := ReadEnds(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 }

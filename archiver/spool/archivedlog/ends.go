@@ -1,4 +1,4 @@
-package spool
+package archivedlog
 
 import (
 	"bufio"
@@ -12,16 +12,15 @@ import (
 	"time"
 )
 
-// ListEnds is what a container's list of archived objects has at its ends.
-type ListEnds struct {
+// Ends are those of a list.
+type Ends struct {
 	Modified    time.Time
 	First, Last Object // the first and the last line that is whole; the same where there is one
 }
 
-// ListModified returns when the list of archived objects in a container's
-// directory was written last.
-func ListModified(dir string) (time.Time, error) {
-	info, err := os.Stat(filepath.Join(dir, archivedFile))
+// Modified returns when the list in a container's folder was written last.
+func Modified(dir string) (time.Time, error) {
+	info, err := os.Stat(filepath.Join(dir, Name))
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -31,11 +30,10 @@ func ListModified(dir string) (time.Time, error) {
 // endBytes is how much of each end of the list is looked at: some hundred lines.
 const endBytes = 64 << 10
 
-// ArchivedEnds reads the ends of the list of archived objects in a container's
-// directory. It reports os.ErrNotExist where there is no list, or no whole
-// line. It changes nothing, and another process may use the directory.
-func ArchivedEnds(dir string) (a ListEnds, err error) {
-	f, err := os.Open(filepath.Join(dir, archivedFile))
+// ReadEnds reads the ends of the list in a container's folder. It returns
+// os.ErrNotExist if there is no list, or no whole line.
+func ReadEnds(dir string) (a Ends, err error) {
+	f, err := os.Open(filepath.Join(dir, Name))
 	if err != nil {
 		return a, err
 	}
