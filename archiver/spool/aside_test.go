@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/coldtail/coldtail/archiver/spool/quarantine"
 )
 
 // TestKeepCopyOfAReusedNumber: a segment whose number another had before is kept
@@ -17,11 +19,11 @@ func TestKeepCopyOfAReusedNumber(t *testing.T) {
 	g.log.Roll()
 	check(t, g.log.Commit())
 	seg := g.log.Pending()[0]
-	dir := filepath.Join(g.cfg.Dir, quarantineDir)
+	dir := filepath.Join(g.cfg.Dir, quarantine.Dir)
 	check(t, os.MkdirAll(dir, 0o700))
 	s := g.log.find(seg)
 	old := []byte("another segment's")
-	for _, name := range []string{segmentName(seg, extSealed), asideName(s.header.CreatedNano, segmentName(seg, extSealed)), asideName(s.header.CreatedNano, segmentName(seg, extIndex))} {
+	for _, name := range []string{segmentName(seg, extSealed), quarantine.Name(s.header.CreatedNano, segmentName(seg, extSealed)), quarantine.Name(s.header.CreatedNano, segmentName(seg, extIndex))} {
 		check(t, os.WriteFile(filepath.Join(dir, name), old, 0o600))
 	}
 	for range 2 {
@@ -39,7 +41,7 @@ func TestKeepCopyOfAReusedNumber(t *testing.T) {
 	for _, f := range files {
 		b, err := os.ReadFile(f.Path)
 		check(t, err)
-		name := asideBase(filepath.Base(f.Path))
+		name := f.Name
 		if f.Unarchived != (filepath.Ext(name) == extSealed) {
 			t.Errorf("%s: unarchived is %v", name, f.Unarchived)
 		}
@@ -74,20 +76,5 @@ func TestQuarantineKeepsAll(t *testing.T) {
 	}
 	if slices.Sort(got); !slices.Equal(got, []string{"a", "b", "c"}) {
 		t.Errorf("kept %q", got)
-	}
-}
-
-// TestCopyFile: where there are no links, a copy has the same bytes, and nothing
-// is written over.
-func TestCopyFile(t *testing.T) {
-	dir := t.TempDir()
-	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
-	check(t, os.WriteFile(from, []byte("bytes"), 0o600))
-	check(t, copyFile(from, to))
-	if b, err := os.ReadFile(to); err != nil || string(b) != "bytes" {
-		t.Errorf("copied %q, %v", b, err)
-	}
-	if err := copyFile(from, to); !os.IsExist(err) {
-		t.Errorf("copied over it: %v", err)
 	}
 }

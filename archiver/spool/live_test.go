@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coldtail/coldtail/archiver/spool/quarantine"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -109,7 +110,7 @@ func TestSidecarDamagedWhileRunning(t *testing.T) {
 					return
 				}
 				// Else what comes next copies all that was put aside.
-				check(t, os.RemoveAll(filepath.Join(g.cfg.Dir, quarantineDir)))
+				check(t, os.RemoveAll(filepath.Join(g.cfg.Dir, quarantine.Dir)))
 			}
 		})
 	}

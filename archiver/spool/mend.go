@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/coldtail/coldtail/archiver/durable"
+	"github.com/coldtail/coldtail/archiver/spool/quarantine"
 )
 
 var errHole = errors.New("segment's records are damaged beyond repair")
@@ -201,7 +202,7 @@ func (s *segment) shrink(sc *sidecar) {
 // replaceSidecar makes b the sidecar. What was there stays in the quarantine.
 func (s *segment) replaceSidecar(b []byte) error {
 	path := s.path(extIndex)
-	err := keep(s.dir, path, filepath.Base(path)+".damaged", s.header.CreatedNano)
+	err := quarantine.Keep(s.dir, path, filepath.Base(path)+".damaged", s.header.CreatedNano)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("repair segment: %w", full(err))
 	}

@@ -23,9 +23,8 @@ const (
 	extGap         = ".gap"
 	extGapArchived = ".gap-archived"
 
-	streamFile    = "stream.json"
-	archivedFile  = archivedlog.Name
-	quarantineDir = "quarantine"
+	streamFile   = "stream.json"
+	archivedFile = archivedlog.Name
 )
 
 // DroppingFile is the gap that grows while a container's entries are dropped as

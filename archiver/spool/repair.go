@@ -2,13 +2,12 @@ package spool
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/coldtail/coldtail/archiver/spool/archivedlog"
+	"github.com/coldtail/coldtail/archiver/spool/quarantine"
 )
 
 // Damage is never made worse and never hidden:
@@ -48,7 +47,7 @@ func (l *Log) setAside(d *damage, cause error, names ...string) error {
 			return err
 		}
 	}
-	return l.syncQuarantine()
+	return quarantine.Sync(l.cfg.Dir)
 }
 
 // settle makes the log go on behind what was lost.
@@ -111,12 +110,12 @@ func (l *Log) findLastSegment() error {
 	for _, o := range objs {
 		l.stream.LastSegment = max(l.stream.LastSegment, o.Segment)
 	}
-	names, err := os.ReadDir(filepath.Join(l.cfg.Dir, quarantineDir))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	files, err := quarantine.Files(l.cfg.Dir)
+	if err != nil {
 		return err
 	}
-	for _, de := range names {
-		if seq, _, _, ok := parseSegmentName(asideBase(de.Name())); ok {
+	for _, f := range files {
+		if seq, _, _, ok := parseSegmentName(f.Name); ok {
 			l.stream.LastSegment = max(l.stream.LastSegment, seq)
 		}
 	}

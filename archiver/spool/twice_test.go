@@ -42,7 +42,7 @@ func TestNumberTwice(t *testing.T) {
 			}
 			files, err := Aside(g.cfg.Dir)
 			check(t, err)
-			if !slices.ContainsFunc(files, func(f AsideFile) bool { return asideBase(filepath.Base(f.Path)) == twin }) {
+			if !slices.ContainsFunc(files, func(f AsideFile) bool { return f.Name == twin }) {
 				t.Errorf("%s, trust %v: in quarantine: %v", also, trust, files)
 			}
 			check(t, g.log.Close())
