@@ -9,7 +9,7 @@ FUZZ ?= .
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help build plugin demo test lint e2e bench bench-engine fuzz terraform clean FORCE
+.PHONY: help build plugin demo test engines lint e2e bench bench-engine fuzz terraform clean FORCE
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo: build ## archive real output and read it back, with a Docker engine or wit
 
 test: ## everything that needs no Docker engine, with a real MinIO
 	test/scripts/test.sh
+
+engines: ## what ddl prints and the documented queries, on real query engines; ENGINE=trino selects, FULL=1 checks all
+	test/scripts/engines.sh
 
 lint: ## formatting, vet, golangci-lint with the import graph, shellcheck, tidy modules
 	.ci/lint

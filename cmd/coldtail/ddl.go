@@ -24,6 +24,9 @@ ClickHouse find them by listing; with Spark and Hive, run the last statement
 again for what has been archived since. The columns are described in
 docs/format.md, queries in docs/queries.md.
 
+A view, logs, is what to query; the table or view below it is logs_chunks. Where
+an older version made a table logs, drop it first: no object is deleted.
+
 Athena and Trino look for objects from --since on. Rows of a host whose clock
 was not set are filed under the day that the clock showed, such as 1970-01-01:
 only the other engines, and coldtail logs, show these.`,
@@ -36,7 +39,7 @@ only the other engines, and coldtail logs, show these.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Format, "format", string(codec.Parquet), "the objects to read, parquet or ndjson: what containers were started with")
 	f.StringVar(&o.Database, "database", "", "`name` of the database or schema (default \"default\", with DuckDB \"main\")")
-	f.StringVar(&o.Table, "table", "logs", "`name` of the table or view")
+	f.StringVar(&o.Table, "table", "logs", "`name` of the view; the table below it is NAME_chunks")
 	f.StringVar(&o.Since, "since", key.FirstDay().Format(time.DateOnly), "first `day` for which athena and trino look for objects; a later one makes queries without a filter on dt cheaper")
 	c.addBucket(cmd)
 	c.addState(cmd, toolStateDefault)

@@ -82,6 +82,24 @@ var ddlWantTypes = map[string]map[codec.ColumnType]string{
 	"spark":  {"timestamp": "TIMESTAMP", "int64": "BIGINT", "boolean": "BOOLEAN", "string": "STRING", "bytes": "BINARY", "map": "MAP<STRING, STRING>", "list": "ARRAY<STRUCT<seq: BIGINT, bytes: INT>>"},
 }
 
+// viewColumn is what a column of the view is called: the last name of a line.
+var viewColumn = regexp.MustCompile("(?m)^  .*?[`\"]([a-z_]+)[`\"],?$")
+
+func viewNames(view string) (names []string) {
+	for _, line := range viewColumn.FindAllStringSubmatch(view, -1) {
+		names = append(names, line[1])
+	}
+	return names
+}
+
+// ddlWantView are the columns of the view.
+func ddlWantView() (names []string) {
+	for _, c := range codec.Columns() {
+		names = append(names, c.Name)
+	}
+	return append(names, "dt", "hour")
+}
+
 // TestDDLColumns: the tables have codec's columns, in its order, with its types;
 // dt and hour are partition keys and nothing else.
 func TestDDLColumns(t *testing.T) {
@@ -91,6 +109,7 @@ func TestDDLColumns(t *testing.T) {
 		for _, f := range codec.Formats() {
 			res := h.run(nil, "ddl", engine, "--format", string(f), "--bucket", "s3://my-logs")
 			_, body, _ := strings.Cut(res.stdout, "TABLE IF NOT EXISTS")
+			body, view, _ := strings.Cut(body, ";\n\nCREATE OR REPLACE VIEW")
 			var got, want []string
 			for _, m := range column.FindAllStringSubmatch(body, -1) {
 				if m[1] != "dt" && m[1] != "hour" {
@@ -106,6 +125,9 @@ func TestDDLColumns(t *testing.T) {
 			}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("%s %s: %s", engine, f, d)
+			}
+			if d := cmp.Diff(ddlWantView(), viewNames(view)); d != "" {
+				t.Errorf("%s %s: view: %s", engine, f, d)
 			}
 			if n := strings.Count(res.stdout, "dt=${dt}/hour=${hour}/'"); (engine == "athena" || engine == "trino") != (n == 1) {
 				t.Errorf("%s %s: %d templates", engine, f, n)
@@ -133,9 +155,10 @@ func TestDDLPartitions(t *testing.T) {
 			}
 		}
 	}
-	// Athena takes one statement at a time.
-	if res := h.run(nil, "ddl", "athena", "--bucket", "s3://my-logs"); strings.ContainsAny(res.stdout, ";#") || strings.Contains(res.stdout, "--") {
-		t.Errorf("more than a statement: %s", res.stdout)
+	// Athena takes one statement at a time: they are found by their semicolons.
+	res := h.run(nil, "ddl", "athena", "--bucket", "s3://my-logs")
+	if n := strings.Count(res.stdout, ";"); n != 2 || strings.ContainsAny(res.stdout, "#") || strings.Contains(res.stdout, "--") {
+		t.Errorf("%d statements, want a table and a view: %s", n, res.stdout)
 	}
 }
 

@@ -23,9 +23,11 @@ type Logged struct {
 	Body   string
 }
 
-// DT and Hour are the partition that the line is filed under.
+// DT is the day that the line is filed under.
 func (l *Logged) DT() string { return l.Time.Format(time.DateOnly) }
-func (l *Logged) Hour() int  { return l.Time.Hour() }
+
+// Hour is the hour of that day.
+func (l *Logged) Hour() int { return l.Time.Hour() }
 
 // Text is how a value of a row, or of what is expected, is compared.
 func Text(v any) string {

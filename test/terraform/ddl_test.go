@@ -38,7 +38,10 @@ func TestTablesAreThoseOfDDL(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := parseDDL(t, string(out))
+				// The view on it is not the module's.
+				statement, _, _ := strings.Cut(string(out), ";\n")
+				want := parseDDL(t, statement+"\n")
+				want.Name = strings.TrimSuffix(want.Name, "_chunks")
 				if len(want.Columns) < 10 || len(want.Partitions) != 2 || len(want.Options) < 5 {
 					t.Fatalf("not understood: %s", out)
 				}

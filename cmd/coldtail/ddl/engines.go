@@ -26,6 +26,11 @@ type dialect struct {
 	types      map[codec.ColumnType]string
 	// ndjson has the types that differ in NDJSON, where time and body_raw are texts.
 	ndjson map[codec.ColumnType]string
+	// values makes of NDJSON's values, a %s each, what Parquet has: a view on top of
+	// the table has the same columns in both formats.
+	values map[codec.ColumnType]string
+	// column is a column's name in the view's statement.
+	column string
 	// list is the type of a list of structs, with a %s for the fields; field is
 	// such a field's, of name and type; nullable is a nullable type.
 	list, field, nullable string
@@ -40,6 +45,19 @@ var (
 	// nor on base64.
 	hiveJSON = map[codec.ColumnType]string{codec.TimestampColumn: "string", codec.BytesColumn: "string"}
 
+	// The texts have nine digits and a zone, of which as many are taken as the type
+	// has: casts round.
+	hiveValues = map[codec.ColumnType]string{
+		codec.TimestampColumn: "CAST(regexp_replace(substr(%s, 1, 26), 'T', ' ') AS timestamp)", codec.BytesColumn: "unbase64(%s)", codec.BooleanColumn: "coalesce(%s, false)",
+	}
+	athenaValues = map[codec.ColumnType]string{
+		codec.TimestampColumn: "CAST(replace(substr(%s, 1, 23), 'T', ' ') AS timestamp)", codec.BytesColumn: "from_base64(%s)", codec.BooleanColumn: "coalesce(%s, false)",
+	}
+	trinoValues = map[codec.ColumnType]string{
+		codec.TimestampColumn: "CAST(replace(substr(%s, 1, 26), 'T', ' ') AS timestamp(6))", codec.BytesColumn: "from_base64(%s)", codec.BooleanColumn: "coalesce(%s, false)",
+	}
+	sparkValues = map[codec.ColumnType]string{codec.BooleanColumn: "coalesce(%s, false)"}
+
 	hiveList, hiveField = "array<struct<%s>>", "%s:%s"
 )
 
@@ -49,7 +67,7 @@ var (
 var dialects = []*dialect{
 	{
 		name: "athena", database: "default", scheme: "s3", amazonOnly: true, quote: "`", escape: `\'`,
-		types: hiveTypes, ndjson: hiveJSON, list: hiveList, field: hiveField,
+		types: hiveTypes, ndjson: hiveJSON, list: hiveList, field: hiveField, values: athenaValues, column: `"%s"`,
 	},
 	{
 		name: "trino", database: "default", scheme: "s3", quote: `"`, escape: `''`,
@@ -58,7 +76,8 @@ var dialects = []*dialect{
 			codec.StringColumn: "varchar", codec.BytesColumn: "varbinary", codec.MapColumn: "map(varchar, varchar)",
 		},
 		ndjson: map[codec.ColumnType]string{codec.TimestampColumn: "varchar", codec.BytesColumn: "varchar"},
-		list:   "array(row(%s))", field: "%s %s",
+		values: trinoValues, column: `"%s"`,
+		list: "array(row(%s))", field: "%s %s",
 	},
 	{
 		name: "duckdb", database: "main", scheme: "s3", folders: true, quote: `"`, escape: `''`,
@@ -75,6 +94,7 @@ var dialects = []*dialect{
 			codec.TimestampColumn: "TIMESTAMP", codec.Int64Column: "BIGINT", codec.Int32Column: "INT", codec.BooleanColumn: "BOOLEAN",
 			codec.StringColumn: "STRING", codec.BytesColumn: "BINARY", codec.MapColumn: "MAP<STRING, STRING>",
 		},
+		values: sparkValues, column: "`%s`",
 		list: "ARRAY<STRUCT<%s>>", field: "%s: %s",
 	},
 	{
@@ -87,7 +107,7 @@ var dialects = []*dialect{
 	},
 	{
 		name: "hive", database: "default", scheme: "s3a", folder: "file://", folders: true, quote: "`", escape: `\'`,
-		types: hiveTypes, ndjson: hiveJSON, list: hiveList, field: hiveField,
+		types: hiveTypes, ndjson: hiveJSON, list: hiveList, field: hiveField, values: hiveValues, column: "`%s`",
 	},
 }
 
@@ -130,6 +150,18 @@ func (e *dialect) typeOf(c codec.Column, f codec.Format) string {
 		text = fmt.Sprintf(e.nullable, text)
 	}
 	return text
+}
+
+// valueOf is a column of the table as the view selects it.
+func (e *dialect) valueOf(c codec.Column, f codec.Format) string {
+	if e.column == "" {
+		return "" // the table is a view itself
+	}
+	name := fmt.Sprintf(e.column, c.Name)
+	if value, ok := e.values[c.Type]; ok && f == codec.NDJSON {
+		return fmt.Sprintf(value, name) + " AS " + name
+	}
+	return name
 }
 
 // text is a literal that the engine reads as s.

@@ -18,6 +18,7 @@ import (
 // table is what the templates are filled with.
 type table struct {
 	Database, Table string
+	Chunks          string // the table, or view, of the objects, on which Table is a view
 	Format          codec.Format
 	Ext             string // of the objects' names
 	Since           string // YYYY-MM-DD
@@ -33,8 +34,9 @@ type table struct {
 	PathStyle bool
 }
 
-// column is a column with the engine's name of its type.
-type column struct{ Name, Type string }
+// column is a column with the engine's name of its type, and what is its value in
+// the view.
+type column struct{ Name, Type, Value string }
 
 // nameText is what every engine takes for a name, quoted.
 var nameText = regexp.MustCompile(`^[a-z][a-z0-9_]{0,127}$`)
@@ -68,7 +70,7 @@ func (o *Options) table(e *dialect) (*table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--%w", err)
 	}
-	t := &table{Database: cmp.Or(o.Database, e.database), Table: o.Table, Format: format, Ext: format.Ext(), Since: o.Since}
+	t := &table{Database: cmp.Or(o.Database, e.database), Table: o.Table, Chunks: o.Table + "_chunks", Format: format, Ext: format.Ext(), Since: o.Since}
 	for flag, name := range map[string]string{"--database": t.Database, "--table": t.Table} {
 		if !nameText.MatchString(name) {
 			return nil, fmt.Errorf("%s %q: must be of lower-case letters, digits and underscores, and start with a letter", flag, name)
@@ -78,7 +80,7 @@ func (o *Options) table(e *dialect) (*table, error) {
 		return nil, fmt.Errorf("--since %q: must be a day such as 2026-01-31", o.Since)
 	}
 	for _, col := range codec.Columns() {
-		t.Columns = append(t.Columns, column{col.Name, e.typeOf(col, format)})
+		t.Columns = append(t.Columns, column{col.Name, e.typeOf(col, format), e.valueOf(col, format)})
 	}
 	u, err := bucketurl.Parse(o.Bucket, o.Getenv)
 	if err != nil {

@@ -1,4 +1,4 @@
-CREATE EXTERNAL TABLE IF NOT EXISTS `default`.`logs` (
+CREATE EXTERNAL TABLE IF NOT EXISTS `default`.`logs_chunks` (
   `time` string,
   `time_unix_nano` bigint,
   `seq` bigint,
@@ -33,4 +33,27 @@ TBLPROPERTIES (
   'projection.hour.range' = '0,23',
   'projection.hour.digits' = '2',
   'storage.location.template' = 's3://my-logs/docker/ndjson/dt=${dt}/hour=${hour}/'
-)
+);
+
+CREATE OR REPLACE VIEW "default"."logs" AS
+SELECT
+  CAST(replace(substr("time", 1, 23), 'T', ' ') AS timestamp) AS "time",
+  "time_unix_nano",
+  "seq",
+  "stream",
+  "body",
+  from_base64("body_raw") AS "body_raw",
+  coalesce("partial", false) AS "partial",
+  "parts",
+  "service_name",
+  "container_id",
+  "container_name",
+  "image_name",
+  "image_id",
+  "host_name",
+  "tag",
+  "labels",
+  "attributes",
+  "dt",
+  "hour"
+FROM "default"."logs_chunks";

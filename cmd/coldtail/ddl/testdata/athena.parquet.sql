@@ -1,4 +1,4 @@
-CREATE EXTERNAL TABLE IF NOT EXISTS `default`.`logs` (
+CREATE EXTERNAL TABLE IF NOT EXISTS `default`.`logs_chunks` (
   `time` timestamp,
   `time_unix_nano` bigint,
   `seq` bigint,
@@ -31,4 +31,27 @@ TBLPROPERTIES (
   'projection.hour.range' = '0,23',
   'projection.hour.digits' = '2',
   'storage.location.template' = 's3://my-logs/docker/parquet/dt=${dt}/hour=${hour}/'
-)
+);
+
+CREATE OR REPLACE VIEW "default"."logs" AS
+SELECT
+  "time",
+  "time_unix_nano",
+  "seq",
+  "stream",
+  "body",
+  "body_raw",
+  "partial",
+  "parts",
+  "service_name",
+  "container_id",
+  "container_name",
+  "image_name",
+  "image_id",
+  "host_name",
+  "tag",
+  "labels",
+  "attributes",
+  "dt",
+  "hour"
+FROM "default"."logs_chunks";

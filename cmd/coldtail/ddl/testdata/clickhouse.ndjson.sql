@@ -1,6 +1,6 @@
 CREATE DATABASE IF NOT EXISTS `default`;
 
-CREATE OR REPLACE VIEW `default`.`logs` AS
+CREATE OR REPLACE VIEW `default`.`logs_chunks` AS
 SELECT
   `time`,
   `time_unix_nano`,
@@ -28,3 +28,6 @@ FROM s3(
   'gzip'
 )
 SETTINGS use_hive_partitioning = 0, date_time_input_format = 'best_effort';
+
+CREATE OR REPLACE VIEW `default`.`logs` AS
+SELECT * FROM `default`.`logs_chunks`;

@@ -1,6 +1,6 @@
 CREATE DATABASE IF NOT EXISTS `default`;
 
-CREATE OR REPLACE VIEW `default`.`logs` AS
+CREATE OR REPLACE VIEW `default`.`logs_chunks` AS
 SELECT
   `time`,
   `time_unix_nano`,
@@ -27,3 +27,6 @@ FROM s3(
   'time DateTime64(6, \'UTC\'), time_unix_nano Int64, seq Int64, stream String, body String, body_raw Nullable(String), partial Bool, parts Array(Tuple(seq Int64, bytes Int32)), service_name String, container_id String, container_name String, image_name String, image_id String, host_name String, tag Nullable(String), labels Map(String, String), attributes Map(String, String)'
 )
 SETTINGS use_hive_partitioning = 0, date_time_input_format = 'best_effort';
+
+CREATE OR REPLACE VIEW `default`.`logs` AS
+SELECT * FROM `default`.`logs_chunks`;

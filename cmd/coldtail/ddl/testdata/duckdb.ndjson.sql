@@ -15,7 +15,7 @@ SET TimeZone = 'UTC';
 
 CREATE SCHEMA IF NOT EXISTS "main";
 
-CREATE OR REPLACE VIEW "main"."logs" AS
+CREATE OR REPLACE VIEW "main"."logs_chunks" AS
 SELECT * REPLACE (from_base64(body_raw) AS body_raw, coalesce(partial, false) AS partial) FROM read_json(
   's3://my-logs/docker/ndjson/dt=*/hour=*/*.json.gz',
   format = 'newline_delimited',
@@ -43,3 +43,6 @@ SELECT * REPLACE (from_base64(body_raw) AS body_raw, coalesce(partial, false) AS
   hive_partitioning = true,
   hive_types = {'dt': DATE, 'hour': INTEGER}
 );
+
+CREATE OR REPLACE VIEW "main"."logs" AS
+SELECT * FROM "main"."logs_chunks";

@@ -15,9 +15,12 @@ SET TimeZone = 'UTC';
 
 CREATE SCHEMA IF NOT EXISTS "main";
 
-CREATE OR REPLACE VIEW "main"."logs" AS
+CREATE OR REPLACE VIEW "main"."logs_chunks" AS
 SELECT * FROM read_parquet(
   's3://my-logs/docker/parquet/dt=*/hour=*/*.parquet',
   hive_partitioning = true,
   hive_types = {'dt': DATE, 'hour': INTEGER}
 );
+
+CREATE OR REPLACE VIEW "main"."logs" AS
+SELECT * FROM "main"."logs_chunks";

@@ -1,6 +1,8 @@
 CREATE DATABASE IF NOT EXISTS `default`;
 
-CREATE EXTERNAL TABLE IF NOT EXISTS `default`.`logs` (
+-- Older versions made a table of the view's name. Drop it first; no object is
+-- deleted: DROP TABLE `default`.`logs`;
+CREATE EXTERNAL TABLE IF NOT EXISTS `default`.`logs_chunks` (
   `time` string,
   `time_unix_nano` bigint,
   `seq` bigint,
@@ -24,5 +26,28 @@ ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.JsonSerDe'
 STORED AS TEXTFILE
 LOCATION 's3a://my-logs/docker/ndjson/';
 
+CREATE OR REPLACE VIEW `default`.`logs` AS
+SELECT
+  CAST(regexp_replace(substr(`time`, 1, 26), 'T', ' ') AS timestamp) AS `time`,
+  `time_unix_nano`,
+  `seq`,
+  `stream`,
+  `body`,
+  unbase64(`body_raw`) AS `body_raw`,
+  coalesce(`partial`, false) AS `partial`,
+  `parts`,
+  `service_name`,
+  `container_id`,
+  `container_name`,
+  `image_name`,
+  `image_id`,
+  `host_name`,
+  `tag`,
+  `labels`,
+  `attributes`,
+  `dt`,
+  `hour`
+FROM `default`.`logs_chunks`;
+
 -- Again whenever there are new hours.
-MSCK REPAIR TABLE `default`.`logs`;
+MSCK REPAIR TABLE `default`.`logs_chunks`;

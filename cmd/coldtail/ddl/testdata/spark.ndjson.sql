@@ -2,7 +2,9 @@ SET spark.sql.session.timeZone = UTC;
 
 CREATE DATABASE IF NOT EXISTS `default`;
 
-CREATE TABLE IF NOT EXISTS `default`.`logs` (
+-- Older versions made a table of the view's name. Drop it first; no object is
+-- deleted: DROP TABLE `default`.`logs`;
+CREATE TABLE IF NOT EXISTS `default`.`logs_chunks` (
   `time` TIMESTAMP,
   `time_unix_nano` BIGINT,
   `seq` BIGINT,
@@ -27,5 +29,28 @@ USING json
 PARTITIONED BY (`dt`, `hour`)
 LOCATION 's3a://my-logs/docker/ndjson/';
 
+CREATE OR REPLACE VIEW `default`.`logs` AS
+SELECT
+  `time`,
+  `time_unix_nano`,
+  `seq`,
+  `stream`,
+  `body`,
+  `body_raw`,
+  coalesce(`partial`, false) AS `partial`,
+  `parts`,
+  `service_name`,
+  `container_id`,
+  `container_name`,
+  `image_name`,
+  `image_id`,
+  `host_name`,
+  `tag`,
+  `labels`,
+  `attributes`,
+  `dt`,
+  `hour`
+FROM `default`.`logs_chunks`;
+
 -- Again whenever there are new hours.
-MSCK REPAIR TABLE `default`.`logs`;
+MSCK REPAIR TABLE `default`.`logs_chunks`;

@@ -8,7 +8,9 @@
 -- files its rows under the day that the clock showed.
 CREATE SCHEMA IF NOT EXISTS "default";
 
-CREATE TABLE IF NOT EXISTS "default"."logs" (
+-- Older versions made a table of the view's name. Drop it first; no object is
+-- deleted: DROP TABLE "default"."logs";
+CREATE TABLE IF NOT EXISTS "default"."logs_chunks" (
   "time" varchar,
   "time_unix_nano" bigint,
   "seq" bigint,
@@ -46,3 +48,26 @@ WITH (
   partition_projection_enabled = true,
   partition_projection_location_template = 's3://my-logs/docker/ndjson/dt=${dt}/hour=${hour}/'
 );
+
+CREATE OR REPLACE VIEW "default"."logs" AS
+SELECT
+  CAST(replace(substr("time", 1, 26), 'T', ' ') AS timestamp(6)) AS "time",
+  "time_unix_nano",
+  "seq",
+  "stream",
+  "body",
+  from_base64("body_raw") AS "body_raw",
+  coalesce("partial", false) AS "partial",
+  "parts",
+  "service_name",
+  "container_id",
+  "container_name",
+  "image_name",
+  "image_id",
+  "host_name",
+  "tag",
+  "labels",
+  "attributes",
+  "dt",
+  "hour"
+FROM "default"."logs_chunks";

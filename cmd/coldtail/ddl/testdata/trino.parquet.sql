@@ -8,7 +8,9 @@
 -- files its rows under the day that the clock showed.
 CREATE SCHEMA IF NOT EXISTS "default";
 
-CREATE TABLE IF NOT EXISTS "default"."logs" (
+-- Older versions made a table of the view's name. Drop it first; no object is
+-- deleted: DROP TABLE "default"."logs";
+CREATE TABLE IF NOT EXISTS "default"."logs_chunks" (
   "time" timestamp(6),
   "time_unix_nano" bigint,
   "seq" bigint,
@@ -46,3 +48,26 @@ WITH (
   partition_projection_enabled = true,
   partition_projection_location_template = 's3://my-logs/docker/parquet/dt=${dt}/hour=${hour}/'
 );
+
+CREATE OR REPLACE VIEW "default"."logs" AS
+SELECT
+  "time",
+  "time_unix_nano",
+  "seq",
+  "stream",
+  "body",
+  "body_raw",
+  "partial",
+  "parts",
+  "service_name",
+  "container_id",
+  "container_name",
+  "image_name",
+  "image_id",
+  "host_name",
+  "tag",
+  "labels",
+  "attributes",
+  "dt",
+  "hour"
+FROM "default"."logs_chunks";
