@@ -21,7 +21,7 @@ func FuzzHeader(f *testing.F) {
 	for _, h := range []Header{
 		{ContainerID: "c", SpoolID: "s", SegmentSeq: 1, FirstSeq: 100, Origin: true},
 		{ContainerID: "c", SpoolID: "s", SegmentSeq: 2, FirstSeq: 103, Gap: gap},
-		{SegmentSeq: 1<<61 - 1, FirstSeq: 1<<61 - 1, Reserved: []Reservation{{SegmentSeq: 1, FirstSeq: 1, Gap: *gap}}},
+		{SegmentSeq: 1<<61 - 1, FirstSeq: 1<<61 - 1, Reserved: []reservation{{SegmentSeq: 1, FirstSeq: 1, Gap: *gap}}},
 		{SegmentSeq: 1, FirstSeq: 1, Frozen: Frozen{Format: codec.NDJSON, Meta: codec.Meta{
 			Tag: strings.Repeat("<&>", 1000), Labels: map[string]string{"": "", "a": strings.Repeat("<", 2000), "\x00": "\u2028"},
 		}}},

@@ -29,11 +29,11 @@ type Header struct {
 	Gap *Gap `json:"gap,omitempty"`
 	// Reserved are the gaps before this segment that had no file of their own
 	// when it was made.
-	Reserved []Reservation `json:"reserved,omitempty"`
+	Reserved []reservation `json:"reserved,omitempty"`
 }
 
-// Reservation is a gap that has its numbers, but no file yet.
-type Reservation struct {
+// reservation is a gap that has its numbers, but no file yet.
+type reservation struct {
 	SegmentSeq  int64 `json:"segment_seq"`
 	FirstSeq    int64 `json:"first_seq"`
 	Origin      bool  `json:"origin"`
@@ -115,7 +115,7 @@ func tidy(h Header) Header {
 		gap := tidyGap(*h.Gap)
 		h.Gap = &gap
 	}
-	var reserved []Reservation
+	var reserved []reservation
 	for _, r := range h.Reserved {
 		r.Gap = tidyGap(r.Gap)
 		reserved = append(reserved, r)

@@ -83,7 +83,7 @@ func randomHeader(r *rand.Rand) Header {
 		h.Gap = &g
 	}
 	for range r.IntN(3) {
-		h.Reserved = append(h.Reserved, Reservation{SegmentSeq: number(), FirstSeq: number(), Gap: gap()})
+		h.Reserved = append(h.Reserved, reservation{SegmentSeq: number(), FirstSeq: number(), Gap: gap()})
 	}
 	return h
 }

@@ -33,14 +33,14 @@ func (l *Log) reserve(h Header) {
 
 // reservations are the gaps that wait to be written, for the header of the
 // segment behind them. Called with mu held.
-func (l *Log) reservations() []Reservation {
-	var out []Reservation
+func (l *Log) reservations() []reservation {
+	var out []reservation
 	for _, s := range l.segments {
 		if s.phase != reserved {
 			continue
 		}
 		h := &s.header
-		out = append(out, Reservation{SegmentSeq: h.SegmentSeq, FirstSeq: h.FirstSeq, Origin: h.Origin, CreatedNano: h.CreatedNano, Gap: *h.Gap})
+		out = append(out, reservation{SegmentSeq: h.SegmentSeq, FirstSeq: h.FirstSeq, Origin: h.Origin, CreatedNano: h.CreatedNano, Gap: *h.Gap})
 	}
 	return out
 }
