@@ -24,7 +24,7 @@ func (l *Log) Commit() error {
 		}
 		errs = append(errs, err)
 		if err != nil && s.header.Gap != nil && s.unsynced.has(dirtyNames) {
-			break // that a segment has records tells that the gaps before it are there
+			break // a segment that has records says that the gaps before it are there
 		}
 	}
 	return errors.Join(append(errs, l.commitDropping())...)
@@ -43,7 +43,7 @@ func (l *Log) uncommitted() (todo []*segment) {
 	return todo
 }
 
-// sealable tells whether a segment was closed and all its records are written.
+// sealable reports whether a segment was closed and all its records are written.
 // It may have been closed, with more entries, while it was being committed:
 // then it is the next commit's.
 func (l *Log) sealable(s *segment) bool {
@@ -200,7 +200,7 @@ func (l *Log) Pending() []int64 {
 
 // Archived records that the objects of a sealed segment, read through v, are in
 // the bucket. The segment stays as a local copy until Evict removes it. ErrGone
-// tells that the segment was dropped meanwhile.
+// reports that the segment was dropped meanwhile.
 func (l *Log) Archived(v *View, objs []Object) error {
 	l.commitMu.Lock()
 	defer l.commitMu.Unlock()

@@ -44,7 +44,7 @@ func (sn *Snapshot) Cursor(fromSeq int64) *Cursor {
 // Next returns the next batch: io.EOF after what the snapshot held or, when
 // following, once the last FIFO was detached and everything was read. When
 // following, it waits for more entries; idle, if not nil, is called before it
-// does, and its error ends the wait. ErrGone tells that the entries from Seq on must be read from the bucket.
+// does, and its error ends the wait. ErrGone reports that the entries from Seq on must be read from the bucket.
 func (c *Cursor) Next(ctx context.Context, follow bool, idle func() error) (Batch, error) {
 	c.release()
 	b, err := c.next(ctx, follow, idle)
@@ -90,7 +90,7 @@ func (c *Cursor) next(ctx context.Context, follow bool, idle func() error) (Batc
 }
 
 // pass leaves a segment whose sidecar turned out to be damaged: the next call
-// goes on behind it.
+// goes on after it.
 func (c *Cursor) pass(err error) error {
 	var bad *codec.CorruptError
 	if c.view != nil && errors.As(err, &bad) {
@@ -138,7 +138,7 @@ func (c *Cursor) load(p piece) ([]byte, error) {
 
 func (c *Cursor) corrupt(p piece, err error) error {
 	what := fmt.Sprintf("segment %d of container %s", c.view.Header.SegmentSeq, c.view.Header.ContainerID)
-	// The next call goes on behind it.
+	// The next call goes on after it.
 	c.off, c.seq = p.end(), p.FirstSeq+p.Entries
 	return &codec.CorruptError{What: what, Offset: p.Offset, Err: err}
 }
@@ -163,7 +163,7 @@ func (c *Cursor) advance(ctx context.Context, follow bool, idle func() error) er
 	return io.EOF
 }
 
-// following returns the segment that the log has behind the snapshot, or nil
+// following returns the segment that the log has after the snapshot, or nil
 // where there is none yet.
 func (c *Cursor) following() (*View, error) {
 	l := c.sn.log
@@ -179,7 +179,7 @@ func (c *Cursor) following() (*View, error) {
 	return l.view(l.segments[i]), nil
 }
 
-// missed tells that entries between the cursor and s are gone. Before the first
+// missed reports that entries between the cursor and s are gone. Before the first
 // entry of all there were none.
 func (c *Cursor) missed(s *segment) bool {
 	return s.header.FirstSeq > c.seq && c.seq > 0 && c.sn.LastSeq > 0 && !s.header.Origin
@@ -190,7 +190,7 @@ func (c *Cursor) enter(v *View) error {
 	if err := v.open(); err != nil {
 		c.seq = max(c.seq, v.Header.FirstSeq)
 		var bad *codec.CorruptError
-		if errors.As(err, &bad) { // the next call goes on behind it
+		if errors.As(err, &bad) { // the next call goes on after it
 			c.seq = max(c.seq, v.LastSeq+1)
 			c.i++
 		}
@@ -246,7 +246,7 @@ func (c *Cursor) wait(ctx context.Context, idle func() error) error {
 	}
 }
 
-// more reports whether entry Seq is there. Where it is not, ch is closed when
+// more reports whether entry Seq is there. If it is not, ch is closed when
 // there may be more; the error is io.EOF where nothing will come.
 func (c *Cursor) more() (more bool, ch <-chan struct{}, err error) {
 	l := c.sn.log
@@ -264,7 +264,7 @@ func (c *Cursor) more() (more bool, ch <-chan struct{}, err error) {
 	return false, l.notify, nil
 }
 
-// hasFrom tells whether entry seq is there. Called with mu held.
+// hasFrom reports whether entry seq is there. Called with mu held.
 func (l *Log) hasFrom(seq int64) bool {
 	last := l.lastSeq()
 	return last > 0 && last >= seq

@@ -14,12 +14,12 @@ import (
 // meanwhile, and the daemon waits for it.
 const spliceBytes = 256 << 10
 
-// Filled tells what a Fill did.
+// Filled is what a Fill did.
 type Filled struct {
 	Bytes   int
 	Entries int64
 	Lost    int64 // bytes that were no frames
-	// Torn tells that the log now ends in an unfinished frame.
+	// Torn reports that the log now ends in an unfinished frame.
 	Torn bool
 	// Uncommitted is how many bytes wait for a commit.
 	Uncommitted int64
@@ -32,7 +32,7 @@ type Filled struct {
 // Fill moves what the FIFO fd holds into the log, without waiting for more and
 // without waiting for the disk to have it. It moves at most 256 KiB; call it
 // until Bytes is 0. It returns io.EOF once the FIFO is empty and nobody has it
-// open for writing, and an error that wraps ErrFull where there is no room: the
+// open for writing, and an error that wraps ErrFull if there is no room: the
 // entries are then still in the FIFO.
 //
 // source names the FIFO, so that after a crash an unfinished frame is continued
@@ -71,7 +71,7 @@ func (l *Log) fill(fd int, source string) (Filled, error) {
 	return l.readBack()
 }
 
-// readBack numbers what was moved into the data file. Where that cannot be read,
+// readBack numbers what was moved into the data file. If that cannot be read,
 // it stays there for the next attempt.
 func (l *Log) readBack() (Filled, error) {
 	s := l.active
@@ -118,7 +118,7 @@ func (l *Log) prepare(fd int, source uint32) error {
 	return nil
 }
 
-// readable tells whether fd holds bytes; io.EOF if it never will again.
+// readable reports whether fd holds bytes; io.EOF if it never will again.
 func readable(fd int) (bool, error) {
 	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	_, err := unix.Poll(p, 0)

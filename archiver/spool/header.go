@@ -243,7 +243,7 @@ func readBounded(path string, maxBytes int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxBytes))
 }
 
-// hasRecords tells whether any batch was ever written to a sidecar whose header
+// hasRecords reports whether any batch was ever written to a sidecar whose header
 // cannot be read.
 func hasRecords(path string) (bool, error) {
 	b, err := readBounded(path, maxSidecarBytes)

@@ -16,7 +16,7 @@ import (
 
 // loadSegment reads a segment from the disk, and mends its sidecar where that is
 // damaged. Records are believed when their own checksum holds; whether their
-// data does, reading tells. An active segment's data past the last record is
+// data does, reading shows. An active segment's data past the last record is
 // parsed where only the process had died (trust), and cut off where the machine
 // had. It returns how many bytes were lost.
 func loadSegment(dir string, seq int64, found phase, trust bool) (*segment, int64, error) {
@@ -60,7 +60,7 @@ func loadSegment(dir string, seq int64, found phase, trust bool) (*segment, int6
 const maxBounds = 512
 
 // forget drops the records: they are read from the sidecar again. Only where
-// what is no frame begins and ends is kept, as the data does not tell that.
+// what is no frame begins and ends is kept, as the data does not show that.
 func (s *segment) forget() {
 	s.bounds = nil
 	for _, r := range s.records {
@@ -131,7 +131,7 @@ func (s *segment) recover(sc *sidecar, fi fs.FileInfo, trust bool) (lost int64, 
 	return fi.Size() - s.end, nil
 }
 
-// broken tells whether the data under a record is not what it was. Such a
+// broken reports whether the data under a record is not what it was. Such a
 // segment takes no more entries, and archiving it reports the loss.
 func (s *segment) broken(sizeBytes int64) (bool, error) {
 	var buf []byte
@@ -152,7 +152,7 @@ func (s *segment) broken(sizeBytes int64) (bool, error) {
 	return false, nil
 }
 
-// parseSources is parse for all that was written. Where a source record says that
+// parseSources is parse for all that was written. If a source record says that
 // another FIFO's bytes begin, or the same one's after a frame that was given up,
 // no frame goes on.
 func (s *segment) parseSources(sources []placed, arrivalNano int64) (lost int64, err error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/coldtail/coldtail/codec"
 )
 
-// ErrFull tells that the disk, or a quota on it, has no room for more entries.
+// ErrFull reports that the disk, or a quota on it, has no room for more entries.
 var ErrFull = errors.New("spool is full")
 
 // Config says whose log it is. All fields but Trust and Hook are required.
@@ -37,7 +37,7 @@ type Config struct {
 	// lost nothing: what was not committed counts, and committed data is not read
 	// again to see whether it is whole. Reading verifies checksums in any case.
 	Trust bool
-	// Hook, if set, is told of each step of a segment's life, and of the file that
+	// Hook, if set, is called with each step of a segment's life, and of the file that
 	// it was done to. Tests crash there.
 	Hook func(step, file string)
 }
@@ -47,7 +47,7 @@ type Config struct {
 type Log struct {
 	cfg Config
 
-	// commitMu is held by who syncs, seals or removes segments. It is taken
+	// commitMu is held to sync, seal or remove segments. It is taken
 	// before mu and held while the disk is slow; Fill does not take it.
 	commitMu sync.Mutex
 
@@ -62,7 +62,7 @@ type Log struct {
 	live     int           // attached FIFOs
 	endings  int           // how often live went back to 0
 	rollDue  bool
-	dropping Header // of the gap that grows, where its Gap is new
+	dropping Header // of the gap that grows, if its Gap is new
 	// newerDropping is set where there is one of a newer version: it stays.
 	newerDropping bool
 	tally         *tally // nil after a change
@@ -82,7 +82,7 @@ type intake struct {
 	copied   []byte // without splice: read from the FIFO, but not written yet
 }
 
-// step tells the hook.
+// step calls the hook.
 func (l *Log) step(step, path string) {
 	if l.cfg.Hook != nil {
 		l.cfg.Hook(step, path)
@@ -200,7 +200,7 @@ func (l *Log) nextHeader() Header {
 	return h
 }
 
-// Roll closes the active segment for appending, at once or, where a frame is
+// Roll closes the active segment for appending, at once or, if a frame is
 // unfinished, at that frame's end. Seal does the rest.
 func (l *Log) Roll() {
 	l.mu.Lock()

@@ -46,7 +46,7 @@ func (s *segment) mend(sc *sidecar, data io.ReaderAt, sizeBytes int64, all bool)
 	return lost, nil
 }
 
-// refill puts records in the place of a hole. Where the data does not give the
+// refill puts records in the place of a hole. If the data does not give the
 // entries that belong there, they get a record that says so: its checksum does
 // not hold.
 func (s *segment) refill(data io.ReaderAt, sizeBytes int64, hole Record, sources []placed, arrivalNano int64) (lost int64, err error) {
@@ -82,7 +82,7 @@ func (s *segment) refill(data io.ReaderAt, sizeBytes int64, hole Record, sources
 	return 0, nil
 }
 
-// parseWhole is parse for data behind which no frame goes on: one that is not
+// parseWhole is parse for data after which no frame goes on: one that is not
 // whole was given up, and there may be others in it. Nor does one go on where a
 // source record says that a FIFO's bytes begin.
 func (s *segment) parseWhole(data io.ReaderAt, to int64, sources []placed, arrivalNano int64) (lost int64, err error) {
@@ -186,7 +186,7 @@ func (sc *sidecar) encode() ([]byte, error) {
 const largeHeaderBytes = 4 << 20
 
 // shrink writes a sidecar again whose header is as large as release one let it
-// become, and is cut when it is read: readers would hold all of it. Where the disk
+// become, and is cut when it is read: readers would hold all of it. If the disk
 // takes nothing it stays as it is.
 func (s *segment) shrink(sc *sidecar) {
 	if sc.start <= largeHeaderBytes {
@@ -209,7 +209,7 @@ func (s *segment) replaceSidecar(b []byte) error {
 	return s.writeSidecar(b)
 }
 
-// writeSidecar makes b the sidecar. Where a power loss may take that back, it
+// writeSidecar makes b the sidecar. If a power loss may take that back, it
 // leaves one of which the same can be made again.
 func (s *segment) writeSidecar(b []byte) error {
 	err := durable.WriteFile(s.path(extIndex), b, 0o600)

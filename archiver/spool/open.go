@@ -179,7 +179,7 @@ func load(cfg Config, seq int64, found phase, gap bool) (s *segment, lost int64,
 }
 
 // arrange orders the segments found and picks the one that takes more entries:
-// the last, where it is still active.
+// the last, if it is still active.
 func (l *Log) arrange() {
 	slices.SortFunc(l.segments, func(a, b *segment) int { return cmp.Compare(a.header.SegmentSeq, b.header.SegmentSeq) })
 	for i, s := range l.segments {

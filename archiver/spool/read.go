@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ErrGone tells that what a cursor would read next was evicted: the bucket has it.
+// ErrGone reports that what a cursor would read next was evicted: the bucket has it.
 var ErrGone = errors.New("segment is no longer in the spool")
 
 // Snapshot is what a log held at one moment.
@@ -92,7 +92,7 @@ func (l *Log) OpenSegment(segmentSeq int64) (*View, error) {
 	return v, v.open()
 }
 
-// viewOf is view for who does not hold mu.
+// viewOf is view for callers that do not hold mu.
 func (l *Log) viewOf(s *segment) *View {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -105,7 +105,7 @@ func (l *Log) view(s *segment) *View {
 }
 
 // open opens the segment's files, whatever their names are by now. ErrGone
-// tells that it was archived and evicted since.
+// reports that it was archived and evicted since.
 func (v *View) open() error {
 	if v.data != nil || v.Header.Gap != nil {
 		return nil
@@ -147,7 +147,7 @@ func (v *View) Close() error {
 	return err
 }
 
-// Batch is a row of whole frames.
+// Batch is a sequence of whole frames.
 type Batch struct {
 	Frames      []byte // valid until the next call
 	FirstSeq    int64

@@ -84,7 +84,7 @@ func (l *Log) committedState(except *segment) streamState {
 	return st
 }
 
-// isCommitted tells whether a power loss takes nothing of a segment. Called with
+// isCommitted reports whether a power loss takes nothing of a segment. Called with
 // mu held.
 func (l *Log) isCommitted(s *segment) bool {
 	if s.active() {

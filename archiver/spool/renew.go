@@ -7,7 +7,7 @@ import (
 
 // renew begins a new history under the state's spool id, unless the log's is of it.
 // What another process may have gone on with takes no more entries, and what is
-// archived is read from the bucket, which may have more of it. Where there is
+// archived is read from the bucket, which may have more of it. If there is
 // nothing but stream.json, and that names no id, an early version wrote it, under
 // the state's first.
 func (l *Log) renew(stream streamState) error {

@@ -14,7 +14,7 @@ import (
 //
 //   - A damaged record costs nothing, as frames tell where they end: the data is
 //     parsed again, and must give as many entries as the numbers around it say.
-//   - Damaged data costs the batch that it is in, whose checksum tells. The
+//   - Damaged data costs the batch that it is in, whose checksum shows it. The
 //     record stays, so that reading reports the loss in its place.
 //   - A segment with a damaged header is put aside. If it was the last, the
 //     numbers of its entries are not given again.
@@ -32,7 +32,7 @@ type damage struct {
 }
 
 // setAside moves files to the quarantine that could not be read because of
-// cause, and names them in the log. It returns cause where that is no damage:
+// cause, and names them in the log. It returns cause if that is not damage:
 // the next attempt may be able to read them.
 func (l *Log) setAside(d *damage, cause error, names ...string) error {
 	for _, temporary := range []error{unix.EMFILE, unix.ENFILE, unix.ENOMEM, ErrFull} {
@@ -50,7 +50,7 @@ func (l *Log) setAside(d *damage, cause error, names ...string) error {
 	return quarantine.Sync(l.cfg.Dir)
 }
 
-// settle makes the log go on behind what was lost.
+// settle makes the log go on after what was lost.
 func (l *Log) settle(d damage) error {
 	if !d.stream && len(d.segments) == 0 {
 		return nil
@@ -72,7 +72,7 @@ func (l *Log) settle(d damage) error {
 			return err
 		}
 	}
-	if s := l.active; jump && s != nil { // what was lost came behind it
+	if s := l.active; jump && s != nil { // what was lost came after it
 		if s.torn() {
 			s.skip(s.written - s.end)
 		}

@@ -15,14 +15,14 @@ import (
 // segments' order and ends at a gap that it cannot write, so that a segment with
 // records has no gap before it that was not written.
 
-// Reserved tells whether a gap waits to be written.
+// Reserved reports whether a gap waits to be written.
 func (l *Log) Reserved() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.figures().reserved > 0
 }
 
-// reserve adds a gap of which there is no file yet, behind the segments before
+// reserve adds a gap that has no file yet, after the segments before
 // it. Called with mu held.
 func (l *Log) reserve(h Header) {
 	s := &segment{dir: l.cfg.Dir, header: h, phase: reserved, unsynced: dirtyNames | unreplaced, lastSeq: h.FirstSeq + h.Gap.Entries - 1}
@@ -32,7 +32,7 @@ func (l *Log) reserve(h Header) {
 }
 
 // reservations are the gaps that wait to be written, for the header of the
-// segment behind them. Called with mu held.
+// segment after them. Called with mu held.
 func (l *Log) reservations() []reservation {
 	var out []reservation
 	for _, s := range l.segments {
@@ -77,7 +77,7 @@ func (l *Log) isReserved(s *segment) (bool, error) {
 }
 
 // adoptReserved reserves again the gaps that an earlier process had no time to
-// write. Where the segment behind one has records, or stream.json counts it, it
+// write. If the segment after one has records, or stream.json counts it, it
 // was written: the order of a commit is that of the segments.
 func (l *Log) adoptReserved(stream streamState) {
 	there := map[int64]bool{}

@@ -11,7 +11,7 @@ import (
 // A sync that fails says that some of what was written is not on the disk, but
 // not what. The kernel then counts the pages as clean: the next sync of the same
 // file succeeds without writing them. So whatever was not synced before is
-// written again first, from memory or, where its checksum holds, from the page
+// written again first, from memory or, if its checksum holds, from the page
 // cache, and only then synced. A process that is started while its spool is
 // still in the page cache cannot know whether its predecessor was told of such a
 // failure, and writes again too.
@@ -36,7 +36,7 @@ func (l *Log) syncData(s *segment, recs []Record) error {
 }
 
 // rewrite writes the data from the first of the records on, up to where it is
-// doubtful, once more. Where it can no longer be read as it was, it is left
+// doubtful, once more. If it can no longer be read as it was, it is left
 // alone: archiving reports the loss, and the segment takes no more.
 func (l *Log) rewrite(s *segment, recs []Record) error {
 	end := int64(0)

@@ -103,21 +103,21 @@ func (r Record) known() bool { return r.kind <= kindHeader && r.kind != kindHole
 type sidecar struct {
 	header Header
 	// records are the batches and skips in the data file's order, without gap
-	// or overlap from offset 0. Where damaged, there are holes among them.
+	// or overlap from offset 0. If damaged, there are holes among them.
 	records []Record
 	damaged bool
-	// restored tells that the header was damaged, and is its second copy.
+	// restored reports that the header was damaged, and is its second copy.
 	restored bool
-	// foreign tells that there are records of a kind that this version does not know.
+	// foreign reports that there are records of a kind that this version does not know.
 	foreign bool
 	source  uint32 // of the last source record; 0 where there is none
 	// sources are the source records, and where they are.
 	sources []placed
-	// start is where the records start, behind the header and its copy.
+	// start is where the records start, after the header and its copy.
 	start int64
-	// end is where the next record goes. What lies behind it was not whole.
+	// end is where the next record goes. What lies after it was not whole.
 	end int64
-	// rest tells that there is something behind end, as a power loss leaves it.
+	// rest reports that there is something after end, as a power loss leaves it.
 	rest bool
 }
 
@@ -158,7 +158,7 @@ func openSidecar(path string) (*sidecar, error) {
 }
 
 // readSidecar reads the header and the records that are whole and continue each
-// other. Where some between them are not, there is a hole instead. Without a
+// other. If some between them are not, there is a hole instead. Without a
 // readable header it returns a *codec.CorruptError, or one that wraps codec.ErrNewer.
 func readSidecar(f *os.File) (*sidecar, error) {
 	fi, err := f.Stat()

@@ -50,7 +50,7 @@ func (t *tail) room(from, to int64) *tail {
 	return &tail{off: keep, b: append(make([]byte, 0, size), rest...)}
 }
 
-// holds tells whether the bytes at file offsets [from, to) are in memory.
+// holds reports whether the bytes at file offsets [from, to) are in memory.
 func (t *tail) holds(from, to int64) bool {
 	return t != nil && from >= t.off && to <= t.off+int64(len(t.b))
 }

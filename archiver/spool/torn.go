@@ -57,14 +57,14 @@ func (l *Log) bytes(s *segment, from, to int64) ([]byte, error) {
 	return b, err
 }
 
-// lockedBytes is bytes for who does not hold mu.
+// lockedBytes is bytes for callers that do not hold mu.
 func (l *Log) lockedBytes(s *segment, from, to int64) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.bytes(s, from, to)
 }
 
-// Torn tells whether the log ends in an unfinished frame that came from the
+// Torn reports whether the log ends in an unfinished frame that came from the
 // FIFO called source, so that its rest may follow from there.
 func (l *Log) Torn(source string) bool {
 	l.mu.Lock()
