@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,8 +9,6 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/docker/go-units"
@@ -18,28 +17,33 @@ import (
 	"github.com/coldtail/coldtail/plugin"
 )
 
-// minEngine is the oldest engine that coldtail is tested with.
-const minEngineMajor, minEngineMinor = 20, 10
+// minAPI is the API of Docker Engine 20.10, the oldest that coldtail is tested with.
+// Versions of engines do not compare: moby counts anew from 2.0, and builds of a
+// branch have names.
+const (
+	minAPIMajor, minAPIMinor = 1, 41
+	minEngine                = "20.10"
+)
 
 // checkEngine checks the Docker engine's version and how it talks to the plugin.
 func (d *doctor) checkEngine(ctx context.Context) {
 	type answer struct {
-		version string
-		err     error
+		Version, ApiVersion string
+		err                 error
 	}
 	var got answer
 	ok := d.engine != nil
 	if ok {
 		got, ok = within(ctx, d.timeout, func(ctx context.Context) answer {
-			var v struct{ Version string }
-			err := d.engine.get(ctx, "/version", &v)
-			return answer{v.Version, err}
+			var a answer
+			a.err = d.engine.get(ctx, "/version", &a)
+			return a
 		})
 	}
 	ok = ok && got.err == nil
 	switch {
 	case ok:
-		d.reportAs("docker", judgeEngine(got.version))
+		d.reportAs("docker", judgeEngine(got.Version, got.ApiVersion))
 	case got.err != nil:
 		d.reportAs("docker", skipping("start the engine, or run doctor as root; coldtail pipe and logs need none", "%v", got.err))
 	case d.engine == nil:
@@ -54,18 +58,14 @@ func (d *doctor) checkEngine(ctx context.Context) {
 	d.reportAs(nameClientTimeout, d.clientTimeout(ok))
 }
 
-func judgeEngine(version string) probe.Result {
-	parts := strings.SplitN(version, ".", 3)
-	major, err := strconv.Atoi(parts[0])
-	minor := 0
-	if err == nil && len(parts) > 1 {
-		minor, err = strconv.Atoi(parts[1])
+// judgeEngine goes by the newest API that an engine speaks.
+func judgeEngine(version, api string) probe.Result {
+	var major, minor int
+	if _, err := fmt.Sscanf(api, "%d.%d", &major, &minor); err != nil {
+		return skipping("", "engine %q does not say which API it speaks: %q", version, api)
 	}
-	switch {
-	case err != nil:
-		return skipping("", "the engine's version %q is not a number", version)
-	case major < minEngineMajor || major == minEngineMajor && minor < minEngineMinor:
-		return failing(fmt.Sprintf("upgrade it to %d.%d or newer", minEngineMajor, minEngineMinor), "engine %s is too old", version)
+	if cmp.Or(cmp.Compare(major, minAPIMajor), cmp.Compare(minor, minAPIMinor)) < 0 {
+		return failing("upgrade it to "+minEngine+" or newer", "engine %s is too old", version)
 	}
 	return passing("engine %s", version)
 }

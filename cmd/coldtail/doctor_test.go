@@ -268,11 +268,17 @@ func TestManagedPaths(t *testing.T) {
 }
 
 func TestJudgeEngine(t *testing.T) {
-	for version, want := range map[string]probe.Status{
-		"28.2.2": probe.OK, "20.10.24+dfsg1": probe.OK, "29.0": probe.OK, "19.03.15": probe.Fail, "20.9": probe.Fail, "dev": probe.Skip, "": probe.Skip,
+	for _, tc := range []struct {
+		version, api string
+		want         probe.Status
+	}{
+		{"28.2.2", "1.50", probe.OK}, {"20.10.24+dfsg1", "1.41", probe.OK}, {"29.0", "1.52", probe.OK}, {"dev", "2.0", probe.OK},
+		{"2.0.0-beta.24", "1.56", probe.OK}, {"library-import", "1.56", probe.OK},
+		{"19.03.15", "1.40", probe.Fail}, {"1.12", "1.24", probe.Fail}, {"20.10", "0.99", probe.Fail},
+		{"20.10", "", probe.Skip}, {"20.10", "new", probe.Skip}, {"", "", probe.Skip},
 	} {
-		if got := judgeEngine(version); got.Status != want {
-			t.Errorf("%q: %+v", version, got)
+		if got := judgeEngine(tc.version, tc.api); got.Status != tc.want {
+			t.Errorf("%q, API %q: %+v", tc.version, tc.api, got)
 		}
 	}
 }
