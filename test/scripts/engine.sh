@@ -6,6 +6,9 @@
 # temporary directory, which it stops by its pid at the end. Otherwise it
 # refuses with one line and status 3.
 #
+# ENGINE_VERSION=newest builds the newest engine (newest-engine.sh) and starts that
+# one in any case.
+#
 # COMMAND sees DOCKER_HOST where the engine is ours. Plugins' sockets are in
 # /run/docker/plugins/ID in any case, whatever --exec-root says.
 set -euo pipefail
@@ -14,9 +17,18 @@ set -euo pipefail
 
 [ $# -gt 0 ] || die "usage: engine.sh COMMAND..."
 
-if engine_answers; then
-	exec "$@"
-fi
+case ${ENGINE_VERSION:-} in
+'')
+	if engine_answers; then
+		exec "$@"
+	fi
+	;;
+newest)
+	newest=$("$root/test/scripts/newest-engine.sh")
+	export PATH="$newest:$PATH" DOCKER_MIN_API_VERSION=1.24 # for older clients
+	;;
+*) die "ENGINE_VERSION is '$ENGINE_VERSION': must be newest, or empty for the engine of this machine" ;;
+esac
 
 refuse() {
 	printf 'no Docker engine answers, and %s: start one, or run as root on Debian or Ubuntu\n' "$1" >&2
