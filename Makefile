@@ -26,6 +26,9 @@ plugin: build ## the managed plugin PLUGIN (coldtail:dev), with COLDTAIL_* of th
 demo: build ## archive real output and read it back, with a Docker engine or without
 	test/scripts/demo.sh
 
+check: ## the inner loop: format, vet, lint and the quick tests; a minute and a half at most once built
+	.ci/check
+
 test: ## everything that needs no Docker engine, with a real MinIO
 	test/scripts/test.sh
 

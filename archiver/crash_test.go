@@ -121,6 +121,9 @@ func killer() func(step, name string) {
 // TestKilled kills the process at random moments while several containers
 // write. Everything is archived exactly once, in order.
 func TestKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it kills a process a dozen times")
+	}
 	g := newCrash(t, 3)
 	g.write(2000, time.Millisecond)
 	r := randtest.New(t)
@@ -136,6 +139,9 @@ func TestKilled(t *testing.T) {
 // TestCrashPoints kills the process at every step of a segment's life, the
 // first to the fifth time that it gets there.
 func TestCrashPoints(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it kills a hundred processes")
+	}
 	g := newCrash(t, 2)
 	g.backlog = 20 // or uploads never come to an end, which is when the cache is trimmed
 	g.write(20, time.Millisecond)

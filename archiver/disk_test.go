@@ -14,6 +14,9 @@ import (
 // TestDiskFull has a state directory on a file system of 8 MiB and a bucket that
 // is away: the container goes on, and the gaps say what was dropped.
 func TestDiskFull(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it fills a disk")
+	}
 	g, away, d := newSmallDisk(t)
 	lines := numbers(400_000) // some 16 MB
 	d.print(lines...)

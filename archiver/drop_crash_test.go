@@ -16,6 +16,9 @@ import (
 // TestKilledWhileDropping kills the process while it drops what comes: what a
 // group commit has counted is in the gap after the next start.
 func TestKilledWhileDropping(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it kills processes")
+	}
 	t.Setenv(envDrop, "1")
 	t.Setenv(envAway, "1")
 	g := newCrash(t, 1)

@@ -19,6 +19,9 @@ const envLabels = "COLDTAIL_TEST_LABELS" // not empty: be the child of TestManyL
 // another one's, in either format. A chunk's size and memory must not grow with
 // the square of the labels, nor a row of NDJSON with all of them.
 func TestManyLabels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it measures memory")
+	}
 	if os.Getenv(envLabels) != "" {
 		for _, f := range codec.Formats() {
 			archiveManyLabels(t, f)

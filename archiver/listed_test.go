@@ -15,6 +15,9 @@ import (
 // waits, as a version without a list has used the state in between, is archived by a
 // flush, and by the janitor.
 func TestListedAsFinished(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it makes 100,000 containers")
+	}
 	for name, find := range map[string]func(*rig){
 		"flush":   func(g *rig) { g.flush() },
 		"janitor": func(g *rig) { (&janitor{a: g.a}).forgetFinished() },

@@ -68,6 +68,9 @@ func TestMemoryBound(t *testing.T) {
 // TestPipeBudget: 200 busy containers take no more pipe memory than a quarter
 // of the user's soft limit, beyond the size that every pipe has.
 func TestPipeBudget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it writes to 200 containers")
+	}
 	g := newRig(t)
 	budget := g.a.pipes.Left.Load()
 	pages, err := os.ReadFile("/proc/sys/fs/pipe-user-pages-soft")

@@ -45,6 +45,9 @@ func (g *rig) detach(d *daemon) {
 // TestIngestDoesNotWaitForSync: with every sync hanging, 200 containers write
 // far more than their pipes hold, and stop.
 func TestIngestDoesNotWaitForSync(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it measures how long writes take")
+	}
 	g := newRig(t)
 	g.stop()
 	h := newHang()
@@ -73,6 +76,9 @@ func TestIngestDoesNotWaitForSync(t *testing.T) {
 // dropped, for longer than a gap grows. Each of them comes back, and all that was
 // dropped is counted.
 func TestDroppingDoesNotWaitForSync(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it measures how long writes take")
+	}
 	const containers = 20
 	g := newRig(t)
 	g.stop()

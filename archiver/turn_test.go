@@ -33,6 +33,9 @@ func (p *picky) Put(ctx context.Context, key string, r io.ReaderAt, sizeBytes in
 // TestFailingContainerMakesWay: a container whose uploads alone keep failing
 // does not keep the only uploader, and is archived once they work.
 func TestFailingContainerMakesWay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it waits through rests")
+	}
 	g := newRig(t)
 	g.stop()
 	p := &picky{Bucket: g.bucket, id: idA}
@@ -107,6 +110,9 @@ func TestSuccessWakes(t *testing.T) {
 // TestFlushOutlastsAnOutage: a flush that began while the bucket was away ends
 // once it is back.
 func TestFlushOutlastsAnOutage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it waits through an outage")
+	}
 	g := newRig(t)
 	g.stop()
 	p := &picky{Bucket: g.bucket, id: idA}

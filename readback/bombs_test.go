@@ -50,6 +50,9 @@ func TestReadBombs(t *testing.T) {
 // read in 256 MiB: one after the other all of them; of those whose rows take turns,
 // which no encoder makes, those that there is room for, and the others are named.
 func TestObjectsTogether(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it measures memory")
+	}
 	const objects = 16
 	hour := time.Now().Truncate(time.Hour).Add(-48 * time.Hour)
 	for _, f := range codec.Formats() {

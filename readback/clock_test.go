@@ -22,6 +22,9 @@ import (
 // gives the entries that the order of arrival says. Ranges are compared without
 // what is older than they begin, which the daemon drops anyway.
 func TestWildClocks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it makes and reads many archives")
+	}
 	rnd := randtest.New(t)
 	for round := range 20 {
 		a := newArchive(t, codec.Formats()[round%2])

@@ -187,6 +187,9 @@ func newImage(t *testing.T) string {
 // between two runs. What is whole comes out in order, here and from the bucket;
 // what is lost is counted and named, once; another container is not affected.
 func TestDamagedState(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it damages every file of a state")
+	}
 	image := newImage(t)
 	names, err := os.ReadDir(filepath.Join(image, "state", "spool", hurt))
 	check(t, err)

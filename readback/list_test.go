@@ -113,6 +113,9 @@ func (expired) Get(_ context.Context, key string, _ bucket.GetOptions) (bucket.B
 // TestOldListIsBounded: the list of a container of three years is read from its end
 // for a tail, and within bounds for all of it.
 func TestOldListIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it measures memory")
+	}
 	r, created := oldContainer(t, 157_680)
 	read := func(tail int64) (peak, allocated uint64) {
 		var before, after runtime.MemStats

@@ -22,6 +22,9 @@ const tripTime = 30 * time.Millisecond
 // TestTailRequests: the last ten entries of a container with 10,000 chunks and
 // without local state take few requests, however long ago they were written.
 func TestTailRequests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it makes archives of years")
+	}
 	const opened = 30
 	const year = 365 * 24 * time.Hour
 	for _, tc := range []struct {
@@ -53,6 +56,9 @@ func TestTailRequests(t *testing.T) {
 
 // TestTailOfLargeChunk: of a large object only the end is read.
 func TestTailOfLargeChunk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it makes a large object")
+	}
 	for _, format := range codec.Formats() {
 		t.Run(string(format), func(t *testing.T) {
 			a := newArchive(t, format)
@@ -99,6 +105,9 @@ func timed(t *testing.T, c *counter, q readback.Query) (trips int, lines []strin
 // TestRangeRequests: a range of times opens no object outside of it, and lists
 // its own hours only.
 func TestRangeRequests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it makes archives of years")
+	}
 	const chunks, perHour = 10_000, 6
 	last := time.Date(2026, 11, 21, 12, 30, 0, 0, time.UTC)
 	at := func(i int) time.Time { return last.Add(-time.Duration(chunks-1-i) * time.Hour / perHour) }

@@ -156,6 +156,9 @@ func (x *exhibit) read(t *testing.T, cfg Config) (r result) {
 // out is what went in, loss is confined to the damaged file and told, and no
 // number is given again.
 func TestAnyDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it damages files hundreds of times")
+	}
 	x := newExhibit(t)
 	for _, trust := range []bool{true, false} {
 		whole, _ := x.open(t, trust, "", nil)
@@ -282,6 +285,9 @@ func TestDamagedDataCostsItsBatch(t *testing.T) {
 // TestEveryByteOfASidecar flips each byte of a sidecar and of a gap, one at a
 // time: nothing is lost, at this start or the next.
 func TestEveryByteOfASidecar(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it damages every byte")
+	}
 	x := newExhibit(t)
 	for _, name := range []string{segmentName(4, extIndex), segmentName(5, extGap), segmentName(7, extIndex)} {
 		want, _ := x.open(t, true, "", nil)

@@ -84,6 +84,9 @@ func damages(b []byte) map[string]func(path string) error {
 // archived, in every way: the log that is open reads all of it, and a process
 // that starts then, too.
 func TestSidecarDamagedWhileRunning(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it damages every byte")
+	}
 	for _, state := range []phase{sealed, archived} {
 		t.Run(state.String(), func(t *testing.T) {
 			g, _ := newLive(t)

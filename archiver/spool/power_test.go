@@ -18,6 +18,9 @@ import (
 // dropped come back as gaps. A process that is killed loses nothing but the count
 // of what was dropped last.
 func TestPowerLoss(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it goes through every step of a log a dozen times")
+	}
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { powerLoss(t, rand.New(rand.NewPCG(seed, 1))) })
 	}

@@ -17,6 +17,9 @@ import (
 // TestDamagedState: whatever byte of whichever file of the state is damaged, or
 // how short it is, the state keeps its identity, and the file is written again.
 func TestDamagedState(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it damages every file of a state")
+	}
 	dir := t.TempDir()
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))

@@ -28,8 +28,9 @@ const (
 // checkEngine checks the Docker engine's version and how it talks to the plugin.
 func (d *doctor) checkEngine(ctx context.Context) {
 	type answer struct {
-		Version, ApiVersion string
-		err                 error
+		Version string
+		API     string `json:"ApiVersion"`
+		err     error
 	}
 	var got answer
 	ok := d.engine != nil
@@ -43,7 +44,7 @@ func (d *doctor) checkEngine(ctx context.Context) {
 	ok = ok && got.err == nil
 	switch {
 	case ok:
-		d.reportAs("docker", judgeEngine(got.Version, got.ApiVersion))
+		d.reportAs("docker", judgeEngine(got.Version, got.API))
 	case got.err != nil:
 		d.reportAs("docker", skipping("start the engine, or run doctor as root; coldtail pipe and logs need none", "%v", got.err))
 	case d.engine == nil:

@@ -189,7 +189,7 @@ func TestDoctorManaged(t *testing.T) {
 	other := map[string]any{"Id": "x", "Name": "other:latest", "Config": map[string]any{"Interface": map[string]any{"Socket": "other.sock"}}}
 	answers := map[string]any{
 		"/info":    map[string]any{"DockerRootDir": root},
-		"/version": map[string]any{"Version": "20.10.24+dfsg1"},
+		"/version": map[string]any{"Version": "20.10.24+dfsg1", "ApiVersion": "1.41"},
 		"/plugins": []any{other, fakePlugin("id1", "coldtail:latest", "COLDTAIL_BUCKET=", "COLDTAIL_OPT_ROLL_AGE=2m", "AWS_ACCESS_KEY_ID=the plugin's", "AWS_REGION=")},
 	}
 	h.engine(answers)

@@ -176,6 +176,9 @@ func webContent(t *testing.T, lines int, behind int64) (n key.Name, content map[
 // TestManyNames measures what finding one log, a host's, or all takes in an
 // archive of many containers.
 func TestManyNames(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it makes an archive of many thousand names")
+	}
 	n := *manyNames
 	web, content := webContent(t, 30, 0)
 	whole := manyContainers(n, true, content)
@@ -230,6 +233,9 @@ func TestManyNames(t *testing.T) {
 // TestThreeYears measures what a container takes that has archived an object every
 // ten minutes for three years.
 func TestThreeYears(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it makes an archive of three years")
+	}
 	const objects, every = 157_680, 10 * time.Minute
 	web, content := webContent(t, 30, objects)
 	first := growthEnd.Add(-objects*every - time.Hour)

@@ -31,6 +31,9 @@ func (w *onWrite) Write(p []byte) (int, error) {
 // TestLogsOfMany merges 120 containers of half a year, of which a few live at a time,
 // and opens them as it goes by.
 func TestLogsOfMany(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it makes an archive of many containers")
+	}
 	s := newShelf(t)
 	const containers = 120
 	var want strings.Builder

@@ -85,6 +85,9 @@ func TestOnlyOfALaterVersion(t *testing.T) {
 // TestFollowLaterVersion: a follower that meets an object of a later version says
 // so, goes on, and fails at its end.
 func TestFollowLaterVersion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it waits")
+	}
 	s := newShelf(t)
 	n := container("web", "web-1", "north")
 	s.say(n, said{time.Now(), "1"})

@@ -122,5 +122,8 @@ func FuzzNDJSONDecoder(f *testing.F) { ndjsonFormat.Fuzz(f, craftedNDJSON(f, 64<
 func TestReadCrafted(t *testing.T) { ndjsonFormat.Measured(t) }
 
 func TestObjectsThatAskForMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it measures memory")
+	}
 	ndjsonFormat.MeasureMemory(t, craftedNDJSON(t, 20<<20))
 }

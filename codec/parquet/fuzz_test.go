@@ -87,5 +87,8 @@ func FuzzParquetDecoder(f *testing.F) { parquetFormat.Fuzz(f, craftedParquet(f, 
 func TestReadCrafted(t *testing.T) { parquetFormat.Measured(t) }
 
 func TestObjectsThatAskForMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it measures memory")
+	}
 	parquetFormat.MeasureMemory(t, craftedParquet(t, 48<<20))
 }

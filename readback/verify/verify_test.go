@@ -146,6 +146,9 @@ func TestClean(t *testing.T) {
 
 // TestDamage does one thing to an archive, and says what must be found.
 func TestDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped by -short: it damages an archive in every way")
+	}
 	type want struct {
 		kind verify.Kind
 		key  string // of the object named
