@@ -1,4 +1,4 @@
-package durable
+package durable_test
 
 import (
 	"errors"
@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/coldtail/coldtail/archiver/durable"
 )
 
 func TestWriteFileReplaces(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	for _, content := range []string{"one, which is longer", "two", ""} {
-		if err := WriteFile(path, []byte(content), 0o600); err != nil {
+		if err := durable.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path)
@@ -29,11 +31,11 @@ func TestWriteFileReplaces(t *testing.T) {
 
 func TestWriteKeepsOldFileAfterError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
-	if err := WriteFile(path, []byte("old"), 0o600); err != nil {
+	if err := durable.WriteFile(path, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	wantErr := errors.New("no more input")
-	err := Write(path, 0o600, func(w io.Writer) error {
+	err := durable.Write(path, 0o600, func(w io.Writer) error {
 		_, _ = w.Write([]byte("half"))
 		return wantErr
 	})
@@ -49,10 +51,10 @@ func TestWriteKeepsOldFileAfterError(t *testing.T) {
 func TestWriteRemovesTempWhereRenameFails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "d")
-	if err := MkdirAll(filepath.Join(path, "inside"), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Join(path, "inside"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteFile(path, []byte("x"), 0o600); err == nil {
+	if err := durable.WriteFile(path, []byte("x"), 0o600); err == nil {
 		t.Fatal("replaced a directory")
 	}
 	wantNames(t, dir, "d")
@@ -60,18 +62,24 @@ func TestWriteRemovesTempWhereRenameFails(t *testing.T) {
 
 func TestWriteTempIsRecognised(t *testing.T) {
 	dir := t.TempDir()
-	tmp, err := all.WriteTemp(dir, 0o640, func(w io.Writer) error { _, err := w.Write([]byte("x")); return err })
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !IsTemp(filepath.Base(tmp)) || IsTemp("0000000001.sealed") {
+	defer root.Close()
+	tmp, err := durable.In(root).WriteTemp(".", 0o640, func(w io.Writer) error { _, err := w.Write([]byte("x")); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmp = filepath.Join(dir, tmp)
+	if !durable.IsTemp(filepath.Base(tmp)) || durable.IsTemp("0000000001.sealed") {
 		t.Fatalf("IsTemp(%s)", tmp)
 	}
 	other := filepath.Join(dir, "sub")
-	if err := MkdirAll(other, 0o700); err != nil {
+	if err := durable.MkdirAll(other, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := Rename(tmp, filepath.Join(other, "f")); err != nil {
+	if err := durable.Rename(tmp, filepath.Join(other, "f")); err != nil {
 		t.Fatal(err)
 	}
 	wantNames(t, dir, "sub")
@@ -80,17 +88,17 @@ func TestWriteTempIsRecognised(t *testing.T) {
 
 func TestMkdirAll(t *testing.T) {
 	dir := t.TempDir()
-	if err := MkdirAll(filepath.Join(dir, "a", "b", "c"), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Join(dir, "a", "b", "c"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := MkdirAll(filepath.Join(dir, "a", "b", "c"), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Join(dir, "a", "b", "c"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "f"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var pathErr *fs.PathError
-	if err := MkdirAll(filepath.Join(dir, "f", "x"), 0o700); !errors.As(err, &pathErr) {
+	if err := durable.MkdirAll(filepath.Join(dir, "f", "x"), 0o700); !errors.As(err, &pathErr) {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -126,7 +134,7 @@ func TestIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	files := In(root)
+	files := durable.In(root)
 	write := func(w io.Writer) error { _, err := w.Write([]byte("x")); return err }
 	if err := files.MkdirAll(filepath.Join("a", "b"), 0o700); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package spool
+package spool_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/coldtail/coldtail/archiver/spool"
 	"github.com/coldtail/coldtail/codec"
 )
 
@@ -24,7 +25,7 @@ func BenchmarkCursor(b *testing.B) {
 	}
 	defer unix.Close(p[0])
 	defer unix.Close(p[1])
-	l, _, err := Open(Config{Dir: filepath.Join(b.TempDir(), "c"), ContainerID: "c", SpoolID: "s", Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	l, _, err := spool.Open(spool.Config{Dir: filepath.Join(b.TempDir(), "c"), ContainerID: "c", SpoolID: "s", Logger: slog.New(slog.DiscardHandler), Now: time.Now})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package spool
+package spool // inside: see spool_test.go
 
 import (
 	"errors"

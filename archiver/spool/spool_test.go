@@ -1,3 +1,5 @@
+// The tests are inside the package, as they name, make, damage and parse its files, and
+// compare these with what a Log has in memory.
 package spool
 
 import (
