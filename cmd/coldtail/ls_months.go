@@ -199,7 +199,7 @@ func (s *scan) nextDay(ctx context.Context, f codec.Format, from time.Time) (day
 		if err != nil {
 			return day, false, fmt.Errorf("find the first object: %w", err)
 		}
-		if day, ok := key.KeyDay(f, o.Key); ok {
+		if day, ok := key.DayOf(f, o.Key); ok {
 			return day, true, nil
 		}
 	}
@@ -274,7 +274,7 @@ func (r *spanReader) read(ctx context.Context, from time.Time) error {
 		if err != nil {
 			return err
 		}
-		if day, ok := key.KeyDay(r.p.format, o.Key); ok && !day.Equal(r.day) {
+		if day, ok := key.DayOf(r.p.format, o.Key); ok && !day.Equal(r.day) {
 			if err := r.s.take(r.found); err != nil {
 				return err
 			}

@@ -90,8 +90,8 @@ func HourPrefix(f codec.Format, containerID string, hour time.Time) string {
 	return PartitionPrefix(f, hour) + containerID + "-"
 }
 
-// KeyDay returns the day under which any key of the format's tree is.
-func KeyDay(f codec.Format, key string) (day time.Time, ok bool) {
+// DayOf returns the day under which any key of the format's tree is.
+func DayOf(f codec.Format, key string) (day time.Time, ok bool) {
 	text, ok := strings.CutPrefix(key, FormatPrefix(f))
 	if !ok || len(text) < len(dayLayout) {
 		return day, false

@@ -130,7 +130,7 @@ func (w *sweeper) page(ctx context.Context, at time.Time, next wanted) (p sweepP
 		if err != nil {
 			return p, err
 		}
-		if day, ok := key.KeyDay(w.format, o.Key); ok && !day.Equal(p.day) {
+		if day, ok := key.DayOf(w.format, o.Key); ok && !day.Equal(p.day) {
 			w.take(p.today)
 			p.day, p.today = day, nil
 			if _, ok := next(day); !ok {
