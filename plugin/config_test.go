@@ -80,7 +80,7 @@ func TestConfigListsEverySetting(t *testing.T) {
 	for _, o := range bucketurl.Options() {
 		want = append(want, Setting{o.Env(), "option " + o.Name + " of the bucket: " + o.Description + "; " + o.Values})
 	}
-	if d := cmp.Diff(append(want, SDKSettings()...), got); d != "" {
+	if d := cmp.Diff(append(want, sdkSettings()...), got); d != "" {
 		t.Error(d)
 	}
 }

@@ -71,6 +71,8 @@ const optionMaxBytes = 64 << 10
 type option struct {
 	// parse checks value and stores it. It returns what is allowed where the value is not.
 	parse func(p *parser, value string) (reason string)
+	// description is one line, as in config.json, for what may have a plugin-wide default.
+	description string
 	// daemons marks what the daemon itself acts upon, before coldtail sees an entry.
 	daemons bool
 }
@@ -86,18 +88,54 @@ type parser struct {
 // options lists every log-opt.
 func options() map[string]option {
 	return map[string]option{
-		"format":       {parse: (*parser).format},
-		"roll-size":    {parse: (*parser).rollSize},
-		"roll-age":     {parse: (*parser).rollAge},
-		"overflow":     {parse: (*parser).overflow},
-		"max-spool":    {parse: (*parser).maxSpool},
-		"tag":          {parse: (*parser).tag},
-		"labels":       {parse: func(p *parser, v string) string { return p.opts.labels.setNames(v) }},
-		"labels-regex": {parse: func(p *parser, v string) string { return p.opts.labels.setRegex(v) }},
-		"env":          {parse: func(p *parser, v string) string { return p.opts.env.setNames(v) }},
-		"env-regex":    {parse: func(p *parser, v string) string { return p.opts.env.setRegex(v) }},
-		"max-size":     {parse: func(p *parser, v string) string { return parseSize(v, &p.maxSize) }},
-		"max-file":     {parse: func(p *parser, v string) string { return parseCount(v, &p.maxFile) }},
+		"format": {
+			parse:       (*parser).format,
+			description: "parquet or ndjson; empty is parquet",
+		},
+		"roll-size": {
+			parse:       (*parser).rollSize,
+			description: "raw bytes after which a container's object is closed, 64k to 1g; empty is 64m",
+		},
+		"roll-age": {
+			parse:       (*parser).rollAge,
+			description: "age at which a container's object is closed, 1s to 24h; empty is 10m",
+		},
+		"overflow": {
+			parse:       (*parser).overflow,
+			description: "what happens when the spool is full: drop-old, drop-new or block; empty is drop-old",
+		},
+		"max-spool": {
+			parse:       (*parser).maxSpool,
+			description: "bytes of a container that may wait to be archived; empty is 4g",
+		},
+		"tag": {
+			parse:       (*parser).tag,
+			description: "template of the tag column, such as {{.Name}}/{{.ID}}; empty is none",
+		},
+		"labels": {
+			parse:       func(p *parser, v string) string { return p.opts.labels.setNames(v) },
+			description: "container labels to archive, separated by commas",
+		},
+		"labels-regex": {
+			parse:       func(p *parser, v string) string { return p.opts.labels.setRegex(v) },
+			description: "regular expression of container labels to archive",
+		},
+		"env": {
+			parse:       func(p *parser, v string) string { return p.opts.env.setNames(v) },
+			description: "container environment variables to archive, separated by commas",
+		},
+		"env-regex": {
+			parse:       func(p *parser, v string) string { return p.opts.env.setRegex(v) },
+			description: "regular expression of container environment variables to archive",
+		},
+		"max-size": {
+			parse:       func(p *parser, v string) string { return parseSize(v, &p.maxSize) },
+			description: "with max-file: the bound of a container's local cache; empty is 256m in all",
+		},
+		"max-file": {
+			parse:       func(p *parser, v string) string { return parseCount(v, &p.maxFile) },
+			description: "number of times max-size that a container's local cache may take; empty is 1",
+		},
 
 		"mode":            {parse: checkMode, daemons: true},
 		"max-buffer-size": {parse: checkSize, daemons: true},

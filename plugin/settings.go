@@ -14,7 +14,7 @@ const (
 	EnvCache    = "COLDTAIL_CACHE_SIZE"
 )
 
-// Setting is an environment variable that the plugin heeds.
+// Setting is an environment variable that the plugin reads.
 type Setting struct {
 	Env         string
 	Description string // one line, as in config.json
@@ -30,22 +30,9 @@ func Settings() []Setting {
 		{EnvCache, "archived bytes of all containers that stay on the host; empty is 4g"},
 		{EnvLogLevel, "debug, info, warn or error; empty is info"},
 	}
-	descriptions := map[string]string{
-		"format":       "parquet or ndjson; empty is parquet",
-		"roll-size":    "raw bytes after which a container's object is closed, 64k to 1g; empty is 64m",
-		"roll-age":     "age at which a container's object is closed, 1s to 24h; empty is 10m",
-		"overflow":     "what happens when the spool is full: drop-old, drop-new or block; empty is drop-old",
-		"max-spool":    "bytes of a container that may wait to be archived; empty is 4g",
-		"tag":          "template of the tag column, such as {{.Name}}/{{.ID}}; empty is none",
-		"labels":       "container labels to archive, separated by commas",
-		"labels-regex": "regular expression of container labels to archive",
-		"env":          "container environment variables to archive, separated by commas",
-		"env-regex":    "regular expression of container environment variables to archive",
-		"max-size":     "with max-file: the bound of a container's local cache; empty is 256m in all",
-		"max-file":     "number of times max-size that a container's local cache may take; empty is 1",
-	}
-	for _, name := range pluginWide(options()) {
-		s = append(s, Setting{EnvName(name), "default of the log-opt " + name + ": " + descriptions[name]})
+	known := options()
+	for _, name := range pluginWide(known) {
+		s = append(s, Setting{EnvName(name), "default of the log-opt " + name + ": " + known[name].description})
 	}
 	return s
 }

@@ -1,8 +1,8 @@
-package plugin
+package plugin // beside config_test.go
 
-// SDKSettings lists the variables that are heeded by what the plugin is built
+// sdkSettings lists the variables that are read by what the plugin is built
 // upon: the object stores' SDKs and Go's HTTP client. They have no flags.
-func SDKSettings() []Setting {
+func sdkSettings() []Setting {
 	return []Setting{
 		{"AWS_ACCESS_KEY_ID", "for an s3:// bucket; empty uses COLDTAIL_CREDENTIALS_FILE or the host's role"},
 		{"AWS_SECRET_ACCESS_KEY", "for an s3:// bucket; docker plugin inspect shows it, but not what COLDTAIL_CREDENTIALS_FILE holds"},
