@@ -99,8 +99,8 @@ func TestPipeAndLogs(t *testing.T) {
 		"unfinished": "one\ntwo",
 		"blank":      "\n\n\n",
 		"bytes":      "\xff\x00\xfe\r\n\x00",
-		"long":       strings.Repeat("x", 100_000) + "\n" + strings.Repeat("y", copyLine) + "\nend\n",
-		"exact end":  strings.Repeat("x", copyLine),
+		"long":       strings.Repeat("x", 100_000) + "\n" + strings.Repeat("y", 16<<10) + "\nend\n",
+		"exact end":  strings.Repeat("x", 16<<10),
 	} {
 		for _, format := range []string{"parquet", "ndjson"} {
 			t.Run(name+" as "+format, func(t *testing.T) {

@@ -11,8 +11,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-var errInterrupted = errors.New("interrupted")
-
 // grace is how long a command may take to end after a signal.
 const grace = 2300 * time.Millisecond
 

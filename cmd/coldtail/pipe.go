@@ -76,10 +76,11 @@ func (a *app) pipe(ctx context.Context, c *pipeConfig) error {
 	if err != nil {
 		return err
 	}
-	p := &pipeRun{app: a, name: c.name, patience: c.patience, bucket: b, logger: logger, src: src,
+	p := &pipeRun{
+		Input: a.stdin, Name: c.name, Patience: c.patience, Bucket: b, Logger: logger, Source: src, Leaves: a.leaves,
 		// One state for each name, so that several can run at once.
-		dir: filepath.Join(statedir.Path(c.state).Pipes(), src.Meta.ContainerID[:16])}
-	p.src.Path = filepath.Join(p.dir, "fifo")
+		Dir: filepath.Join(statedir.Path(c.state).Pipes(), src.Meta.ContainerID[:16]),
+	}
 	return p.run(ctx)
 }
 

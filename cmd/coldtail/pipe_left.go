@@ -29,7 +29,7 @@ const (
 // renamed. A state that another run uses is that run's matter. Of one that has
 // nothing to archive any more, and was not used for a while, nothing stays.
 func (p *pipeRun) archiveLeft(ctx context.Context) error {
-	pipes := filepath.Dir(p.dir)
+	pipes := filepath.Dir(p.Dir)
 	entries, err := os.ReadDir(pipes)
 	if err != nil {
 		return fmt.Errorf("look for what earlier runs left: %w", err)
@@ -41,11 +41,11 @@ func (p *pipeRun) archiveLeft(ctx context.Context) error {
 			break
 		}
 		dir := filepath.Join(pipes, e.Name())
-		if !e.IsDir() || dir == p.dir {
+		if !e.IsDir() || dir == p.Dir {
 			continue
 		}
 		left, err := statedir.Left(dir)
-		if err == nil && slices.ContainsFunc(left, func(m codec.Meta) bool { return m.ContainerName == p.src.Meta.ContainerName }) {
+		if err == nil && slices.ContainsFunc(left, func(m codec.Meta) bool { return m.ContainerName == p.Source.Meta.ContainerName }) {
 			err = p.archiveState(ctx, dir)
 		}
 		if len(left) == 0 && err == nil && removed < maxRemoved {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,21 +30,26 @@ const (
 	lastWork = 2 * time.Second
 )
 
-// pipeRun is one run of `coldtail pipe`.
+var errInterrupted = errors.New("interrupted")
+
+// pipeRun archives one stream as the log of a container.
 type pipeRun struct {
-	app      *app
-	name     string
-	patience time.Duration // for the uploads at the end
-	bucket   bucket.Bucket
-	logger   *slog.Logger
-	src      archiver.Source
-	dir      string // the state's
+	Input    io.Reader
+	Name     string
+	Patience time.Duration // for the uploads at the end
+	Bucket   bucket.Bucket
+	Logger   *slog.Logger
+	Source   archiver.Source // but for its path
+	Dir      string          // the state's
+	// Leaves is told what is left behind if the process ends before it returns.
+	Leaves func(what string)
 }
 
-// run archives stdin and what earlier runs of the name left.
+// run archives the input and what earlier runs of the name left.
 func (p *pipeRun) run(ctx context.Context) error {
-	left := fmt.Sprintf("what is not archived stays in %s for the next run of this name: coldtail pipe --name %s uploads it", printable(p.dir), printable(p.name))
-	p.app.leaves(left)
+	p.Source.Path = filepath.Join(p.Dir, "fifo")
+	left := fmt.Sprintf("what is not archived stays in %s for the next run of this name: coldtail pipe --name %s uploads it", printable(p.Dir), printable(p.Name))
+	p.Leaves(left)
 	uploads, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
 	abandoned := make(chan struct{})
@@ -75,8 +82,8 @@ func (p *pipeRun) run(ctx context.Context) error {
 // finish uploads what is spooled, waits for what earlier runs left, and closes
 // the state.
 func (p *pipeRun) finish(uploads context.Context, giveUp context.CancelCauseFunc, arch *archiver.Archiver, earlier <-chan error, stop func() error) error {
-	late := fmt.Errorf("the bucket did not take everything within %s", p.patience)
-	defer time.AfterFunc(p.patience, func() { giveUp(late) }).Stop()
+	late := fmt.Errorf("the bucket did not take everything within %s", p.Patience)
+	defer time.AfterFunc(p.Patience, func() { giveUp(late) }).Stop()
 	return errors.Join(flushed(uploads, arch), <-earlier, stop())
 }
 
@@ -84,12 +91,12 @@ func (p *pipeRun) finish(uploads context.Context, giveUp context.CancelCauseFunc
 // from stdin meanwhile waits.
 func (p *pipeRun) open(ctx context.Context) (*archiver.Archiver, error) {
 	for waits := false; ; waits = true {
-		arch, err := p.openState(p.dir)
+		arch, err := p.openState(p.Dir)
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return arch, err
 		}
 		if !waits {
-			p.logger.Warn("waiting for another coldtail pipe of this name to end", "name", p.name)
+			p.Logger.Warn("waiting for another coldtail pipe of this name to end", "name", p.Name)
 		}
 		select {
 		case <-ctx.Done():
@@ -105,12 +112,12 @@ const lockInterval = 100 * time.Millisecond
 // openState opens the state of a pipe.
 func (p *pipeRun) openState(dir string) (*archiver.Archiver, error) {
 	return archiver.New(archiver.Config{
-		StateDir: dir, Logger: p.logger, Defaults: p.src.Options,
+		StateDir: dir, Logger: p.Logger, Defaults: p.Source.Options,
 		// Uploads were waited for when Run is told to end.
 		ShutdownTimeout: time.Millisecond,
 		// One container's log is bounded by its max-spool.
 		SpoolBytes: math.MaxInt64,
-	}, p.bucket)
+	}, p.Bucket)
 }
 
 // runArchiver runs an archiver until stop, which returns when it has ended.
@@ -147,12 +154,12 @@ func (p *pipeRun) spoolStdin(ctx, uploads context.Context, arch *archiver.Archiv
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(p.src.Path) }() // else the next run does
+	defer func() { _ = os.Remove(p.Source.Path) }() // else the next run does
 	defer fifo.Close()
-	if err := arch.Attach(context.WithoutCancel(ctx), p.src); err != nil {
+	if err := arch.Attach(context.WithoutCancel(ctx), p.Source); err != nil {
 		return err
 	}
-	in := newInput(p.app.stdin)
+	in := newInput(p.Input)
 	w := &frameWriter{f: fifo}
 	c := &copier{src: in, source: codec.Stdout, now: time.Now, emit: w.write}
 	copied := make(chan struct{})
@@ -161,7 +168,7 @@ func (p *pipeRun) spoolStdin(ctx, uploads context.Context, arch *archiver.Archiv
 	// Nothing more is read. What is in the FIFO or on its way there is little, and
 	// would end with this process.
 	in.stop()
-	arch.Admit(p.src.Meta.ContainerID)
+	arch.Admit(p.Source.Meta.ContainerID)
 	select {
 	case <-copied:
 	case <-uploads.Done():
@@ -173,7 +180,7 @@ func (p *pipeRun) spoolStdin(ctx, uploads context.Context, arch *archiver.Archiv
 	case err != nil:
 		err = fmt.Errorf("read standard input: %w", err)
 	}
-	return errors.Join(err, arch.Detach(uploads, p.src.Path))
+	return errors.Join(err, arch.Detach(uploads, p.Source.Path))
 }
 
 // awaitInput waits for the end of stdin, or not much longer than ctx.
@@ -191,14 +198,14 @@ func awaitInput(ctx context.Context, in *input, copied <-chan struct{}) {
 }
 
 func (p *pipeRun) makeFIFO() (*os.File, error) {
-	if err := os.Remove(p.src.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(p.Source.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove old fifo: %w", err)
 	}
-	if err := unix.Mkfifo(p.src.Path, 0o600); err != nil {
+	if err := unix.Mkfifo(p.Source.Path, 0o600); err != nil {
 		return nil, fmt.Errorf("make fifo: %w", err)
 	}
 	// For reading, too, as the daemon does: then it can be opened without a reader.
-	f, err := os.OpenFile(p.src.Path, os.O_RDWR, 0)
+	f, err := os.OpenFile(p.Source.Path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open fifo: %w", err)
 	}

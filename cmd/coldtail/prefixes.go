@@ -2,13 +2,10 @@ package main
 
 import (
 	"io"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/fatih/color"
-
-	"github.com/coldtail/coldtail/codec"
 )
 
 // palette has the colours of docker compose logs, in its order.
@@ -99,15 +96,6 @@ func setLabels(targets []*target) {
 			t.label = printable(t.Name.Name)
 		}
 	}
-}
-
-// printable quotes what a terminal would act on: names in a bucket may be
-// anybody's.
-func printable(s string) string {
-	if codec.Visible(s) == s {
-		return s
-	}
-	return strconv.Quote(s)
 }
 
 // colored tells whether what is written to w may have colours.
