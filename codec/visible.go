@@ -72,3 +72,12 @@ func appendEscape(b []byte, r rune) []byte {
 	}
 	return fmt.Appendf(b, `\u%04x`, r)
 }
+
+// Printable quotes what a terminal would act on: names in a bucket may be
+// anybody's.
+func Printable(s string) string {
+	if Visible(s) == s {
+		return s
+	}
+	return strconv.Quote(s)
+}

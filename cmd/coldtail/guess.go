@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/key"
 )
 
@@ -25,10 +26,10 @@ func guesses(names []string, found []key.Name) (lines []string) {
 		}
 		n, called := found[i], ""
 		if n.Name != "" {
-			called = ", " + printable(n.Name)
+			called = ", " + codec.Printable(n.Name)
 		}
 		if n.Host != "" {
-			called += " of host " + printable(n.Host)
+			called += " of host " + codec.Printable(n.Host)
 		}
 		lines = append(lines, fmt.Sprintf("no container is called %q: it is the start of the id %.12s%s", name, n.ContainerID, called))
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/coldtail/coldtail/cmd/coldtail/stdin"
 )
 
 // grace is how long a command may take to end after a signal.
@@ -41,7 +43,7 @@ func (a *app) execute(ctx context.Context, root *cobra.Command) (*cobra.Command,
 				givenUp = time.After(a.grace)
 			}
 		case <-givenUp:
-			err := fmt.Errorf("%w while the disk, the bucket or the reader of the output hangs", errInterrupted)
+			err := fmt.Errorf("%w while the disk, the bucket or the reader of the output hangs", stdin.ErrInterrupted)
 			if left := a.left.Load(); left != nil {
 				err = errors.Join(err, errors.New(*left))
 			}

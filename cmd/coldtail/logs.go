@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coldtail/coldtail/cmd/coldtail/stdin"
 	"github.com/coldtail/coldtail/readback"
 )
 
@@ -163,7 +164,7 @@ func (a *app) logs(ctx context.Context, c *logsConfig) error {
 	case ctx.Err() != nil && c.follow:
 		err = nil // how a follower ends
 	case ctx.Err() != nil:
-		return errInterrupted
+		return stdin.ErrInterrupted
 	}
 	if err == nil {
 		err = r.lost()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coldtail/coldtail/cmd/coldtail/stdin"
 	"github.com/coldtail/coldtail/codec/key"
 )
 
@@ -110,7 +111,7 @@ func (a *app) ls(ctx context.Context, c *lsConfig) error {
 	wait.stop()
 	switch {
 	case ctx.Err() != nil:
-		return errInterrupted
+		return stdin.ErrInterrupted
 	case err != nil:
 		return cause(search, err)
 	}

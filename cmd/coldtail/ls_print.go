@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // lsAmount is an amount as `coldtail ls --json` prints it.
@@ -87,7 +89,7 @@ func cell(name string) string {
 	if name == "" {
 		return "-"
 	}
-	return printable(name)
+	return codec.Printable(name)
 }
 
 // lsGroup is a service or a host.

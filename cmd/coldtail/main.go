@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/coldtail/coldtail/cmd/coldtail/stdin"
 )
 
 // version is stamped by the linker: -X main.version=…
@@ -109,7 +111,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return exitFailure
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) && a.left.Load() == nil {
-		err = errInterrupted
+		err = stdin.ErrInterrupted
 	}
 	message, status := a.message(err), exitFailure
 	if ue := (*usageError)(nil); errors.As(err, &ue) {

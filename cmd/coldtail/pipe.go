@@ -16,6 +16,7 @@ import (
 
 	"github.com/coldtail/coldtail/archiver"
 	"github.com/coldtail/coldtail/archiver/statedir"
+	"github.com/coldtail/coldtail/cmd/coldtail/stdin"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/plugin"
 )
@@ -76,12 +77,12 @@ func (a *app) pipe(ctx context.Context, c *pipeConfig) error {
 	if err != nil {
 		return err
 	}
-	p := &pipeRun{
+	p := &stdin.Run{
 		Input: a.stdin, Name: c.name, Patience: c.patience, Bucket: b, Logger: logger, Source: src, Leaves: a.leaves,
 		// One state for each name, so that several can run at once.
 		Dir: filepath.Join(statedir.Path(c.state).Pipes(), src.Meta.ContainerID[:16]),
 	}
-	return p.run(ctx)
+	return p.Run(ctx)
 }
 
 // source describes stdin as a container's log.

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/fatih/color"
+
+	"github.com/coldtail/coldtail/codec"
 )
 
 // palette has the colours of docker compose logs, in its order.
@@ -91,9 +93,9 @@ func setLabels(targets []*target) {
 		case t.Name.Name == "":
 			t.label = t.ContainerID[:12]
 		case len(hosts[t.Name.Name]) > 1:
-			t.label = printable(t.Name.Name + "@" + t.Host)
+			t.label = codec.Printable(t.Name.Name + "@" + t.Host)
 		default:
-			t.label = printable(t.Name.Name)
+			t.label = codec.Printable(t.Name.Name)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coldtail/coldtail/cmd/coldtail/stdin"
 	"github.com/coldtail/coldtail/codec"
 	"github.com/coldtail/coldtail/codec/key"
 	"github.com/coldtail/coldtail/readback"
@@ -69,7 +70,7 @@ func (a *app) reindex(ctx context.Context, c *reindexConfig) error {
 	wait.stop()
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("%w: what was made stays; run it again to make the rest", errInterrupted)
+		return fmt.Errorf("%w: what was made stays; run it again to make the rest", stdin.ErrInterrupted)
 	case err != nil:
 		return fmt.Errorf("reindex the archive: %w", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package stdin
 
 import (
 	"context"
@@ -30,10 +30,11 @@ const (
 	lastWork = 2 * time.Second
 )
 
-var errInterrupted = errors.New("interrupted")
+// ErrInterrupted is the end of a command that was told to end.
+var ErrInterrupted = errors.New("interrupted")
 
-// pipeRun archives one stream as the log of a container.
-type pipeRun struct {
+// A Run archives one stream as the log of a container.
+type Run struct {
 	Input    io.Reader
 	Name     string
 	Patience time.Duration // for the uploads at the end
@@ -45,16 +46,16 @@ type pipeRun struct {
 	Leaves func(what string)
 }
 
-// run archives the input and what earlier runs of the name left.
-func (p *pipeRun) run(ctx context.Context) error {
+// Run archives the input and what earlier runs of the name left.
+func (p *Run) Run(ctx context.Context) error {
 	p.Source.Path = filepath.Join(p.Dir, "fifo")
-	left := fmt.Sprintf("what is not archived stays in %s for the next run of this name: coldtail pipe --name %s uploads it", printable(p.Dir), printable(p.Name))
+	left := fmt.Sprintf("what is not archived stays in %s for the next run of this name: coldtail pipe --name %s uploads it", codec.Printable(p.Dir), codec.Printable(p.Name))
 	p.Leaves(left)
 	uploads, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
 	abandoned := make(chan struct{})
 	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(lastUploads, func() { giveUp(errInterrupted) })
+		time.AfterFunc(lastUploads, func() { giveUp(ErrInterrupted) })
 		time.AfterFunc(lastWork, func() { close(abandoned) })
 	})()
 	arch, err := p.open(ctx)
@@ -71,7 +72,7 @@ func (p *pipeRun) run(ctx context.Context) error {
 	select {
 	case err = <-ended:
 	case <-abandoned:
-		err = fmt.Errorf("%w before all was uploaded", errInterrupted)
+		err = fmt.Errorf("%w before all was uploaded", ErrInterrupted)
 	}
 	if err != nil {
 		err = errors.Join(err, errors.New(left))
@@ -81,7 +82,7 @@ func (p *pipeRun) run(ctx context.Context) error {
 
 // finish uploads what is spooled, waits for what earlier runs left, and closes
 // the state.
-func (p *pipeRun) finish(uploads context.Context, giveUp context.CancelCauseFunc, arch *archiver.Archiver, earlier <-chan error, stop func() error) error {
+func (p *Run) finish(uploads context.Context, giveUp context.CancelCauseFunc, arch *archiver.Archiver, earlier <-chan error, stop func() error) error {
 	late := fmt.Errorf("the bucket did not take everything within %s", p.Patience)
 	defer time.AfterFunc(p.Patience, func() { giveUp(late) }).Stop()
 	return errors.Join(flushed(uploads, arch), <-earlier, stop())
@@ -89,7 +90,7 @@ func (p *pipeRun) finish(uploads context.Context, giveUp context.CancelCauseFunc
 
 // open opens the state, as soon as no other run of the name uses it: what comes
 // from stdin meanwhile waits.
-func (p *pipeRun) open(ctx context.Context) (*archiver.Archiver, error) {
+func (p *Run) open(ctx context.Context) (*archiver.Archiver, error) {
 	for waits := false; ; waits = true {
 		arch, err := p.openState(p.Dir)
 		if !errors.Is(err, unix.EWOULDBLOCK) {
@@ -100,7 +101,7 @@ func (p *pipeRun) open(ctx context.Context) (*archiver.Archiver, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w while another coldtail pipe of this name was running: nothing of standard input was archived", errInterrupted)
+			return nil, fmt.Errorf("%w while another coldtail pipe of this name was running: nothing of standard input was archived", ErrInterrupted)
 		case <-time.After(lockInterval):
 		}
 	}
@@ -110,7 +111,7 @@ func (p *pipeRun) open(ctx context.Context) (*archiver.Archiver, error) {
 const lockInterval = 100 * time.Millisecond
 
 // openState opens the state of a pipe.
-func (p *pipeRun) openState(dir string) (*archiver.Archiver, error) {
+func (p *Run) openState(dir string) (*archiver.Archiver, error) {
 	return archiver.New(archiver.Config{
 		StateDir: dir, Logger: p.Logger, Defaults: p.Source.Options,
 		// Uploads were waited for when Run is told to end.
@@ -149,7 +150,7 @@ func flushed(ctx context.Context, arch *archiver.Archiver) error {
 // FIFO that the archiver has attached, until stdin ends or a little after ctx
 // has. All that was read of stdin is in the spool then, unless it fails, or the
 // spool takes nothing until the end of the uploads.
-func (p *pipeRun) spoolStdin(ctx, uploads context.Context, arch *archiver.Archiver) error {
+func (p *Run) spoolStdin(ctx, uploads context.Context, arch *archiver.Archiver) error {
 	fifo, err := p.makeFIFO()
 	if err != nil {
 		return err
@@ -160,7 +161,7 @@ func (p *pipeRun) spoolStdin(ctx, uploads context.Context, arch *archiver.Archiv
 		return err
 	}
 	in := newInput(p.Input)
-	w := &frameWriter{f: fifo}
+	w := &fifoWriter{f: fifo}
 	c := &copier{src: in, source: codec.Stdout, now: time.Now, emit: w.write}
 	copied := make(chan struct{})
 	go func() { err = c.run(); close(copied) }()
@@ -176,7 +177,7 @@ func (p *pipeRun) spoolStdin(ctx, uploads context.Context, arch *archiver.Archiv
 	}
 	switch {
 	case errors.Is(err, errStopped):
-		err = fmt.Errorf("%w before the end of standard input", errInterrupted)
+		err = fmt.Errorf("%w before the end of standard input", ErrInterrupted)
 	case err != nil:
 		err = fmt.Errorf("read standard input: %w", err)
 	}
@@ -197,7 +198,7 @@ func awaitInput(ctx context.Context, in *input, copied <-chan struct{}) {
 	}
 }
 
-func (p *pipeRun) makeFIFO() (*os.File, error) {
+func (p *Run) makeFIFO() (*os.File, error) {
 	if err := os.Remove(p.Source.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove old fifo: %w", err)
 	}

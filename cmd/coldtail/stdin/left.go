@@ -1,4 +1,4 @@
-package main
+package stdin
 
 import (
 	"context"
@@ -28,7 +28,7 @@ const (
 // this run's: a state is a host's and a name's, and the host may have been
 // renamed. A state that another run uses is that run's matter. Of one that has
 // nothing to archive any more, and was not used for a while, nothing stays.
-func (p *pipeRun) archiveLeft(ctx context.Context) error {
+func (p *Run) archiveLeft(ctx context.Context) error {
 	pipes := filepath.Dir(p.Dir)
 	entries, err := os.ReadDir(pipes)
 	if err != nil {
@@ -55,14 +55,14 @@ func (p *pipeRun) archiveLeft(ctx context.Context) error {
 			}
 		}
 		if err != nil && !errors.Is(err, unix.EWOULDBLOCK) {
-			errs = append(errs, fmt.Errorf("archive what an earlier run left in %s: %w", printable(dir), err))
+			errs = append(errs, fmt.Errorf("archive what an earlier run left in %s: %w", codec.Printable(dir), err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // archiveState archives what a state holds.
-func (p *pipeRun) archiveState(ctx context.Context, dir string) error {
+func (p *Run) archiveState(ctx context.Context, dir string) error {
 	arch, err := p.openState(dir)
 	if err != nil {
 		return err
