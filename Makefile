@@ -9,7 +9,7 @@ FUZZ ?= .
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help build plugin demo test engines lint e2e bench bench-engine fuzz terraform clean FORCE
+.PHONY: help build plugin demo check test engines lint e2e bench bench-engine fuzz terraform clean FORCE
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
