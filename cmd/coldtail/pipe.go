@@ -78,7 +78,7 @@ func (a *app) pipe(ctx context.Context, c *pipeConfig) error {
 		return err
 	}
 	p := &stdin.Run{
-		Input: a.stdin, Name: c.name, Patience: c.patience, Bucket: b, Logger: logger, Source: src, Leaves: a.leaves,
+		Input: a.stdin, Patience: c.patience, Bucket: b, Logger: logger, Source: src, Leaves: a.leaves,
 		// One state for each name, so that several can run at once.
 		Dir: filepath.Join(statedir.Path(c.state).Pipes(), src.Meta.ContainerID[:16]),
 	}

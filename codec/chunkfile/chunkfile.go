@@ -1,7 +1,6 @@
 package chunkfile
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/coldtail/coldtail/codec"
@@ -12,7 +11,7 @@ import (
 
 // NewEncoder returns an encoder that writes a chunk to w.
 //
-// What of meta is beyond its bounds is cut, whoever made it: see [Meta.Bound].
+// What of meta is beyond its bounds is cut, whoever made it: see [codec.Meta.Bound].
 func NewEncoder(f codec.Format, w io.Writer, meta codec.Meta, info codec.ChunkInfo) (codec.Encoder, error) {
 	meta, _ = meta.Bound(f)
 	switch f {
@@ -21,7 +20,7 @@ func NewEncoder(f codec.Format, w io.Writer, meta codec.Meta, info codec.ChunkIn
 	case codec.NDJSON:
 		return ndjson.NewEncoder(w, meta)
 	}
-	return nil, fmt.Errorf("format %q: must be parquet or ndjson", f)
+	return nil, unknown(f)
 }
 
 // NewDecoder returns a decoder of the chunk of sizeBytes in r that reads no
@@ -34,7 +33,7 @@ func NewDecoder(f codec.Format, r io.ReaderAt, sizeBytes int64, rg codec.Range) 
 		return ndjson.NewDecoder(r, sizeBytes, rg)
 	}
 	rg.Limits.Memory.Release()
-	return nil, fmt.Errorf("format %q: must be parquet or ndjson", f)
+	return nil, unknown(f)
 }
 
 // Inspect returns what the chunk of sizeBytes in r claims, and checks what no
@@ -51,7 +50,7 @@ func Inspect(f codec.Format, r io.ReaderAt, sizeBytes int64, lim codec.Limits) (
 	case codec.NDJSON:
 		return ndjson.Inspect(src)
 	}
-	return codec.Claims{}, fmt.Errorf("format %q: must be parquet or ndjson", f)
+	return codec.Claims{}, unknown(f)
 }
 
 // ReadMeta returns what all rows of the chunk of sizeBytes in r have in common;
@@ -65,5 +64,11 @@ func ReadMeta(f codec.Format, r io.ReaderAt, sizeBytes int64, lim codec.Limits) 
 	case codec.NDJSON:
 		return ndjson.ReadMeta(src)
 	}
-	return codec.Meta{}, fmt.Errorf("format %q: must be parquet or ndjson", f)
+	return codec.Meta{}, unknown(f)
+}
+
+// unknown is the error of a format that there is not.
+func unknown(f codec.Format) error {
+	_, err := codec.ParseFormat(string(f))
+	return err
 }

@@ -183,24 +183,30 @@ func (f *file) inspectTexts(i int, dict *dictionary) error {
 	return nil
 }
 
-// inspectConstant reads all pages of a column and returns its dictionary, which
-// is empty if all values are null.
-func (f *file) inspectConstant(z *zstd.Decoder, i int) (*dictionary, error) {
-	c, err := f.reader(z, i)
-	if err != nil {
-		return nil, err
+// textReader returns a reader of column i's pages and its dictionary, which is
+// empty if all values are null.
+func (f *file) textReader(z *zstd.Decoder, i int) (c pageReader, dict *dictionary, err error) {
+	if c, err = f.reader(z, i); err != nil {
+		return c, nil, err
 	}
 	where, err := f.chunkSpan(i)
 	if err != nil {
-		return nil, err
+		return c, nil, err
 	}
-	dict := new(dictionary)
-	if f.chunks[i].MetaData.DictionaryPageOffset > 0 {
-		if dict, err = c.dictionary(c.dictionarySpan(where)); err != nil {
-			return nil, err
-		}
-	} else {
+	if f.chunks[i].MetaData.DictionaryPageOffset <= 0 {
 		c.encoding = format.Plain // what a column of nulls is written as
+		return c, new(dictionary), nil
+	}
+	dict, err = c.dictionary(c.dictionarySpan(where))
+	return c, dict, err
+}
+
+// inspectConstant reads all pages of a column and returns its dictionary, which
+// is empty if all values are null.
+func (f *file) inspectConstant(z *zstd.Decoder, i int) (*dictionary, error) {
+	c, dict, err := f.textReader(z, i)
+	if err != nil {
+		return nil, err
 	}
 	values := int64(0)
 	for {

@@ -64,15 +64,7 @@ func (f *file) firstTexts(z *zstd.Decoder, budget *codec.MetaBudget, i int) ([]s
 	if f.chunks[i].MetaData.NumValues == 0 || f.chunks[i].MetaData.DictionaryPageOffset == 0 {
 		return nil, nil // a file without the column, or one of nulls
 	}
-	c, err := f.reader(z, i)
-	if err != nil {
-		return nil, err
-	}
-	where, err := f.chunkSpan(i)
-	if err != nil {
-		return nil, err
-	}
-	dict, err := c.dictionary(c.dictionarySpan(where))
+	c, dict, err := f.textReader(z, i)
 	if err != nil {
 		return nil, err
 	}

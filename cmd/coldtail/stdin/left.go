@@ -45,7 +45,7 @@ func (p *Run) archiveLeft(ctx context.Context) error {
 			continue
 		}
 		left, err := statedir.Left(dir)
-		if err == nil && slices.ContainsFunc(left, func(m codec.Meta) bool { return m.ContainerName == p.Source.Meta.ContainerName }) {
+		if err == nil && slices.ContainsFunc(left, func(m codec.Meta) bool { return m.ContainerName == p.name() }) {
 			err = p.archiveState(ctx, dir)
 		}
 		if len(left) == 0 && err == nil && removed < maxRemoved {

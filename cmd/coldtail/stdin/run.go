@@ -36,7 +36,6 @@ var ErrInterrupted = errors.New("interrupted")
 // A Run archives one stream as the log of a container.
 type Run struct {
 	Input    io.Reader
-	Name     string
 	Patience time.Duration // for the uploads at the end
 	Bucket   bucket.Bucket
 	Logger   *slog.Logger
@@ -46,10 +45,13 @@ type Run struct {
 	Leaves func(what string)
 }
 
+// name is what the stream is archived as: it stands for a container's.
+func (p *Run) name() string { return p.Source.Meta.ContainerName }
+
 // Run archives the input and what earlier runs of the name left.
 func (p *Run) Run(ctx context.Context) error {
 	p.Source.Path = filepath.Join(p.Dir, "fifo")
-	left := fmt.Sprintf("what is not archived stays in %s for the next run of this name: coldtail pipe --name %s uploads it", codec.Printable(p.Dir), codec.Printable(p.Name))
+	left := fmt.Sprintf("what is not archived stays in %s for the next run of this name: coldtail pipe --name %s uploads it", codec.Printable(p.Dir), codec.Printable(p.name()))
 	p.Leaves(left)
 	uploads, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
@@ -97,7 +99,7 @@ func (p *Run) open(ctx context.Context) (*archiver.Archiver, error) {
 			return arch, err
 		}
 		if !waits {
-			p.Logger.Warn("waiting for another coldtail pipe of this name to end", "name", p.Name)
+			p.Logger.Warn("waiting for another coldtail pipe of this name to end", "name", p.name())
 		}
 		select {
 		case <-ctx.Done():
